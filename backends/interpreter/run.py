@@ -1,0 +1,200 @@
+"""The interpreter: each operation by its NumPy meaning, one at a time. It is the oracle for every other backend."""
+from __future__ import annotations
+
+import builtins
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from irad.errors import InternalError, Span
+from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node
+from irad.graph.walk import Task, run
+from irad.types import Array, Scalar, Stack, Struct, Sum, Type
+
+__all__ = ["interpret", "raise_built_in"]
+
+MAX_DEPTH = 200_000
+
+
+def interpret(module: Module, args: Sequence[Any], *, trace: Callable[[Apply, Any], None] | None = None) -> Any:
+    """The value of the module's entry for NumPy scalars, arrays and tuples of them.
+
+    Raises what the program raises. `trace` is told each operation and its value.
+    """
+    with np.errstate(all="ignore"):
+        return run(_Interpreter(module, trace).graph(module.entry, args, None))
+
+
+class _Frame:
+    """One activation of a function graph; the graphs nested in it as branches and loops share its values."""
+
+    __slots__ = ("graph", "outer", "values")
+
+    def __init__(self, graph: Graph, outer: _Frame | None) -> None:
+        self.graph, self.outer = graph, outer
+        self.values: dict[Node, Any] = {}
+
+    def __getitem__(self, node: Node) -> Any:
+        if node.__class__ is Constant:
+            return _constant(node)  # type: ignore[arg-type]
+        frame: _Frame | None = self
+        while frame is not None:
+            if node in frame.values:
+                return frame.values[node]
+            frame = frame.outer
+        raise InternalError(f"{node!r} has no value")
+
+
+def _constant(node: Constant) -> Any:
+    if node.value is UNDEF:
+        return None
+    return node.type.dtype.type(node.value) if isinstance(node.type, Scalar) else node.value
+
+
+class _Interpreter:
+    def __init__(self, module: Module, trace: Callable[[Apply, Any], None] | None) -> None:
+        self.module, self.trace, self.depth = module, trace, 0
+
+    def graph(self, graph: Graph, args: Sequence[Any], caller: _Frame | None) -> Task:
+        """Call a function graph: a frame of its own, inside the frame of the graph it is nested in."""
+        outer = caller
+        while outer is not None and outer.graph is not _owner(graph.parent):
+            outer = outer.outer
+        self.depth += 1
+        if self.depth > MAX_DEPTH:
+            raise RecursionError("maximum recursion depth exceeded in the interpreter")
+        frame = _Frame(graph, outer if graph.parent is not None else None)
+        result = yield self.body(graph, args, frame)
+        self.depth -= 1
+        return result
+
+    def body(self, graph: Graph, args: Sequence[Any], frame: _Frame) -> Task:
+        values = frame.values
+        for p, a in zip(graph.params, args, strict=True):
+            values[p] = a
+        for node in graph.body:
+            xs = [frame[a] for a in node.args]
+            if node.graphs:
+                value = yield self.control(node, xs, frame)
+            else:
+                value = self.operation(node, xs)
+            values[node] = value
+            if self.trace is not None:
+                self.trace(node, value)
+        return frame[graph.output]
+
+    def control(self, node: Apply, xs: list[Any], frame: _Frame) -> Task:
+        name, graphs = node.fn.name, node.graphs
+        if name == "call":
+            return (yield self.graph(graphs[0], xs, frame))
+        if name == "cond":
+            return (yield self.body(graphs[0 if xs[0] else 1], (), frame))
+        (body,) = graphs
+        if name == "for_loop":
+            state, n = xs[1:], int(xs[0])
+            for i in range(n):
+                out = yield self.body(body, [np.int64(i), *state], frame)
+                state = [out] if len(state) == 1 else list(out)
+        elif name == "while_loop":
+            state, again = xs, True
+            while again:
+                again, out = yield self.body(body, state, frame)
+                state = [out] if len(state) == 1 else list(out)
+        else:
+            raise InternalError(f"the interpreter cannot run `{name}`: expand the transforms first")
+        return state[0] if len(state) == 1 else tuple(state)
+
+    def operation(self, node: Apply, xs: list[Any]) -> Any:
+        name = node.fn.name
+        if node.fn.order == "effect":
+            return self.effect(node, xs)
+        if name == "project_zero":
+            return self.project_zero(node, xs[0])
+        if name == "add_sum":
+            return self.add(node.type, xs[0], xs[1])
+        if any(x is None for x in xs) and node.fn.elementwise:
+            return None                                # computed from a value that is never read
+        try:
+            return node.fn.ref(*xs, **node.facts())  # type: ignore[operator, misc]
+        except (ArithmeticError, ValueError, LookupError) as e:
+            raise located(e, node.span) from None
+
+    def effect(self, node: Apply, xs: list[Any]) -> Any:
+        facts = node.facts()
+        if node.fn.name == "print":
+            print(facts["format"].format(*map(_shown, xs)))
+        elif node.fn.name == "raise":
+            raise_built_in(facts["error"], facts["message"].format(*map(_shown, xs)), node.span)
+        elif not xs[0]:
+            raise_built_in(facts["error"], facts["message"].format(*map(_shown, xs[1:])), node.span)
+        return ()
+
+    def project_zero(self, node: Apply, value: Any) -> Any:
+        if value is not None and value[0] == node.static[0]:
+            return value[1]
+        assert isinstance(node.type, Struct)
+        return tuple(self.zero(t) for t in node.type.items)
+
+    def zero(self, t: Type) -> Any:
+        if isinstance(t, Scalar):
+            return t.dtype.type(0)
+        if isinstance(t, Array):
+            return np.zeros(t.shape, t.dtype.dtype)
+        if isinstance(t, Struct):
+            return tuple(map(self.zero, t.items))
+        if isinstance(t, Stack):
+            return ()
+        if isinstance(t, Sum):
+            return None
+        raise InternalError(f"{t} has no zero")
+
+    def add(self, t: Type, x: Any, y: Any) -> Any:
+        """Add two cotangents of any type, fields of sums included; iterative in the depth of the value."""
+        return run(self._add(t, x, y))
+
+    def _add(self, t: Type, x: Any, y: Any) -> Task:
+        if isinstance(t, Struct):
+            out = []
+            for u, a, b in zip(t.items, x, y, strict=True):
+                out.append((yield self._add(u, a, b)))
+            return tuple(out)
+        if isinstance(t, Sum):
+            if x is None or y is None:
+                return y if x is None else x
+            fields = []
+            for u, a, b in zip(self.module.sums[t.name][x[0]], x[1], y[1], strict=True):
+                fields.append((yield self._add(u, a, b)))
+            return (x[0], tuple(fields))
+        if isinstance(t, Stack):
+            if not x or not y:
+                return x or y
+            below = yield self._add(t, x[0], y[0])
+            item = yield self._add(t.item, x[1], y[1])
+            return (below, item)
+        return x + y
+
+
+def _owner(graph: Graph | None) -> Graph | None:
+    """The function graph whose frame holds the values of `graph`."""
+    while graph is not None and graph.role != "function":
+        graph = graph.parent
+    return graph
+
+
+def _shown(x: Any) -> Any:
+    """A NumPy scalar as Python prints its own."""
+    return x.item() if isinstance(x, np.generic) else x
+
+
+def located(error: BaseException, span: Span | None) -> BaseException:
+    """The exception with the user's line noted."""
+    if span is not None:
+        error.add_note("\n".join([f"raised at {span.where()}", *span.excerpt()]))
+    return error
+
+
+def raise_built_in(name: str, message: str, span: Span | None) -> None:
+    """Raise the built-in exception `name`."""
+    kind = getattr(builtins, name, RuntimeError)
+    raise located(kind(message) if message else kind(), span)

@@ -1,0 +1,256 @@
+"""The Builder makes nodes, and folds and shares as it does: types computed, constants folded, rules tried, equal
+applications found by value numbering, at the moment a node is made.
+
+Value numbering looks in the graph being built and in those around it, never sideways and never into a child.
+"""
+from __future__ import annotations
+
+import contextlib
+import math
+import struct
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from irad.errors import CompileError, InternalError, Span
+from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node, Parameter
+from irad.types import BOOL, FLOAT, INT, UNIT, Array, Scalar, Static, Tuple, Type
+
+__all__ = ["Builder", "constant", "literal"]
+
+_constants: dict[Any, Constant] = {}
+
+
+def constant(type: Type, value: Any) -> Constant:
+    """The constant `value` of `type`; one object for equal bits."""
+    key: Any = (type, value)
+    if value.__class__ is float and (value == 0.0 or value != value):
+        key = (type, struct.pack("d", value))
+    try:
+        found = _constants.get(key)
+    except TypeError:                                  # an unhashable static value
+        return Constant(type, value)
+    if found is None:
+        if len(_constants) > 100_000:
+            _constants.clear()                         # a bound on memory; losing an entry loses only sharing
+        found = _constants[key] = Constant(type, value)
+    return found
+
+
+def literal(value: Any) -> Constant:
+    """The constant of a Python value: bool, int, float, or any static value."""
+    if value.__class__ is float:
+        return constant(FLOAT, value)
+    if value.__class__ is bool:
+        return constant(BOOL, value)
+    if value.__class__ is int:
+        return constant(INT, value)
+    return constant(Static(value), value)
+
+
+UNIT_VALUE = constant(UNIT, ())
+
+
+class Builder:
+    """Builds one module. `b.sin(x)` makes a node of the primitive `sin` in the graph that is being built.
+
+    folding=False builds what it is told, for reading text. `hoist` places total operations of a loop body whose
+    arguments come from outside in the graph outside.
+    """
+
+    def __init__(
+        self, module: Module, primitives: Mapping[str, Any], *, folding: bool = True, fast: bool = False, hoist: bool = False
+    ) -> None:
+        self.module, self.primitives, self.folding, self.fast, self.hoist = module, primitives, folding, fast, hoist
+        self.graph: Graph = None  # type: ignore[assignment]
+        self.span: Span | None = None
+        self.adjoint = False
+        self.fired: dict[str, int] = {}
+        self._table: dict[Any, Apply] = {}
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        prim = self.primitives.get(name.rstrip("_"))
+        if prim is None:
+            raise AttributeError(name)
+        statics, defaults = prim.statics, prim.defaults
+
+        def make(*args: Node, graphs: tuple[Graph, ...] = (), **facts: Any) -> Node:
+            if not statics:
+                return self.apply(prim, args, (), graphs)
+            missing = len(statics) - len(defaults)
+            static = tuple(
+                facts[s] if s in facts or i < missing else defaults[i - missing] for i, s in enumerate(statics)
+            )
+            return self.apply(prim, args, static, graphs)
+
+        setattr(self, name, make)
+        return make
+
+    # -- graphs ----------------------------------------------------------------------------------------------------
+
+    def new_graph(self, name: str, parent: Graph | None = None, role: str = "function") -> Graph:
+        """A graph nested in `parent`, or a top-level one, which joins the module."""
+        graph = Graph(self.module.unique(name), parent, self.span, role)
+        if parent is None:
+            self.module.graphs.append(graph)
+        return graph
+
+    def parameter(self, graph: Graph, type: Type, name: str | None = None) -> Parameter:
+        p = Parameter(graph, type, name, self.span)
+        graph.params.append(p)
+        return p
+
+    @contextlib.contextmanager
+    def inside(self, graph: Graph) -> Iterator[Graph]:
+        """Build in `graph` for a while. What is open, that is shareable, follows: the graph and those around it."""
+        before = self.graph
+        self.enter(graph)
+        try:
+            yield graph
+        finally:
+            self.leave(before)
+
+    def enter(self, graph: Graph) -> None:
+        before = self.graph
+        if before is not None and graph.parent is not before:
+            for g in before.path():
+                g.open = False
+        if graph.parent is before and before is not None:
+            graph.open = True
+        else:
+            for g in graph.path():
+                g.open = True
+        self.graph = graph
+
+    def leave(self, before: Graph | None) -> None:
+        if before is self.graph.parent and before is not None:
+            self.graph.open = False
+        else:
+            for g in self.graph.path():
+                g.open = False
+            if before is not None:
+                for g in before.path():
+                    g.open = True
+        self.graph = before  # type: ignore[assignment]
+
+    # -- nodes -----------------------------------------------------------------------------------------------------
+
+    def apply(self, prim: Any, args: Sequence[Node], static: tuple[Any, ...] = (), graphs: tuple[Graph, ...] = ()) -> Node:
+        """The node `prim(*args)`, or a simpler one that means the same."""
+        args = tuple(args)
+        if self.folding and not graphs and prim.order != "effect":
+            if prim.commutes and args[0].__class__ is Constant and args[1].__class__ is not Constant:
+                args = (args[1], args[0])
+            key = (prim, args, static)
+            found = self._table.get(key)
+            if found is not None and found.graph.open:  # type: ignore[union-attr]
+                return found
+            for rule in prim.rules:
+                if rule.exact or self.adjoint or self.fast:
+                    out = rule.rewrite(self, args, static)
+                    if out is not None:
+                        self.fired[rule.name] = self.fired.get(rule.name, 0) + 1
+                        return out  # type: ignore[no-any-return]
+            if prim.elementwise and all(a.__class__ is Constant for a in args):
+                folded = self._fold(prim, args, static)
+                if folded is not None:
+                    return folded
+            node = self._make(prim, args, static, graphs)
+            self._table[key] = node
+            return node
+        return self._make(prim, args, static, graphs)
+
+    def _make(self, prim: Any, args: tuple[Node, ...], static: tuple[Any, ...], graphs: tuple[Graph, ...]) -> Apply:
+        try:
+            if graphs:
+                type = prim.infer(tuple([a.type for a in args]), *static, graphs=graphs)
+            elif prim.order == "context":
+                type = prim.infer(tuple([a.type for a in args]), *static, module=self.module)
+            else:
+                type = prim.type_of(tuple([a.type for a in args]), static)
+        except CompileError as e:
+            if e.diagnostic.span is None:
+                e.diagnostic.span = self.span
+            raise
+        graph = self.graph
+        if self.hoist and prim.order == "total" and not graphs:
+            graph = self._outermost(graph, args)
+        node = Apply(graph, type, prim, args, static, graphs, self.span, self.adjoint)
+        graph.body.append(node)
+        return node
+
+    @staticmethod
+    def _outermost(graph: Graph, args: tuple[Node, ...]) -> Graph:
+        """Where a total operation may stand: out of loop bodies, up to the graph that owns an argument."""
+        owners = [a.graph for a in args if a.graph is not None]
+        while graph.role == "loop" and graph.parent is not None and graph not in owners:
+            graph = graph.parent
+        return graph
+
+    def _fold(self, prim: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Constant | None:
+        values = [a.value for a in args]  # type: ignore[attr-defined]
+        if any(v is UNDEF for v in values):
+            return None
+        type = prim.type_of(tuple([a.type for a in args]), static)
+        if not isinstance(type, Scalar):
+            return None
+        try:
+            with np.errstate(all="ignore"):
+                value = prim.ref(*[scalar_value(a.type, a.value) for a in args], **dict(zip(prim.statics, static, strict=True)))  # type: ignore[attr-defined]
+        except (ArithmeticError, ValueError, OverflowError):
+            return None                                # it raises: at run time, where Python does
+        return constant(type, python_value(type, value))
+
+    def constant(self, type: Type, value: Any) -> Constant:
+        return constant(type, value)
+
+    def literal(self, value: Any) -> Constant:
+        return literal(value)
+
+    def undef(self, type: Type) -> Node:
+        """A value of `type` that is never read."""
+        return constant(type, UNDEF)
+
+    def tuple_(self, items: Sequence[Node]) -> Node:
+        """One value for several: the item itself where there is one, else a tuple."""
+        return items[0] if len(items) == 1 else self.make_tuple(*items)
+
+    def parts(self, node: Node, n: int) -> list[Node]:
+        """The inverse of `tuple_`: the n values that `node` stands for."""
+        return [node] if n == 1 else [self.getitem(node, index=i) for i in range(n)]
+
+    def call(self, graph: Graph, args: Sequence[Node]) -> Node:
+        return self.apply(self.primitives["call"], args, (), (graph,))
+
+    def zero(self, type: Type) -> Node:
+        """The zero of a tangent type, made real."""
+        if isinstance(type, Scalar):
+            return constant(type, 0.0)
+        if isinstance(type, Tuple):
+            return self.make_tuple(*map(self.zero, type.items))
+        return self.zeros(of=type)  # type: ignore[no-any-return]
+
+
+def scalar_value(type: Type, value: Any) -> Any:
+    """A constant's value as NumPy has it, so that folding wraps and rounds as compiled code does."""
+    return type.dtype.type(value) if isinstance(type, Scalar) else value
+
+
+def python_value(type: Type, value: Any) -> Any:
+    """A NumPy scalar as the bool, int or float that a constant holds."""
+    if isinstance(type, Scalar):
+        return {"f": float, "i": int, "b": bool}[type.kind](value)
+    if isinstance(type, Array):
+        raise InternalError("arrays are not constants")
+    return value
+
+
+def is_constant(node: Node, value: float | None = None) -> bool:
+    """Whether node is a number known now (equal to `value`, where given; 0.0 and -0.0 differ)."""
+    if node.__class__ is not Constant or not isinstance(node.type, Scalar):
+        return False
+    v = node.value  # type: ignore[attr-defined]
+    if value is None:
+        return v is not UNDEF
+    return v is not UNDEF and v == value and (v != 0 or math.copysign(1, v) == math.copysign(1, value))

@@ -1,0 +1,195 @@
+"""From Python arguments to the entry of a module: the type of each argument, its abstract value, and the result's structure."""
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from types import FunctionType
+from typing import Any
+
+import numpy as np
+
+from irad.errors import refuse
+from irad.graph.nodes import Graph, Module, Node
+from irad.graph.walk import run
+from irad.specialize import objects
+from irad.specialize.execute import Activation, Bottom
+from irad.specialize.liveness import RETURN
+from irad.specialize.specializer import Copy, Specializer
+from irad.specialize.values import Compound, Conflict, Known, Obj, Ref, is_number, unreadable
+from irad.types import BOOL, FLOAT, INT, NONE, SCALARS, Array, Form, Record, Scalar, Static, Tuple, Type
+
+__all__ = ["Entry", "specialize", "type_of"]
+
+
+def type_of(value: Any) -> Type:
+    """The type that an argument is specialized for. Raises CompileError for what compiled code cannot take."""
+    if type(value) is float:
+        return FLOAT
+    if isinstance(value, (bool, np.bool_)):
+        return BOOL
+    if type(value) is int:
+        return INT
+    if isinstance(value, (np.ndarray, np.generic)):
+        name = {"float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32", "bool": "bool"}.get(str(value.dtype))
+        if name is None:
+            raise refuse("unsupported-dtype", f"an argument has dtype {value.dtype}", help="use float64, float32, int64, int32 or bool")
+        return Array(SCALARS[name], value.shape) if value.ndim else SCALARS[name]
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return Record(Form.of_class("namedtuple", type(value), value._fields), map(type_of, value))
+    if isinstance(value, tuple):
+        return Tuple(map(type_of, value))
+    if isinstance(value, list):
+        return Record(Form("list", "list", range(len(value))), map(type_of, value))
+    if isinstance(value, dict):
+        if not all(isinstance(k, (str, int, float, bool)) for k in value):
+            raise refuse("dict-key", "the keys of a dict argument must be strings or numbers")
+        return Record(Form("dict", "", value), map(type_of, value.values()))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        names = [f.name for f in dataclasses.fields(value)]
+        return Record(Form.of_class("dataclass", type(value), names), [type_of(getattr(value, n)) for n in names])
+    if isinstance(value, float):
+        return FLOAT
+    if isinstance(value, int):
+        raise refuse("integer-too-large" if not -(2**63) <= value < 2**63 else "unsupported-argument", f"an argument of type {type(value).__name__} cannot be compiled")
+    try:
+        hash(value)
+    except TypeError:
+        raise refuse("unsupported-argument", f"an argument of type {type(value).__name__} cannot be compiled",
+                     help="pass numbers, arrays, tuples, lists, dicts, dataclasses, or functions") from None
+    return Static(value)
+
+
+class Entry:
+    """A specialized program: its module, its hidden arguments, its guards."""
+
+    def __init__(self, module: Module, s: Specializer, hidden: list[Any], result: Any) -> None:
+        self.module, self.hidden, self.result = module, hidden, result
+        self.guards = list(s.guards.values())
+        self.object_guards = s.object_guards
+
+
+class _Recursive(Exception):
+    """The entry calls itself: it becomes a caller of its own copy."""
+
+
+class _EntryCopy(Copy):
+    pass
+
+
+def specialize(
+    fn: Any, types: Sequence[Type], lower: Callable[[FunctionType], Graph], *, name: str = "main", names: Sequence[str] = (),
+    hooks: dict[str, Any] | None = None, keywords: Sequence[str] = (),
+) -> Entry:
+    """The typed module of fn(*arguments of these types). The last arguments are given by the names in `keywords`."""
+    for direct in (True, False):
+        s = Specializer(lower, hooks)
+        try:
+            return _specialize(s, fn, types, name, names, keywords, direct)
+        except _Recursive:
+            continue
+    raise AssertionError
+
+
+def _specialize(s: Specializer, fn: Any, types: Sequence[Type], name: str, names: Sequence[str], keywords: Sequence[str], direct: bool) -> Entry:
+    value = s.from_python(fn)
+    if isinstance(value, Known) and isinstance(value.value, FunctionType):
+        value = s.function_value(value.value)
+    python = value.head[0] if isinstance(value, Compound) and value.kind == "function" else None
+    graph = s.b.new_graph(python.name if python is not None else name)
+    graph.span = python.span if python is not None else None
+    copy = _EntryCopy(None, graph, python if direct else None)  # type: ignore[arg-type]
+    s.running.append(copy)
+    s.span = s.b.span = graph.span
+    with s.b.inside(graph):
+        args = []
+        for i, t in enumerate(types):
+            label = names[i] if i < len(names) else f"x{i}"
+            args.append(Known(t.value) if isinstance(t, Static) else abstract(s, s.b.parameter(graph, t, label)))
+        positional, given = args[: len(args) - len(keywords)], dict(zip(keywords, args[len(args) - len(keywords):], strict=True))
+        result = run(_call(s, value, positional, given, python if direct else None))
+        output = pack(s, result)
+        graph.finish(output)
+    entry = Entry(s.module, s, list(copy.hidden), result)
+    prune(s.module)
+    return entry
+
+
+def _call(s: Specializer, value: Any, args: list[Any], kwargs: dict[str, Any], python: Graph | None) -> Any:
+    try:
+        if python is None:
+            return (yield s.call(value, args, kwargs))
+        frame = Obj("frame", python.info, None, python.span)
+        for n, v in zip(python.info.parameters, s.bind(value, args, kwargs), strict=True):
+            s.store.set((frame, n), v)
+        s.on_call_of = (python, _Recursive)
+        exits = yield Activation(s, python, frame, value.head[1]).function()
+    except Bottom:
+        return Known(None)
+    if RETURN not in exits:
+        return Known(None)
+    s.store.apply(exits[RETURN].changes)
+    return exits[RETURN].value
+
+
+def abstract(s: Specializer, node: Node) -> Any:
+    """The abstract value of an argument."""
+    t, b = node.type, s.b
+    if isinstance(t, Scalar):
+        return node
+    if isinstance(t, Static):
+        return Known(t.value)
+    if isinstance(t, (Tuple, Record)):
+        items = [abstract(s, b.getitem(node, index=i)) for i in range(len(t.items))]
+        if isinstance(t, Tuple):
+            return Compound("tuple", None, items)
+        if t.form.kind == "list":
+            return objects.new_list(s, items)
+        obj = Obj("dict" if t.form.kind == "dict" else "instance", None if t.form.kind == "dict" else t.form.python_class, span=s.span)
+        if t.form.kind == "namedtuple":
+            return Compound("tuple", t.form.python_class, items)
+        s.store.set(obj, Compound("entries" if t.form.kind == "dict" else "fields", t.form.keys, items))
+        return Ref(obj)
+    if s.arrays and isinstance(t, Array):
+        return s.arrays.abstract(s, node)
+    raise s.refuse("unsupported-argument", f"an argument of type {t} cannot be compiled")
+
+
+def pack(s: Specializer, v: Any) -> Node:
+    """The node of a result: numbers and arrays in tuples and records."""
+    b = s.b
+    if isinstance(v, Conflict):
+        raise unreadable(v, s.span)
+    if is_number(v):
+        return v  # type: ignore[no-any-return]
+    if isinstance(v, Known):
+        if v.value is None or isinstance(v.value, str):
+            return s.b.constant(NONE if v.value is None else Static(v.value), v.value)
+        raise s.refuse("unsupported-result", f"{s.describe(v)} cannot be returned from compiled code")
+    if isinstance(v, Compound) and v.kind == "tuple":
+        items = [pack(s, c) for c in v.children]
+        return b.make_tuple(*items) if v.head is None else b.make_record(*items, form=Form.of_class("namedtuple", v.head, v.head._fields))  # type: ignore[no-any-return]
+    if isinstance(v, Ref) and v.obj.kind in ("list", "dict", "instance"):
+        content = objects.content(s, v)
+        if content.kind != "growing":
+            items = [pack(s, c) for c in content.children]
+            form = (Form("list", "list", range(len(items))) if v.obj.kind == "list" else Form("dict", "", content.head)
+                    if v.obj.kind == "dict" else Form.of_class("dataclass", v.obj.head, content.head))
+            return b.make_record(*items, form=form)  # type: ignore[no-any-return]
+    if s.arrays:
+        found = s.arrays.pack(s, v)
+        if found is not None:
+            return found  # type: ignore[no-any-return]
+    raise s.refuse("unsupported-result", f"{s.describe(v)} cannot be returned from compiled code", help="return numbers, arrays, or tuples, lists, dicts and dataclasses of them")
+
+
+def prune(module: Module) -> None:
+    """Drop the graphs that nothing calls: attempts that were given up."""
+    seen, todo = {module.entry}, [module.entry]
+    while todo:
+        g = todo.pop()
+        for node in g.body:
+            for h in node.graphs:
+                if h not in seen:
+                    seen.add(h)
+                    todo.append(h)
+    module.graphs = [g for g in module.graphs if g in seen]

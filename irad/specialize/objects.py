@@ -1,0 +1,368 @@
+"""Tuples, lists, dicts and instances as abstract values: making them, reading and writing their parts.
+
+A list or dict here has a length that is known; each item is a value of its own. Lists that grow in loops are the
+business of `growing`.
+"""
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from types import FunctionType
+from typing import Any
+
+from irad.graph.build import literal
+from irad.graph.nodes import Constant, Node
+from irad.graph.walk import Task
+from irad.specialize.numbers import known_int
+from irad.specialize.values import Compound, Known, Obj, Ref, Unbound, is_number
+
+__all__ = [
+    "append", "dict_item", "dict_keys", "extend", "getattr_", "is_list", "is_tuple", "items_of", "joined_text", "known_items",
+    "length", "make_instance", "new_dict", "new_list", "sequence_item", "set_dict_item", "set_list_item", "setattr_",
+    "special_method", "static_items",
+]
+
+
+def is_tuple(v: Any) -> bool:
+    return isinstance(v, Compound) and v.kind == "tuple"
+
+
+def is_list(v: Any) -> bool:
+    return isinstance(v, Ref) and v.obj.kind == "list"
+
+
+def is_instance(v: Any) -> bool:
+    return isinstance(v, Ref) and v.obj.kind == "instance"
+
+
+# -- sequences --------------------------------------------------------------------------------------------------------
+
+
+def new_list(s: Any, items: Sequence[Any]) -> Ref:
+    obj = Obj("list", span=s.span)
+    s.store.set(obj, Compound("items", None, items))
+    return Ref(obj)
+
+
+def items_of(s: Any, v: Ref) -> tuple[Any, ...]:
+    """The items of a list."""
+    return content(s, v).children
+
+
+def content(s: Any, v: Ref) -> Compound:
+    found: Compound = s.readable(s.store.get(v.obj))
+    return found
+
+
+def write(s: Any, v: Ref, new: Any) -> None:
+    """Replace an object's content; refused where the object cannot be told apart from another."""
+    if v.obj.frozen:
+        raise s.refuse_frozen(v.obj)
+    s.store.set(v.obj, new)
+
+
+def static_items(s: Any, v: Any, expected: int | None = None) -> list[Any] | None:
+    """The items of anything iterable whose length is known now; None where it is not."""
+    if is_tuple(v):
+        return list(v.children)
+    if is_list(v):
+        return list(items_of(s, v))
+    keys = dict_keys(s, v)
+    if keys is not None:
+        return [Known(k) if isinstance(k, str) else literal(k) for k in keys]
+    if isinstance(v, Known) and isinstance(v.value, str):
+        return [Known(c) for c in v.value]
+    if isinstance(v, Compound) and v.kind == "range" and all(isinstance(c, Constant) for c in v.children):
+        return [literal(i) for i in range(*[c.value for c in v.children])]
+    if isinstance(v, Compound) and v.kind == "text items":
+        return list(v.children)
+    if s.arrays and s.arrays.is_array(s, v):
+        return s.arrays.static_items(s, v, expected)  # type: ignore[no-any-return]
+    if isinstance(v, Compound) and v.kind in ("zip", "enumerate", "reversed"):
+        it = s.iteration_now(v)
+        if it.items is not None:
+            return list(it.items)
+        if isinstance(it.trips, Constant):
+            return [it.item(literal(i)) for i in range(it.trips.value)]
+    return None
+
+
+def known_items(s: Any, v: Any, expected: int | None = None) -> list[Any]:
+    """The items of a sequence whose length is known: for unpacking, and for `*`."""
+    items = static_items(s, v, expected)
+    if items is None:
+        raise s.refuse("unknown-length", f"{s.describe(v)} cannot be unpacked here: its length is not known at compile time")
+    return items
+
+
+def length(s: Any, v: Any) -> Node | None:
+    """len(v) where v is a built-in container."""
+    if is_tuple(v):
+        return literal(len(v.children))
+    if is_list(v):
+        return literal(len(items_of(s, v)))
+    keys = dict_keys(s, v)
+    if keys is not None:
+        return literal(len(keys))
+    if isinstance(v, Known) and isinstance(v.value, (str, tuple, list, dict)):
+        return literal(len(v.value))
+    return None
+
+
+def sequence_item(s: Any, v: Any, i: Any) -> Any:
+    """v[i] for a tuple, list or string."""
+    items = known_items(s, v)
+    if isinstance(i, Compound) and i.kind == "slice":
+        picked = items[known_slice(s, i)]
+        if isinstance(v, Known):
+            return Known("".join(c.value for c in picked))
+        return new_list(s, picked) if is_list(v) else Compound("tuple", None, picked)
+    if is_number(i) and not isinstance(i, Constant) and i.type.kind == "i" and items and all(is_number(x) for x in items):
+        return _selected(s, items, i)
+    n = known_int(s, i, "the index of a tuple or list")
+    if not -len(items) <= n < len(items):
+        kind = "list" if is_list(v) else "tuple" if is_tuple(v) else "string"
+        s.b.raise_(error="IndexError", message=f"{kind} index out of range")
+        raise s.Bottom
+    return items[n]
+
+
+def _selected(s: Any, items: list[Any], i: Node) -> Node:
+    """Item i of numbers, i known at run time only: a comparison each."""
+    from irad.specialize.numbers import common
+
+    b, n = s.b, len(items)
+    if n > 64:
+        raise s.needs_static("a tuple or list of more than 64 items is indexed by a value known at run time only", "use an array")
+    b.assert_(b.and_(b.ge(i, literal(-n)), b.lt(i, literal(n))), error="IndexError", message="index out of range")
+    i = b.select(b.lt(i, literal(0)), b.add(i, literal(n)), i)
+    result = items[0]
+    for k in range(1, n):
+        x, y, _ = common(s, items[k], result, "[]") if items[k].type is not result.type else (items[k], result, None)
+        result = b.select(b.eq(i, literal(k)), x, y)
+    return result  # type: ignore[no-any-return]
+
+
+def known_slice(s: Any, v: Compound) -> slice:
+    parts = []
+    for c in v.children:
+        parts.append(None if isinstance(c, Known) and c.value is None else known_int(s, c, "a slice of a tuple or list"))
+    return slice(*parts)
+
+
+def set_list_item(s: Any, v: Ref, i: Any, value: Any) -> None:
+    items = list(items_of(s, v))
+    if isinstance(i, Compound) and i.kind == "slice":
+        items[known_slice(s, i)] = known_items(s, value)
+        return write(s, v, Compound("items", None, items))
+    n = known_int(s, i, "the index of a list")
+    if not -len(items) <= n < len(items):
+        s.b.raise_(error="IndexError", message="list assignment index out of range")
+        raise s.Bottom
+    items[n] = value
+    write(s, v, Compound("items", None, items))
+
+
+def append(s: Any, v: Ref, value: Any) -> Known:
+    write(s, v, Compound("items", None, [*items_of(s, v), value]))
+    return Known(None)
+
+
+def extend(s: Any, v: Ref, more: Any) -> Ref:
+    write(s, v, Compound("items", None, [*items_of(s, v), *known_items(s, more)]))
+    return v
+
+
+# -- dicts ----------------------------------------------------------------------------------------------------------------
+
+
+def new_dict(s: Any, keys: Sequence[Any], values: Sequence[Any]) -> Ref:
+    table: dict[Any, Any] = {}
+    for k, v in zip(keys, values, strict=True):
+        table[known_key(s, k)] = v
+    obj = Obj("dict", span=s.span)
+    s.store.set(obj, Compound("entries", tuple(table), table.values()))
+    return Ref(obj)
+
+
+def known_key(s: Any, k: Any) -> Any:
+    if isinstance(k, (Known, Constant)) and isinstance(k.value, (str, int, float, bool, type(None))):
+        return k.value
+    raise s.refuse("dict-key", f"the keys of a dict must be constants, not {s.describe(k)}", help="use strings as keys, or an array indexed by numbers")
+
+
+def dict_keys(s: Any, v: Any) -> tuple[Any, ...] | None:
+    if isinstance(v, Ref) and v.obj.kind == "dict":
+        keys: tuple[Any, ...] = content(s, v).head
+        return keys
+    return None
+
+
+def dict_item(s: Any, v: Ref, k: Any, default: Any = None) -> Any:
+    table, key = content(s, v), known_key(s, k)
+    if key in table.head:
+        return table.children[table.head.index(key)]
+    if default is not None:
+        return default
+    s.b.raise_(error="KeyError", message=repr(key))
+    raise s.Bottom
+
+
+def set_dict_item(s: Any, v: Ref, k: Any, value: Any) -> None:
+    table, key = content(s, v), known_key(s, k)
+    new = dict(zip(table.head, table.children, strict=True))
+    new[key] = value
+    write(s, v, Compound("entries", tuple(new), new.values()))
+
+
+# -- instances ------------------------------------------------------------------------------------------------------------
+
+
+def make_instance(s: Any, cls: type, args: list[Any], kwargs: dict[str, Any]) -> Task:
+    """cls(*args) for a dataclass, a NamedTuple or a plain class with an `__init__` in Python."""
+    if issubclass(cls, tuple) and hasattr(cls, "_fields"):
+        values = _fields(s, cls, cls._fields, cls._field_defaults, args, kwargs)
+        return Compound("tuple", cls, values)
+    if "__init__" in vars(cls) and isinstance(cls.__init__, FunctionType) and not _generated_init(cls):
+        obj = Obj("instance", cls, span=s.span)
+        s.store.set(obj, Compound("fields", (), ()))
+        yield s.call(Compound("method", None, [s.from_python(cls.__init__), Ref(obj)]), args, kwargs)
+        return Ref(obj)
+    if not dataclasses.is_dataclass(cls):
+        raise s.refuse("unsupported-class", f"instances of `{cls.__name__}` cannot be made in compiled code", help="make it a dataclass or a NamedTuple")
+    fields = [f for f in dataclasses.fields(cls) if f.init]
+    defaults = {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
+    values = _fields(s, cls, [f.name for f in fields if not f.kw_only], defaults, args, kwargs, [f.name for f in fields if f.kw_only])
+    names = [f.name for f in fields if not f.kw_only] + [f.name for f in fields if f.kw_only]
+    by_name = dict(zip(names, values, strict=True))
+    for f in dataclasses.fields(cls):
+        if f.name not in by_name and f.default is not dataclasses.MISSING:
+            by_name[f.name] = s.from_python(f.default)
+    obj = Obj("instance", cls, span=s.span)
+    s.store.set(obj, Compound("fields", tuple(by_name), by_name.values()))
+    post = getattr(cls, "__post_init__", None)
+    if post is not None:
+        yield s.call(Compound("method", None, [s.from_python(post), Ref(obj)]), [], {})
+    return Ref(obj)
+
+
+def _generated_init(cls: type) -> bool:
+    return dataclasses.is_dataclass(cls) and cls.__init__.__code__.co_filename == "<string>"  # type: ignore[misc]
+
+
+def _fields(s: Any, cls: type, names: Sequence[str], defaults: dict[str, Any], args: list[Any], kwargs: dict[str, Any], keyword: Sequence[str] = ()) -> list[Any]:
+    if len(args) > len(names):
+        raise s.refuse("wrong-arguments", f"{cls.__name__}() takes {len(names)} positional arguments but {len(args)} were given")
+    values = dict(zip(names, args, strict=False))
+    for k, v in kwargs.items():
+        if k in values or k not in (*names, *keyword):
+            raise s.refuse("wrong-arguments", f"{cls.__name__}() got an unexpected keyword argument '{k}'")
+        values[k] = v
+    for n in (*names, *keyword):
+        if n not in values:
+            if n not in defaults:
+                raise s.refuse("wrong-arguments", f"{cls.__name__}() missing the argument '{n}'")
+            values[n] = s.from_python(defaults[n])
+    return [values[n] for n in (*names, *keyword)]
+
+
+def class_of(v: Any) -> type | None:
+    if is_instance(v):
+        return v.obj.head  # type: ignore[no-any-return]
+    if is_tuple(v) and v.head is not None:
+        return v.head  # type: ignore[no-any-return]
+    return None
+
+
+def special_method(s: Any, v: Any, name: str) -> Compound | None:
+    """The user's `__add__` and the like, bound."""
+    cls = class_of(v)
+    found = None if cls is None else _class_attribute(cls, name)
+    if isinstance(found, FunctionType) and found.__code__.co_filename != "<string>":
+        return Compound("method", None, [s.from_python(found), v])
+    return None
+
+
+def _class_attribute(cls: type, name: str) -> Any:
+    for c in cls.__mro__:
+        if name in vars(c):
+            return vars(c)[name]
+    return None
+
+
+def getattr_(s: Any, v: Any, name: str) -> Any:
+    """A field, property or method of an instance or NamedTuple; None where v is neither."""
+    cls = class_of(v)
+    if cls is None:
+        return None
+    if is_tuple(v):
+        if name in cls._fields:  # type: ignore[attr-defined]
+            return v.children[cls._fields.index(name)]  # type: ignore[attr-defined]
+    else:
+        fields = content(s, v)
+        if name in fields.head:
+            found = fields.children[fields.head.index(name)]
+            if isinstance(found, Unbound):
+                raise s.refuse("unbound-attribute", f"`{name}` is not set on every path")
+            return found
+    found = _class_attribute(cls, name)
+    if isinstance(found, property):
+        return s.call(s.from_python(found.fget), [v], {})
+    if isinstance(found, FunctionType):
+        return Compound("method", None, [s.from_python(found), v])
+    if isinstance(found, staticmethod):
+        return s.from_python(found.__func__)
+    if isinstance(found, classmethod):
+        return Compound("method", None, [s.from_python(found.__func__), Known(cls)])
+    if found is None:
+        s.b.raise_(error="AttributeError", message=f"'{cls.__name__}' object has no attribute '{name}'")
+        raise s.Bottom
+    return s.from_python(found)
+
+
+def setattr_(s: Any, v: Any, name: str, value: Any) -> Task | None:
+    cls = class_of(v)
+    if not is_instance(v) or cls is None:
+        raise s.refuse("immutable", f"attributes of {s.describe(v)} cannot be set")
+    params = getattr(cls, "__dataclass_params__", None)
+    if params is not None and params.frozen:
+        raise s.refuse("immutable", f"`{cls.__name__}` is a frozen dataclass", help="make a new one with dataclasses.replace")
+    found = _class_attribute(cls, name)
+    if isinstance(found, property):
+        if found.fset is None:
+            raise s.refuse("immutable", f"the property `{name}` of `{cls.__name__}` has no setter")
+        return s.call(s.from_python(found.fset), [v, value], {})  # type: ignore[no-any-return]
+    fields = content(s, v)
+    new = dict(zip(fields.head, fields.children, strict=True))
+    new[name] = value
+    write(s, v, Compound("fields", tuple(new), new.values()))
+    return None
+
+
+# -- text -------------------------------------------------------------------------------------------------------------
+
+
+def joined_text(s: Any, parts: Sequence[Any]) -> Any:
+    """An f-string: known text where all is known, else parts that are put together when it is shown."""
+    out: list[Any] = []
+    for p in parts:
+        for q in p.children if isinstance(p, Compound) and p.kind == "text" else [p]:
+            known = _known_text(q)
+            if known is not None and out and isinstance(out[-1], Known):
+                out[-1] = Known(out[-1].value + known)
+            else:
+                out.append(q if known is None else Known(known))
+    if not out:
+        return Known("")
+    return out[0] if len(out) == 1 and isinstance(out[0], Known) else Compound("text", None, out)
+
+
+def _known_text(v: Any) -> str | None:
+    if isinstance(v, Known) and isinstance(v.value, str):
+        return v.value
+    if isinstance(v, Compound) and v.kind == "format":
+        (x,), (conversion, spec) = v.children, v.head
+        if isinstance(x, (Known, Constant)):
+            value = {"r": repr, "s": str, "a": ascii}.get(conversion, lambda y: y)(x.value)
+            return format(value, spec)
+    return None

@@ -1,0 +1,285 @@
+"""Python's operators on abstract values: numbers with NumPy's promotions, strings, tuples, lists, comparisons, indexing."""
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+from irad.errors import CompileError
+from irad.graph.build import constant, literal
+from irad.graph.nodes import Constant, Node
+from irad.graph.walk import Task
+from irad.specialize import objects
+from irad.specialize.numbers import PRIMITIVE, arithmetic, as_int, common, known_int
+from irad.specialize.values import Compound, Known, Maybe, Ref, is_number
+from irad.types import BOOL
+
+__all__ = ["binary", "compare", "getitem", "inplace", "setitem", "truth", "unary"]
+
+PYTHON_OPERATORS: dict[str, Callable[..., Any]] = {
+    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv, "%": operator.mod,
+    "**": operator.pow, "&": operator.and_, "|": operator.or_, "^": operator.xor, "<<": operator.lshift, ">>": operator.rshift,
+    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+}
+SPECIAL = {
+    "+": "add", "-": "sub", "*": "mul", "/": "truediv", "//": "floordiv", "%": "mod", "**": "pow", "@": "matmul",
+    "&": "and", "|": "or", "^": "xor", "<<": "lshift", ">>": "rshift",
+    "==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge",
+}
+SWAPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+
+
+# -- binary and unary operators -------------------------------------------------------------------------------------
+
+
+def binary(s: Any, op: str, x: Any, y: Any) -> Any:
+    """x op y; a task where it calls the user's `__add__` and the like."""
+    if is_number(x) and is_number(y):
+        return arithmetic(s, op, x, y)
+    found = s.arrays.binary(s, op, x, y) if s.arrays else None
+    if found is not None:
+        return found
+    if isinstance(x, Known) and isinstance(x.value, str) or isinstance(y, Known) and isinstance(y.value, str):
+        return _text_operator(s, op, x, y)
+    if objects.is_tuple(x) and objects.is_tuple(y) and op == "+":
+        return Compound("tuple", None, x.children + y.children)
+    if op == "*" and (objects.is_tuple(x) or objects.is_list(x)) and is_number(y):
+        return _repeated(s, x, y)
+    if op == "*" and (objects.is_tuple(y) or objects.is_list(y)) and is_number(x):
+        return _repeated(s, y, x)
+    if objects.is_list(x) and objects.is_list(y) and op == "+":
+        return objects.new_list(s, [*objects.items_of(s, x), *objects.items_of(s, y)])
+    special = SPECIAL[op]
+    for method, self_, other in ((f"__{special}__", x, y), (f"__r{special}__", y, x)):
+        found = objects.special_method(s, self_, method)
+        if found is not None:
+            return s.call(found, [other], {})
+    raise _unsupported(s, op, x, y)
+
+
+def _unsupported(s: Any, op: str, x: Any, y: Any) -> CompileError:
+    help = ""
+    if any(isinstance(v, Known) and v.value is None for v in (x, y)):
+        help = "the value may be None here: test it with `is None` first"
+    return s.refuse("type-mismatch", f"`{op}` does not apply to {s.describe(x)} and {s.describe(y)}", help=help)  # type: ignore[no-any-return]
+
+
+def _text_operator(s: Any, op: str, x: Any, y: Any) -> Any:
+    values = [v.value for v in (x, y) if isinstance(v, (Known, Constant))]
+    if len(values) == 2 and op in "+*%":
+        try:
+            return Known(PYTHON_OPERATORS[op](*values))
+        except TypeError:
+            pass
+    if op == "+":
+        return objects.joined_text(s, [x, y])
+    raise _unsupported(s, op, x, y)
+
+
+def _repeated(s: Any, x: Any, n: Node) -> Any:
+    count = known_int(s, n, "the number of repetitions")
+    if objects.is_tuple(x):
+        return Compound("tuple", None, x.children * count)
+    return objects.new_list(s, list(objects.items_of(s, x)) * count)
+
+
+def inplace(s: Any, op: str, x: Any, y: Any) -> Any:
+    """What `x op= y` rebinds x to; objects that can are changed in place."""
+    if objects.is_list(x) and op == "+":
+        return objects.extend(s, x, y)
+    if isinstance(x, Ref) and x.obj.kind == "array":
+        return s.arrays.inplace(s, op, x, y)
+    found = objects.special_method(s, x, f"__i{SPECIAL[op]}__")
+    if found is not None:
+        return s.call(found, [y], {})
+    return binary(s, op, x, y)
+
+
+def unary(s: Any, op: str, x: Any) -> Any:
+    b = s.b
+    if op == "not":
+        return _not(s, x)
+    if is_number(x):
+        x = as_int(s, x)
+        if op == "-":
+            return b.neg(x)
+        if op == "+":
+            return x
+        if x.type.kind == "i":
+            return b.invert(x)
+    found = s.arrays.unary(s, op, x) if s.arrays else None
+    if found is not None:
+        return found
+    method = objects.special_method(s, x, {"-": "__neg__", "+": "__pos__", "~": "__invert__"}[op])
+    if method is not None:
+        return s.call(method, [], {})
+    raise s.refuse("type-mismatch", f"unary `{op}` does not apply to {s.describe(x)}")
+
+
+def _not(s: Any, x: Any) -> Task:
+    test = yield truth(s, x)
+    return s.b.not_(test)
+
+
+def truth(s: Any, v: Any) -> Task:
+    """bool(v) as a node."""
+    yield from ()
+    if is_number(v):
+        return v if v.type is BOOL else s.b.ne(v, constant(v.type, 0.0 if v.type.kind == "f" else 0))
+    if isinstance(v, Known):
+        return literal(bool(v.value))
+    if isinstance(v, Compound) and v.kind == "tuple":
+        return literal(bool(v.children))
+    if isinstance(v, Maybe):
+        raise s.refuse("unbound-variable", "this variable may not be bound here")
+    n = objects.length(s, v)
+    if n is not None:
+        return s.b.ne(n, literal(0))
+    found = s.arrays.truth(s, v) if s.arrays else None
+    if found is not None:
+        return found
+    method = objects.special_method(s, v, "__bool__") or objects.special_method(s, v, "__len__")
+    if method is not None:
+        value = yield s.call(method, [], {})
+        return (yield truth(s, value))
+    return literal(True)
+
+
+# -- comparison -----------------------------------------------------------------------------------------------------
+
+
+def compare(s: Any, op: str, x: Any, y: Any) -> Any:
+    """x op y, for the comparison operators, `is` and `in`."""
+    if op in ("is", "is not"):
+        same = _identical(s, x, y)
+        return literal(same == (op == "is"))
+    if op in ("in", "not in"):
+        return _contains(s, x, y, op == "in")
+    if is_number(x) and is_number(y):
+        if not (x.type is BOOL and y.type is BOOL):
+            x, y, _ = common(s, x, y, op)
+        return s.b.apply(s.b.primitives[PRIMITIVE[op]], (x, y))
+    found = s.arrays.compare(s, op, x, y) if s.arrays else None
+    if found is not None:
+        return found
+    if isinstance(x, Known) and isinstance(y, Known):
+        return literal(bool(PYTHON_OPERATORS[op](x.value, y.value)))
+    if op in ("==", "!="):
+        return _equal(s, op, x, y)
+    if objects.is_tuple(x) and objects.is_tuple(y):
+        return _lexicographic(s, op, x.children, y.children)
+    for method, self_, other in ((f"__{SPECIAL[op]}__", x, y), (f"__{SPECIAL[SWAPPED[op]]}__", y, x)):
+        found = objects.special_method(s, self_, method)
+        if found is not None:
+            return s.call(found, [other], {})
+    raise _unsupported(s, op, x, y)
+
+
+def _identical(s: Any, x: Any, y: Any) -> bool:
+    if isinstance(x, Known) and isinstance(y, Known):
+        return x.value is y.value
+    if isinstance(x, Ref) and isinstance(y, Ref):
+        return x.obj is y.obj
+    if any(isinstance(v, Known) and (v.value is None or v.value is Ellipsis or isinstance(v.value, type)) for v in (x, y)):
+        return False
+    raise s.refuse("unsupported-is", f"`is` between {s.describe(x)} and {s.describe(y)} has no meaning in compiled code", help="compare with `==`, or test `is None`")
+
+
+def _equal(s: Any, op: str, x: Any, y: Any) -> Task:
+    result = yield _equality(s, x, y)
+    return result if op == "==" else s.b.not_(result)
+
+
+def _equality(s: Any, x: Any, y: Any) -> Task:
+    if is_number(x) and is_number(y) or isinstance(x, Known) and isinstance(y, Known):
+        return compare(s, "==", x, y)
+    method = objects.special_method(s, x, "__eq__") or objects.special_method(s, y, "__eq__")
+    if method is not None:
+        value = yield s.call(method, [y], {})
+        return (yield truth(s, value))
+    if (objects.is_tuple(x) and objects.is_tuple(y)) or (objects.is_list(x) and objects.is_list(y)):
+        a, c = objects.known_items(s, x), objects.known_items(s, y)
+        if len(a) != len(c):
+            return literal(False)
+        result: Node = literal(True)
+        for p, q in zip(a, c, strict=True):
+            result = s.b.and_(result, (yield _equality(s, p, q)))
+        return result
+    return literal(False)
+
+
+def _lexicographic(s: Any, op: str, x: tuple[Any, ...], y: tuple[Any, ...]) -> Task:
+    """Order of tuples: by the first items that differ, then by length."""
+    b = s.b
+    if not x or not y:
+        return literal(PYTHON_OPERATORS[op](len(x), len(y)))
+    same = yield _equality(s, x[0], y[0])
+    first = compare(s, op, x[0], y[0])
+    if hasattr(first, "send"):
+        first = yield first
+    rest = yield _lexicographic(s, op, x[1:], y[1:])
+    return b.select(same, rest, first)
+
+
+def _contains(s: Any, x: Any, y: Any, wanted: bool) -> Any:
+    if isinstance(y, Known) and isinstance(y.value, str) and isinstance(x, Known):
+        return literal((x.value in y.value) == wanted)
+    keys = objects.dict_keys(s, y)
+    items = [Known(k) if isinstance(k, str) else literal(k) for k in keys] if keys is not None else None
+    return _any_equal(s, x, y, items, wanted)
+
+
+def _any_equal(s: Any, x: Any, y: Any, items: list[Any] | None, wanted: bool) -> Task:
+    method = objects.special_method(s, y, "__contains__")
+    if method is not None:
+        value = yield s.call(method, [x], {})
+        result = yield truth(s, value)
+    elif items is None and s.arrays and s.arrays.is_array(s, y):
+        result = s.arrays.contains(s, x, y)
+    elif isinstance(y, Compound) and y.kind == "range":
+        result = _in_range(s, x, y)
+    else:
+        result = literal(False)
+        for item in items if items is not None else objects.known_items(s, y):
+            result = s.b.or_(result, (yield _equality(s, x, item)))
+    return result if wanted else s.b.not_(result)
+
+
+def _in_range(s: Any, x: Any, y: Compound) -> Node:
+    b = s.b
+    start, stop, step = y.children
+    if isinstance(step, Constant) and step.value == 1:
+        return b.and_(compare(s, ">=", x, start), compare(s, "<", x, stop))  # type: ignore[no-any-return]
+    raise s.refuse("unsupported-in", "`in` on a range with a step", help="test the bounds and the remainder")
+
+
+# -- items ----------------------------------------------------------------------------------------------------------
+
+
+def getitem(s: Any, x: Any, i: Any) -> Any:
+    """x[i]."""
+    if objects.is_tuple(x) or objects.is_list(x) or (isinstance(x, Known) and isinstance(x.value, str)):
+        return objects.sequence_item(s, x, i)
+    if objects.dict_keys(s, x) is not None:
+        return objects.dict_item(s, x, i)
+    found = s.arrays.getitem(s, x, i) if s.arrays else None
+    if found is not None:
+        return found
+    method = objects.special_method(s, x, "__getitem__")
+    if method is not None:
+        return s.call(method, [i], {})
+    raise s.refuse("not-subscriptable", f"{s.describe(x)} has no items")
+
+
+def setitem(s: Any, x: Any, i: Any, v: Any) -> Any:
+    """x[i] = v."""
+    if objects.is_list(x):
+        return objects.set_list_item(s, x, i, v)
+    if objects.dict_keys(s, x) is not None:
+        return objects.set_dict_item(s, x, i, v)
+    if s.arrays and s.arrays.is_array(s, x):
+        return s.arrays.setitem(s, x, i, v)
+    method = objects.special_method(s, x, "__setitem__")
+    if method is not None:
+        return s.call(method, [i, v], {})
+    raise s.refuse("immutable", f"{s.describe(x)} does not take item assignment", help="build a new tuple, or use a list or an array")

@@ -1,0 +1,662 @@
+"""Specialize: from the python stage to typed IR, by running functions abstractly with a store.
+
+This is the one place that knows Python. A call makes (or finds) the copy of the callee for these shapes of arguments and
+captured values; what the callee writes comes back as results. A copy that is called while it is being made is assumed
+to end nowhere at first, then to give what its other paths give, until that settles.
+"""
+from __future__ import annotations
+
+import builtins
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from types import FunctionType, MethodType, ModuleType
+from typing import Any
+
+import numpy as np
+
+from irad.errors import CompileError, Diagnostic, Span, refuse
+from irad.graph.build import Builder, constant, literal
+from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
+from irad.graph.walk import Task
+from irad.primitives import REGISTRY
+from irad.primitives.control import result_type
+from irad.specialize import library, objects, operators
+from irad.specialize.execute import Activation, Bottom, Exit, Fitter, NeedsStatic, PathStore, absent, has_effects
+from irad.specialize.liveness import RETURN
+from irad.specialize.store import Store
+from irad.specialize.values import (
+    UNBOUND, Compound, Conflict, Known, Maybe, Obj, Ref, Shape, Shaper, Unbound, describe, join_shapes, leaf_types, rebuild, unreadable,
+    widen,
+)
+from irad.types import BOOL, FLOAT, INT, SCALARS, Scalar, Type
+
+__all__ = ["Copy", "Hidden", "Specializer"]
+
+MAX_COPIES = 32            # of one function before known numbers are widened
+MAX_RUNNING = 200          # copies of one function that wait for each other
+
+
+class Hidden(tuple):       # type: ignore[type-arg]
+    """Where a hidden argument is read at each call: (kind, function, name), kind "cell" or "global"."""
+
+    __slots__ = ()
+
+
+class Result:
+    """What a copy gives back: the shape of its value, and of each object or variable of its caller that it wrote."""
+
+    __slots__ = ("value", "writes")
+
+    def __init__(self, value: Shape, writes: dict[Any, Shape]) -> None:
+        self.value, self.writes = value, writes
+
+    def shapes(self) -> list[Shape]:
+        return [self.value, *self.writes.values()]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Result) and self.value == other.value and self.writes == other.writes
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def joined(self, other: Result) -> Result:
+        writes = {k: join_shapes(self.writes.get(k, s), s, "a variable") for k, s in other.writes.items()}
+        return Result(widen(join_shapes(self.value, other.value, "the result")), {k: widen(s) for k, s in {**self.writes, **writes}.items()})
+
+
+class Copy:
+    """One function for one set of shapes."""
+
+    def __init__(self, key: Any, graph: Graph, python: Graph) -> None:
+        self.key, self.graph, self.python = key, graph, python
+        self.result: Result | None = None
+        self.hidden: dict[Hidden, Parameter] = {}
+        self.assumed_hidden: set[Hidden] = set()
+        self.done = self.recursive = self.effects = False
+        self.depends: set[Copy] = set()
+        self.tentative: list[Copy] = []
+
+
+class Specializer:
+    """Specializes one program into one module."""
+
+    Bottom = Bottom
+    absent = staticmethod(absent)
+    arrays: Any = None
+
+    def __init__(self, lower: Callable[[FunctionType], Graph], hooks: Mapping[str, Any] | None = None) -> None:
+        self.lower = lower
+        self.hooks = dict(hooks or {})
+        self.module = Module()
+        self.b = Builder(self.module, REGISTRY)
+        self.store = Store()
+        self.span: Span | None = None
+        self.copies: dict[Any, Copy] = {}
+        self.count: dict[Graph, int] = {}
+        self.running: list[Copy] = []
+        self.hints: dict[Any, dict[Any, Shape]] = {}
+        self.frames: dict[FunctionType, Obj] = {}
+        self.guards: dict[tuple[int, str], tuple[dict[str, Any], str, Any]] = {}
+        self.object_guards: list[tuple[Any, str, Any]] = []
+        self.on_call_of: tuple[Graph, type[Exception]] | None = None
+
+    # -- refusals ----------------------------------------------------------------------------------------------------
+
+    def refuse(self, name: str, message: str, *, help: str = "", label: str = "") -> CompileError:
+        return refuse(name, message, self.span, help=help, label=label)
+
+    def needs_static(self, message: str, help: str = "") -> NeedsStatic:
+        return NeedsStatic(Diagnostic("not-static", message, self.span, "", [], help))
+
+    def describe(self, v: Any) -> str:
+        return describe(Shaper(self.store, lambda o: False).shape(v))
+
+    # -- values ------------------------------------------------------------------------------------------------------
+
+    def fitter(self, store: Any) -> Fitter:
+        return Fitter(self, store)
+
+    def convert(self, v: Any, type: Type) -> Node:
+        """The node v as `type`."""
+        if isinstance(v, Conflict):
+            raise unreadable(v, self.span)
+        assert isinstance(v, Node), v
+        if v.type is type:
+            return v
+        if isinstance(v.type, Scalar) and isinstance(type, Scalar):
+            if v.type.strong is type.strong:
+                return constant(type, v.value) if isinstance(v, Constant) else v
+            return self.b.convert(v, to=type)  # type: ignore[no-any-return]
+        return v
+
+    def read(self, key: Any, name: str) -> Any:
+        """The value of a variable, where it has one."""
+        v = self.store.get(key)
+        if isinstance(v, Node):
+            return v
+        if isinstance(v, Unbound):
+            self.b.raise_(error="UnboundLocalError", message=f"cannot access local variable '{name}' where it is not associated with a value")
+            raise Bottom
+        if isinstance(v, Maybe):
+            self.b.assert_(v.flag, error="UnboundLocalError", message=f"cannot access local variable '{name}' where it is not associated with a value")
+            self.store.set(key, v.value)
+            v = v.value
+        if isinstance(v, Conflict):
+            raise unreadable(v, self.span)
+        return v
+
+    def from_python(self, value: Any, hidden: Hidden | None = None) -> Any:
+        """A Python value met while compiling. Numbers become constants, or hidden arguments where `hidden` says from where."""
+        if isinstance(value, (bool, int, float, np.generic)):
+            t = self.scalar_type(value)
+            if hidden is not None:
+                return self.hidden(hidden, t)
+            return constant(t, {"f": float, "i": int, "b": bool}[t.kind](value))
+        if type(value) is tuple:
+            return Compound("tuple", None, [self.from_python(v) for v in value])
+        if isinstance(value, MethodType):
+            return Compound("method", None, [self.from_python(value.__func__), self.from_python(value.__self__)])
+        unwrap = self.hooks.get("unwrap")
+        if unwrap is not None:
+            found = unwrap(self, value)
+            if found is not None:
+                return found
+        return Known(value)
+
+    def scalar_type(self, value: Any) -> Scalar:
+        """The type of a Python or NumPy number."""
+        if isinstance(value, bool):
+            return BOOL
+        if type(value) is float:
+            return FLOAT
+        if isinstance(value, int):
+            if not -(2**63) <= value < 2**63:
+                raise self.refuse("integer-too-large", f"{value} does not fit 64 bits", help="use a float")
+            return INT
+        name = {"float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32", "bool": "bool"}.get(str(getattr(value, "dtype", "")))
+        if name is None:
+            raise self.refuse("unsupported-dtype", f"a value of type {type(value).__name__} cannot be compiled", help="use float64, int64 or bool")
+        return SCALARS[name]
+
+    def hidden(self, path: Hidden, t: Scalar) -> Node:
+        """The parameter that carries a value which is read at each call."""
+        copy = self.running[-1]
+        found = copy.hidden.get(path)
+        if found is None:
+            found = copy.hidden[path] = self.b.parameter(copy.graph, t, path[2])
+        return found
+
+    def function_value(self, function: FunctionType) -> Compound:
+        """A Python function as an abstract one."""
+        graph = self.lower(function)
+        self.object_guards.append((function, "__code__", function.__code__))
+        self.object_guards.append((function, "__defaults__", function.__defaults__))
+        self.object_guards.append((function, "__kwdefaults__", function.__kwdefaults__))
+        signature = graph.info
+        defaults = [self.from_python(d) for d in (function.__defaults__ or ())]
+        keyword = function.__kwdefaults__ or {}
+        defaults += [self.from_python(keyword[n]) for n in signature.keyword_defaults]
+        return Compound("function", (graph, function), [Known(None), *defaults])
+
+    # -- expressions -------------------------------------------------------------------------------------------------
+
+    def operation(self, a: Activation, node: Apply) -> Any:
+        """The value of an expression of the python stage: at once, or a task."""
+        return OPERATIONS[node.fn.name](self, a, node)
+
+    def truth(self, v: Any) -> Task:
+        return operators.truth(self, v)
+
+    def iteration(self, v: Any) -> Task:
+        return library.iteration(self, v)
+
+    def iteration_now(self, v: Any) -> library.Iteration:
+        return library.iteration_now(self, v)
+
+    def as_scalar(self, v: Any) -> Any:
+        """A 0-d array as the number it holds; any other value as it is."""
+        return self.arrays.as_scalar(self, v) if self.arrays else v
+
+    def readable(self, v: Any) -> Any:
+        if isinstance(v, Conflict):
+            raise unreadable(v, self.span)
+        return v
+
+    def refuse_frozen(self, obj: Obj) -> CompileError:
+        """The refusal of a write to an object that is one of two on different paths."""
+        return self.refuse("ambiguous-alias", f"this {obj.kind} may be one of two, and is written to", help="copy it first, or write in each branch")
+
+    def text_parts(self, v: Any) -> tuple[str, list[Node]]:
+        return library.text_parts(self, v)
+
+    def emit_raise(self, v: Any) -> None:
+        library.emit_raise(self, v)
+
+    # -- calls -------------------------------------------------------------------------------------------------------
+
+    def call(self, fn: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
+        """The result of calling an abstract value."""
+        if isinstance(fn, Known):
+            handler = library.handler(self, fn.value)
+            if handler is not None:
+                result = handler(self, args, kwargs)
+                return (yield result) if hasattr(result, "send") else result
+            if isinstance(fn.value, FunctionType):
+                return (yield self.call_function(self.function_value(fn.value), args, kwargs))
+            raise library.unknown_call(self, fn.value)
+        if isinstance(fn, Compound):
+            if fn.kind == "function":
+                return (yield self.call_function(fn, args, kwargs))
+            caller = CALLABLE.get(fn.kind) or self.hooks.get("call:" + fn.kind)
+            if caller is not None:
+                return (yield caller(self, fn, args, kwargs))
+        raise self.refuse("not-callable", f"{self.describe(fn)} cannot be called")
+
+    def call_function(self, fn: Compound, args: list[Any], kwargs: dict[str, Any]) -> Task:
+        graph, _ = fn.head
+        if self.on_call_of is not None and graph is self.on_call_of[0]:
+            raise self.on_call_of[1]
+        values = self.bind(fn, args, kwargs)
+        shaper = Shaper(self.store, lambda o: False)
+        shape = shaper.shape(Compound("call", None, [fn, *values]))
+        waiting = [c for c in self.running if c.python is graph]
+        if waiting or self.count.get(graph, 0) >= MAX_COPIES:
+            shape = widen(shape)
+            nodes = self.refit(shape, fn, values)
+        else:
+            nodes = shaper.leaves
+        if len(waiting) > MAX_RUNNING:
+            raise self.refuse("endless-specialization", f"`{graph.name}` calls itself with ever new types of arguments",
+                              help="a tuple or list that grows with each call has no fixed type")
+        copy = self.copies.get(shape)
+        if copy is None:
+            copy = yield self.make_copy(shape, fn, graph)
+        elif not copy.done:
+            copy.recursive = True
+            for c in self.running[self.running.index(copy) + 1:]:
+                c.depends.add(copy)
+            if copy.result is None:
+                raise Bottom
+        else:
+            for c in self.running:
+                c.depends |= {d for d in copy.depends if d in self.running and d is not c}
+        return self.emit_call(copy, nodes, {i: o for o, i in shaper.number.items()})
+
+    def refit(self, shape: Shape, fn: Compound, values: list[Any]) -> list[Node]:
+        fitter = Fitter(self, self.store)
+        fitter.fit(shape, Compound("call", None, [fn, *values]))
+        return fitter.nodes
+
+    def emit_call(self, copy: Copy, nodes: list[Node], objects: dict[int, Obj]) -> Any:
+        result = copy.result
+        if result is None:                             # it always raises, or never ends
+            if copy.effects:
+                self.b.call(copy.graph, nodes + [self.hidden(p, q.type) for p, q in copy.hidden.items()])  # type: ignore[arg-type]
+            raise Bottom
+        types = [t for s in result.shapes() for t in leaf_types(s)]
+        parts: list[Node] = []
+        if types or copy.effects:
+            hidden = [self.hidden(p, q.type) for p, q in copy.hidden.items()]  # type: ignore[arg-type]
+            node = self.b.call(copy.graph, nodes + hidden)
+            parts = self.b.parts(node, len(types)) if types else []
+        feed = iter(parts)
+        value = rebuild(result.value, lambda t: next(feed), self.store, objects, self.span)
+        for (index, name), shape in result.writes.items():
+            key = objects[index] if name is None else (objects[index], name)
+            self.store.set(key, rebuild(shape, lambda t: next(feed), self.store, objects, self.span))
+        return value
+
+    def make_copy(self, shape: Shape, fn: Compound, graph: Graph) -> Task:
+        span, before = self.span, self.b.graph
+        typed = self.b.new_graph(graph.name)
+        typed.span = graph.span
+        copy = self.copies[shape] = Copy(shape, typed, graph)
+        self.count[graph] = self.count.get(graph, 0) + 1
+        self.running.append(copy)
+        try:
+            while True:
+                self.forget(copy)
+                found = yield self.run_copy(copy, shape, fn)
+                hidden = set(copy.hidden)
+                if not copy.recursive:
+                    copy.result = found
+                    break
+                if found is None:
+                    break
+                assumed = copy.result
+                joined = found.joined(found) if assumed is None else assumed.joined(found)
+                copy.result = joined
+                if assumed == joined and hidden == copy.assumed_hidden:
+                    break
+                copy.assumed_hidden = hidden
+        finally:
+            self.running.pop()
+            self.span = self.b.span = span
+            assert self.b.graph is before
+        copy.done = True
+        copy.effects = has_effects(typed)
+        copy.depends.discard(copy)
+        for c in copy.depends:
+            c.tentative.append(copy)
+        return copy
+
+    def forget(self, copy: Copy) -> None:
+        """Start a run: what was made under the last assumption goes."""
+        for c in copy.tentative:
+            if self.copies.get(c.key) is c:
+                del self.copies[c.key]
+                self.module.graphs.remove(c.graph)
+        copy.tentative = []
+
+    def run_copy(self, copy: Copy, shape: Shape, fn: Compound) -> Task:
+        """Run the function once for these shapes; its typed graph, and the shapes of what it gives back."""
+        b, store, typed, python = self.b, self.store, copy.graph, copy.python
+        typed.params, typed.body = [], []
+        if copy.result is not None:
+            typed.result = result_type(tuple(t for s in copy.result.shapes() for t in leaf_types(s)))
+        names = iter([None, *python.info.parameters])
+        with b.inside(typed):
+            store.begin()
+            try:
+                objects: dict[int, Obj] = {}
+                children = []
+                for child in shape[3]:
+                    name = next(names)
+                    children.append(rebuild(child, lambda t, name=name: b.parameter(typed, t, name), store, objects, self.span))  # type: ignore[misc]
+                initial = {k: store.get(k) for o in objects.values() for k in _keys(o)}
+                copy.hidden = {path: b.parameter(typed, p.type, p.name) for path, p in copy.hidden.items()}
+                scope = children[0].children[0]
+                frame = Obj("frame", python.info, scope.obj if isinstance(scope, Ref) else None, python.span)
+                for name, v in zip(python.info.parameters, children[1:], strict=True):
+                    store.set((frame, name), v)
+                a = Activation(self, python, frame, fn.head[1])
+                try:
+                    exits = yield a.function()
+                except Bottom:
+                    exits = {}
+            finally:
+                changes = store.rollback()
+            if RETURN not in exits:
+                typed.finish(b.make_tuple())
+                return None
+            ending: Exit = exits[RETURN]
+            found = self.gathered(ending, PathStore({**changes, **ending.changes}, store), objects, initial)
+            agreed = found if copy.result is None else copy.result.joined(found)
+            fitter = Fitter(self, PathStore({**changes, **ending.changes}, store))
+            if agreed.value[0] == "conflict":
+                raise unreadable(agreed.value[1].value, self.span)
+            fitter.fit(agreed.value, ending.value)
+            for (index, name), s in agreed.writes.items():
+                key = objects[index] if name is None else (objects[index], name)
+                fitter.fit(s, fitter.store.get(key))
+            typed.finish(b.tuple_(fitter.nodes) if fitter.nodes else b.make_tuple())
+        return found
+
+    def gathered(self, ending: Exit, store: PathStore, objects: dict[int, Obj], initial: dict[Any, Any]) -> Result:
+        shaper = Shaper(store, lambda o: False)
+        shaper.number = {o: i for i, o in objects.items()}
+        value = shaper.shape(ending.value)
+        writes: dict[Any, Shape] = {}
+        for index, obj in objects.items():
+            for key in _keys(obj):
+                now = store.get(key)
+                if now is not initial[key]:
+                    writes[index, key[1] if isinstance(key, tuple) else None] = shaper.shape(now)
+        return Result(value, writes)
+
+    def bind(self, fn: Compound, args: list[Any], kwargs: dict[str, Any]) -> list[Any]:
+        """The values of the parameters, in order. Refuses what Python refuses."""
+        graph, _ = fn.head
+        sig = graph.info
+        kwargs = dict(kwargs)
+        positional = [*sig.positional_only, *sig.positional]
+        values: dict[str, Any] = dict(zip(positional, args, strict=False))
+        extra = args[len(positional):]
+        if extra and sig.vararg is None:
+            raise self.refuse("wrong-arguments", f"{sig.name}() takes {len(positional)} positional arguments but {len(args)} were given")
+        defaults = list(fn.children[1:])
+        for n in [*sig.positional, *sig.keyword_only]:
+            if n in kwargs:
+                if n in values:
+                    raise self.refuse("wrong-arguments", f"{sig.name}() got multiple values for argument '{n}'")
+                values[n] = kwargs.pop(n)
+        if kwargs and sig.kwarg is None:
+            raise self.refuse("wrong-arguments", f"{sig.name}() got an unexpected keyword argument '{next(iter(kwargs))}'")
+        for n, d in zip(positional[len(positional) - sig.defaults:], defaults, strict=False):
+            values.setdefault(n, d)
+        for n, d in zip(sig.keyword_defaults, defaults[sig.defaults:], strict=True):
+            values.setdefault(n, d)
+        missing = [n for n in [*positional, *sig.keyword_only] if n not in values]
+        if missing:
+            raise self.refuse("wrong-arguments", f"{sig.name}() missing {len(missing)} required argument{'s' * (len(missing) > 1)}: {', '.join(map(repr, missing))}")
+        out = [values[n] for n in positional] + [values[n] for n in sig.keyword_only]
+        if sig.vararg:
+            out.append(Compound("tuple", None, extra))
+        if sig.kwarg:
+            out.append(library.new_dict(self, [Known(k) for k in kwargs], list(kwargs.values())))
+        return out
+
+
+def _keys(obj: Obj) -> list[Any]:
+    return [(obj, n) for n in sorted(obj.head.cells)] if obj.kind == "frame" else [obj]
+
+
+# -- the operations of the python stage, but for statements and control flow -----------------------------------------
+
+
+def _frame(a: Activation, up: int) -> Obj:
+    frame = a.frame
+    for _ in range(up):
+        assert frame.outer is not None
+        frame = frame.outer
+    return frame
+
+
+def _load(s: Specializer, a: Activation, node: Apply) -> Any:
+    name, up = node.static
+    return s.read((_frame(a, up), name), name)
+
+
+def _store(s: Specializer, a: Activation, node: Apply) -> Any:
+    name, up = node.static
+    value = a.env_value(node.args[0])
+    if isinstance(value, (Apply, Parameter)) and value.name is None:
+        value.name = name                              # for dumps: the first name that a value is given
+    s.store.set((_frame(a, up), name), value)
+
+
+def _delete(s: Specializer, a: Activation, node: Apply) -> Any:
+    _load(s, a, node)
+    name, up = node.static
+    s.store.set((_frame(a, up), name), UNBOUND)
+
+
+def _global(s: Specializer, a: Activation, node: Apply) -> Any:
+    (name,) = node.static
+    scope = a.origin.__globals__
+    if name in scope:
+        value = scope[name]
+        s.guards[id(scope), name] = (scope, name, value)
+        return s.from_python(value)
+    if hasattr(builtins, name):
+        s.guards[id(scope), name] = (scope, name, MISSING)
+        return Known(getattr(builtins, name))
+    s.guards[id(scope), name] = (scope, name, MISSING)
+    s.b.raise_(error="NameError", message=f"name '{name}' is not defined")
+    raise Bottom
+
+
+MISSING = object()
+
+
+def _free(s: Specializer, a: Activation, node: Apply) -> Any:
+    (name,) = node.static
+    function: FunctionType = a.origin
+    cell = (function.__closure__ or ())[function.__code__.co_freevars.index(name)]
+    try:
+        value = cell.cell_contents
+    except ValueError:
+        s.b.raise_(error="NameError", message=f"cannot access free variable '{name}' where it is not associated with a value in enclosing scope")
+        raise Bottom from None
+    number = isinstance(value, (bool, int, float, np.generic))
+    if not number:
+        s.object_guards.append((cell, "cell_contents", value))
+    return s.from_python(value, Hidden(("cell", function, name)) if number else None)
+
+
+def _import(s: Specializer, a: Activation, node: Apply) -> Any:
+    (name,) = node.static
+    root = name.split(".")[0]
+    if root not in ("irad", "math", "numpy", "scipy") and name not in sys.modules:
+        raise s.refuse("unsupported-import", f"`import {name}` inside a compiled function", help="import it at module level")
+    return Known(importlib.import_module(name))
+
+
+def _binary(s: Specializer, a: Activation, node: Apply) -> Any:
+    return operators.binary(s, node.static[0], a.env_value(node.args[0]), a.env_value(node.args[1]))
+
+
+def _inplace(s: Specializer, a: Activation, node: Apply) -> Any:
+    return operators.inplace(s, node.static[0], a.env_value(node.args[0]), a.env_value(node.args[1]))
+
+
+def _unary(s: Specializer, a: Activation, node: Apply) -> Any:
+    return operators.unary(s, node.static[0], a.env_value(node.args[0]))
+
+
+def _compare(s: Specializer, a: Activation, node: Apply) -> Any:
+    return operators.compare(s, node.static[0], a.env_value(node.args[0]), a.env_value(node.args[1]))
+
+
+def _getattr(s: Specializer, a: Activation, node: Apply) -> Any:
+    return library.getattr_(s, a.env_value(node.args[0]), node.static[0])
+
+
+def _setattr(s: Specializer, a: Activation, node: Apply) -> Any:
+    return library.setattr_(s, a.env_value(node.args[0]), node.static[0], a.env_value(node.args[1]))
+
+
+def _getitem(s: Specializer, a: Activation, node: Apply) -> Any:
+    return operators.getitem(s, a.env_value(node.args[0]), a.env_value(node.args[1]))
+
+
+def _setitem(s: Specializer, a: Activation, node: Apply) -> Any:
+    return operators.setitem(s, *[a.env_value(x) for x in node.args])
+
+
+def _slice(s: Specializer, a: Activation, node: Apply) -> Any:
+    return Compound("slice", None, [a.env_value(x) for x in node.args])
+
+
+def _call(s: Specializer, a: Activation, node: Apply) -> Task:
+    (kinds,) = node.static
+    fn = a.env_value(node.args[0])
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    for kind, x in zip(kinds, node.args[1:], strict=True):
+        v = a.env_value(x)
+        if kind == "":
+            args.append(v)
+        elif kind == "*":
+            args.extend(objects.known_items(s, v))
+        elif kind == "**":
+            kwargs.update(library.known_mapping(s, v))
+        else:
+            kwargs[kind] = v
+    span = s.span
+    value = yield s.call(fn, args, kwargs)
+    s.span = s.b.span = span
+    return value
+
+
+def _starred(s: Specializer, a: Activation, node: Apply) -> list[Any]:
+    items: list[Any] = []
+    for i, x in enumerate(node.args):
+        v = a.env_value(x)
+        if i in node.static[0]:
+            items.extend(objects.known_items(s, v))
+        else:
+            items.append(v)
+    return items
+
+
+def _tuple(s: Specializer, a: Activation, node: Apply) -> Any:
+    return Compound("tuple", None, _starred(s, a, node))
+
+
+def _list(s: Specializer, a: Activation, node: Apply) -> Any:
+    return library.new_list(s, _starred(s, a, node))
+
+
+def _dict(s: Specializer, a: Activation, node: Apply) -> Any:
+    values = [a.env_value(x) for x in node.args]
+    half = len(values) // 2
+    return library.new_dict(s, values[:half], values[half:])
+
+
+def _text(s: Specializer, a: Activation, node: Apply) -> Any:
+    return library.joined_text(s, [a.env_value(x) for x in node.args])
+
+
+def _format(s: Specializer, a: Activation, node: Apply) -> Any:
+    conversion, spec = node.static
+    return Compound("format", (conversion, spec), [a.env_value(node.args[0])])
+
+
+def _unpack(s: Specializer, a: Activation, node: Apply) -> Any:
+    n, star = node.static
+    items = objects.known_items(s, a.env_value(node.args[0]), n if star < 0 else None)
+    if star < 0 and len(items) != n:
+        kind = "too many values to unpack" if len(items) > n else "not enough values to unpack"
+        raise s.refuse("unpack", f"{kind} (expected {n}, got {len(items)})")
+    if star >= 0:
+        if len(items) < n - 1:
+            raise s.refuse("unpack", f"not enough values to unpack (expected at least {n - 1}, got {len(items)})")
+        after = n - 1 - star
+        middle = items[star: len(items) - after]
+        items = [*items[:star], library.new_list(s, middle), *items[len(items) - after:]]
+    return Compound("tuple", None, items)
+
+
+def _part(s: Specializer, a: Activation, node: Apply) -> Any:
+    return a.env_value(node.args[0]).children[node.static[0]]
+
+
+def _function(s: Specializer, a: Activation, node: Apply) -> Any:
+    return Compound("function", (node.graphs[0], a.origin), [Ref(a.frame), *[a.env_value(x) for x in node.args]])
+
+
+def _generator(s: Specializer, a: Activation, node: Apply) -> Any:
+    value = Compound("generator", (node.graphs[0], a.origin), [Ref(a.frame), a.env_value(node.args[0])])
+    if node.static[0] == "generator":
+        return value
+    return library.collect(s, value, node.static[0])
+
+
+def _choose(s: Specializer, a: Activation, node: Apply) -> Task:
+    return a.choose(node)
+
+
+OPERATIONS: dict[str, Callable[[Specializer, Activation, Apply], Any]] = {
+    "py_load": _load, "py_store": _store, "py_delete": _delete, "py_global": _global, "py_free": _free, "py_import": _import,
+    "py_binary": _binary, "py_inplace": _inplace, "py_unary": _unary, "py_compare": _compare, "py_getattr": _getattr,
+    "py_setattr": _setattr, "py_getitem": _getitem, "py_setitem": _setitem, "py_slice": _slice, "py_call": _call,
+    "py_tuple": _tuple, "py_list": _list, "py_dict": _dict, "py_text": _text, "py_format": _format, "py_unpack": _unpack,
+    "py_part": _part, "py_function": _function, "py_generator": _generator, "py_choose": _choose,
+}
+
+
+def _call_method(s: Specializer, fn: Compound, args: list[Any], kwargs: dict[str, Any]) -> Task:
+    return s.call(fn.children[0], [fn.children[1], *args], kwargs)
+
+
+def _call_partial(s: Specializer, fn: Compound, args: list[Any], kwargs: dict[str, Any]) -> Task:
+    count, names = fn.head
+    return s.call(fn.children[0], [*fn.children[1:1 + count], *args], {**dict(zip(names, fn.children[1 + count:], strict=True)), **kwargs})
+
+
+def _call_built_in_method(s: Specializer, fn: Compound, args: list[Any], kwargs: dict[str, Any]) -> Task:
+    return library.call_method(s, fn.head, fn.children[0], args, kwargs)
+
+
+CALLABLE = {"method": _call_method, "partial": _call_partial, "built-in method": _call_built_in_method}

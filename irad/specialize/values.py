@@ -1,0 +1,379 @@
+"""Abstract values: what the specializer knows of each Python value while it runs a function abstractly.
+
+A number, truth value or array element is a node of the typed IR. Everything else is structure:
+
+    Known(v)            a Python value known now: None, a string, a module, a class, a function of NumPy
+    Compound(kind, ...) an immutable thing made of others: tuple, slice, range, function with its scope, bound method
+    Ref(obj)            a reference to an object of the store: list, dict, instance, array, frame of variables
+    MAYBE, UNBOUND      a variable that has a value on some paths, or on none
+
+Shapes are values without their numbers: equal shapes can be joined at branches, carried by loops, and share one copy
+of a function. `Shaper` takes values apart into a shape and its leaves, and puts them together again.
+"""
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from irad.errors import CompileError, Diagnostic, Note, Span
+from irad.graph.nodes import Constant, Node
+from irad.types import Array, JoinError, Scalar, Type, join
+
+__all__ = [
+    "UNBOUND", "Compound", "Conflict", "Known", "Maybe", "Obj", "Ref", "Shape", "Shaper", "Unbound", "Value", "join_shapes", "widen",
+]
+
+
+class Value:
+    """Base of abstract values other than nodes."""
+
+    __slots__ = ()
+
+
+class Known(Value):
+    """A Python value known at compile time."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def key(self) -> Any:
+        v = self.value
+        return (type(v), v) if isinstance(v, (str, bool, int, float, type(None), bytes)) else ("id", id(v))
+
+    def __repr__(self) -> str:
+        return f"Known({self.value!r})"
+
+
+class Compound(Value):
+    """An immutable structure: `kind` and `head` are static, `children` are values."""
+
+    __slots__ = ("children", "head", "kind")
+
+    def __init__(self, kind: str, head: Any, children: Iterable[Any]) -> None:
+        self.kind, self.head, self.children = kind, head, tuple(children)
+
+    def __repr__(self) -> str:
+        return f"{self.kind}{list(self.children)}"
+
+
+_births = itertools.count()
+
+
+def new_mark() -> int:
+    """A number between the births of the objects so far and of those to come."""
+    return next(_births)
+
+
+class Obj:
+    """The identity of a mutable object; its content is in the store, under the object as key.
+
+    kind: "list", "dict", "instance", "array", "frame". A frame's content is its variables, under (frame, name).
+    """
+
+    __slots__ = ("birth", "frozen", "head", "kind", "outer", "span")
+    kind: str
+    head: Any              # static: a dict's nothing, an instance's class, a frame's signature
+    outer: Obj | None      # a frame's static link: the frame of the function around
+    frozen: tuple[Any, ...] | None
+    birth: int
+    span: Span | None
+
+    def __init__(self, kind: str, head: Any = None, outer: Obj | None = None, span: Span | None = None) -> None:
+        self.kind, self.head, self.outer, self.span = kind, head, outer, span
+        self.birth, self.frozen = next(_births), None
+
+    def __repr__(self) -> str:
+        return f"<{self.kind} {self.birth}>"
+
+
+class Ref(Value):
+    __slots__ = ("obj",)
+
+    def __init__(self, obj: Obj) -> None:
+        self.obj = obj
+
+    def __repr__(self) -> str:
+        return f"Ref({self.obj!r})"
+
+
+class Unbound(Value):
+    """No value: not bound yet, deleted, or (with `dead`) not read again by any path."""
+
+    __slots__ = ()
+
+
+UNBOUND = Unbound()
+
+
+class Maybe(Value):
+    """A value where `flag` is true, unbound where it is false."""
+
+    __slots__ = ("flag", "value")
+
+    def __init__(self, flag: Node, value: Any) -> None:
+        self.flag, self.value = flag, value
+
+
+class Conflict(Value):
+    """The join of values that have none: harmless until it is read, when `diagnostic` is raised."""
+
+    __slots__ = ("diagnostic",)
+
+    def __init__(self, diagnostic: Diagnostic) -> None:
+        self.diagnostic = diagnostic
+
+
+# -- shapes ---------------------------------------------------------------------------------------------------------
+#
+# A shape is a nested tuple, hashable:
+#   ("leaf", type)  ("const", Constant)  ("known", key, Known)  ("compound", kind, head, shapes)
+#   ("ref", obj)                       an object that was there before: identity is kept, content is looked after apart
+#   ("new", i, kind, head, content)    an object made inside, first met; content: shapes, for frames by name
+#   ("again", i)  ("unbound",)  ("maybe", shape)  ("conflict", id, Conflict)
+
+Shape = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Tied:
+    """Keeps a value in a shape without taking part in its equality."""
+
+    value: Any
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Tied)
+
+    def __hash__(self) -> int:
+        return 0
+
+
+class Shaper:
+    """Takes values of one moment apart. `keep` says which objects keep their identity (those around a branch or loop).
+
+    `number` maps each abstracted object to its index; `leaves` collects nodes in order.
+    """
+
+    def __init__(self, store: Any, keep: Callable[[Obj], bool]) -> None:
+        self.store, self.keep = store, keep
+        self.number: dict[Obj, int] = {}
+        self.leaves: list[Node] = []
+
+    def shape(self, v: Any) -> Shape:
+        if isinstance(v, Constant):
+            return ("const", v)
+        if isinstance(v, Node):
+            self.leaves.append(v)
+            return ("leaf", v.type)
+        if isinstance(v, Known):
+            return ("known", v.key(), _Tied(v))
+        if isinstance(v, Compound):
+            return ("compound", v.kind, v.head, tuple([self.shape(c) for c in v.children]))
+        if isinstance(v, Ref):
+            return self.object(v.obj)
+        if isinstance(v, Maybe):
+            self.leaves.append(v.flag)
+            return ("maybe", self.shape(v.value))
+        if isinstance(v, Conflict):
+            return ("conflict", _Tied(v))
+        return ("unbound",)
+
+    def object(self, obj: Obj) -> Shape:
+        if self.keep(obj):
+            return ("ref", obj)
+        found = self.number.get(obj)
+        if found is not None:
+            return ("again", found)
+        index = self.number[obj] = len(self.number)
+        frozen = _Tied(obj.frozen) if obj.frozen else None
+        if obj.kind == "frame":
+            outer = self.object(obj.outer) if obj.outer is not None else None
+            content = tuple([(n, self.shape(self.store.get((obj, n)))) for n in sorted(obj.head.cells)])
+            return ("new", index, "frame", obj.head, (outer, content), frozen)
+        return ("new", index, obj.kind, obj.head, self.shape(self.store.get(obj)), frozen)
+
+
+def rebuild(shape: Shape, leaf: Callable[[Type], Node], store: Any, objects: dict[int, Obj], span: Span | None = None) -> Any:
+    """The value of a shape: `leaf` gives the nodes in order, `objects` says (and remembers) which object each index is."""
+    kind = shape[0]
+    if kind == "leaf":
+        return leaf(shape[1])
+    if kind == "const":
+        return shape[1]
+    if kind == "known":
+        return shape[2].value
+    if kind == "compound":
+        return Compound(shape[1], shape[2], [rebuild(c, leaf, store, objects, span) for c in shape[3]])
+    if kind == "ref":
+        return Ref(shape[1])
+    if kind == "again":
+        return Ref(objects[shape[1]])
+    if kind == "new":
+        return Ref(_rebuild_object(shape, leaf, store, objects, span))
+    if kind == "maybe":
+        from irad.types import BOOL
+
+        flag = leaf(BOOL)
+        return Maybe(flag, rebuild(shape[1], leaf, store, objects, span))
+    if kind == "conflict":
+        return shape[1].value
+    return UNBOUND
+
+
+def _rebuild_object(shape: Shape, leaf: Callable[[Type], Node], store: Any, objects: dict[int, Obj], span: Span | None) -> Obj:
+    _, index, kind, head, content, frozen = shape
+    obj = objects.get(index)
+    if obj is None:
+        obj = objects[index] = Obj(kind, head, span=span)
+        if frozen is not None:
+            obj.frozen = frozen.value
+    if kind == "frame":
+        outer, variables = content
+        if outer is not None:
+            obj.outer = rebuild(outer, leaf, store, objects, span).obj
+        for name, s in variables:
+            store.set((obj, name), rebuild(s, leaf, store, objects, span))
+    else:
+        store.set(obj, rebuild(content, leaf, store, objects, span))
+    return obj
+
+
+def leaf_types(shape: Shape) -> list[Type]:
+    """The types of a shape's leaves, in order."""
+    from irad.types import BOOL
+
+    kind = shape[0]
+    if kind == "leaf":
+        return [shape[1]]
+    if kind == "compound":
+        return [t for c in shape[3] for t in leaf_types(c)]
+    if kind == "new":
+        if shape[2] == "frame":
+            outer, variables = shape[4]
+            return (leaf_types(outer) if outer else []) + [t for _, s in variables for t in leaf_types(s)]
+        return leaf_types(shape[4])
+    if kind == "maybe":
+        return [BOOL, *leaf_types(shape[1])]
+    return []
+
+
+def widen(shape: Shape) -> Shape:
+    """The shape with known numbers forgotten."""
+    kind = shape[0]
+    if kind == "const":
+        return ("leaf", shape[1].type)
+    if kind == "compound":
+        return (*shape[:3], tuple([widen(c) for c in shape[3]]))
+    if kind == "new":
+        if shape[2] == "frame":
+            outer, variables = shape[4]
+            return (*shape[:4], (widen(outer) if outer else None, tuple((n, widen(s)) for n, s in variables)), shape[5])
+        return (*shape[:4], widen(shape[4]), shape[5])
+    if kind == "maybe":
+        return ("maybe", widen(shape[1]))
+    return shape
+
+
+def join_shapes(a: Shape, b: Shape, what: str, spans: Sequence[Span | None] = ()) -> Shape:
+    """The shape that values of both shapes fit. Where there is none, a conflict that speaks when it is read."""
+    if a == b:
+        return a
+    ka, kb = a[0], b[0]
+    if ka in ("leaf", "const") and kb in ("leaf", "const"):
+        return _join_leaves(a, b, what, spans)
+    if ka == "unbound" or kb == "unbound":
+        other = b if ka == "unbound" else a
+        return other if other[0] in ("maybe", "conflict") else ("maybe", other)
+    if ka == "maybe" or kb == "maybe":
+        return ("maybe", join_shapes(a[1] if ka == "maybe" else a, b[1] if kb == "maybe" else b, what, spans))
+    if ka == "conflict" or kb == "conflict":
+        return a if ka == "conflict" else b
+    if ka == kb == "compound" and a[1:3] == b[1:3] and len(a[3]) == len(b[3]):
+        return (*a[:3], tuple([join_shapes(x, y, what, spans) for x, y in zip(a[3], b[3], strict=True)]))
+    if ka == kb == "new" and a[1:4] == b[1:4]:
+        return _join_objects(a, b, what, spans)
+    return _conflict(what, describe(a), describe(b), spans)
+
+
+def _join_leaves(a: Shape, b: Shape, what: str, spans: Sequence[Span | None]) -> Shape:
+    ta, tb = (s[1].type if s[0] == "const" else s[1] for s in (a, b))
+    try:
+        return ("leaf", join(ta, tb))
+    except JoinError:
+        return _conflict(what, str(ta), str(tb), spans)
+
+
+def _join_objects(a: Shape, b: Shape, what: str, spans: Sequence[Span | None]) -> Shape:
+    if a[2] == "frame":
+        (outer_a, vars_a), (outer_b, vars_b) = a[4], b[4]
+        if (outer_a is None) != (outer_b is None) or [n for n, _ in vars_a] != [n for n, _ in vars_b]:
+            return _conflict(what, describe(a), describe(b), spans)
+        outer = join_shapes(outer_a, outer_b, what, spans) if outer_a else None
+        return (*a[:4], (outer, tuple((n, join_shapes(x, y, n, spans)) for (n, x), (_, y) in zip(vars_a, vars_b, strict=True))), a[5] or b[5])
+    return (*a[:4], join_shapes(a[4], b[4], what, spans), a[5] or b[5])
+
+
+def _conflict(what: str, a: str, b: str, spans: Sequence[Span | None]) -> Shape:
+    notes = [Note("one of the values is made", s) for s in dict.fromkeys(spans) if s is not None]
+    help = "give it the same type on every path"
+    if "None" in (a, b):
+        help = "return a value on every path" if what == "the result" else "give it a number on every path"
+    d = Diagnostic("incompatible-types", f"{what} is {a} on one path and {b} on another", None, "", notes, help)
+    return ("conflict", _Tied(Conflict(d)))
+
+
+def has_conflict(shape: Shape) -> bool:
+    """Whether some part of the shape is a conflict."""
+    kind = shape[0]
+    if kind == "compound":
+        return any(map(has_conflict, shape[3]))
+    if kind == "new":
+        return any(has_conflict(c) for _, c in shape[4][1]) if shape[2] == "frame" else has_conflict(shape[4])
+    return kind == "conflict" or (kind == "maybe" and has_conflict(shape[1]))
+
+
+def describe(shape: Shape) -> str:
+    """A shape in words, for messages."""
+    kind = shape[0]
+    if kind in ("leaf", "const"):
+        t = shape[1].type if kind == "const" else shape[1]
+        return str(t)
+    if kind == "known":
+        v = shape[2].value.value
+        return repr(v) if v is None or isinstance(v, str) else f"`{getattr(v, '__name__', v)}`"
+    if kind == "compound":
+        if shape[1] == "tuple":
+            return f"({', '.join(map(describe, shape[3]))}{',' if len(shape[3]) == 1 else ''})"
+        return {"function": f"the function `{getattr(shape[2][0], 'name', '')}`"}.get(shape[1], f"a {shape[1]}") if shape[1] == "function" else f"a {shape[1]}"
+    if kind == "new":
+        return describe_object(shape)
+    if kind == "ref":
+        return f"a {shape[1].kind}"
+    if kind == "maybe":
+        return describe(shape[1])
+    return {"unbound": "not bound"}.get(kind, "a value without one type")
+
+
+def describe_object(shape: Shape) -> str:
+    content = shape[4]
+    if shape[2] in ("list", "instance", "dict") and content[0] == "compound":
+        return f"a {shape[2]} of {len(content[3])}"
+    return describe(content) if shape[2] == "array" else f"a {shape[2]}"
+
+
+def is_number(v: Any) -> bool:
+    """A node of a scalar type."""
+    return isinstance(v, Node) and isinstance(v.type, Scalar)
+
+
+def is_array_node(v: Any) -> bool:
+    return isinstance(v, Node) and isinstance(v.type, Array)
+
+
+def unreadable(c: Conflict, span: Span | None) -> CompileError:
+    """The error of reading a conflict at `span`."""
+    d = c.diagnostic
+    return CompileError(Diagnostic(d.name, d.message, span, d.label, list(d.notes), d.help))

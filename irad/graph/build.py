@@ -15,7 +15,7 @@ import numpy as np
 
 from irad.errors import CompileError, InternalError, Span
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node, Parameter
-from irad.types import BOOL, FLOAT, INT, UNIT, Array, Scalar, Static, Tuple, Type
+from irad.types import BOOL, F64, FLOAT, I64, INT, UNIT, Array, Scalar, Static, Tuple, Type
 
 __all__ = ["Builder", "constant", "literal"]
 
@@ -49,6 +49,7 @@ def literal(value: Any) -> Constant:
     return constant(Static(value), value)
 
 
+_TWIN = {F64: FLOAT, I64: INT}
 UNIT_VALUE = constant(UNIT, ())
 
 
@@ -178,6 +179,8 @@ class Builder:
             graph = self._outermost(graph, args)
         node = Apply(graph, type, prim, args, static, graphs, self.span, self.adjoint)
         graph.body.append(node)
+        if prim.order == "effect" or (graphs and any([g.effects or not hasattr(g, "output") for g in graphs])):
+            graph.effects = True
         return node
 
     @staticmethod
@@ -222,6 +225,20 @@ class Builder:
 
     def call(self, graph: Graph, args: Sequence[Node]) -> Node:
         return self.apply(self.primitives["call"], args, (), (graph,))
+
+    def scalar_of(self, node: Node) -> Scalar:
+        """The scalar type of a number or of an array's elements."""
+        t = node.type
+        if isinstance(t, Array):
+            return t.dtype
+        assert isinstance(t, Scalar)
+        return t
+
+    def like(self, value: float, node: Node) -> Node:
+        """`value` in the type of node (Python's twin of it, where there is one), and its shape."""
+        t = self.scalar_of(node)
+        c = constant(_TWIN.get(t, t), {"f": float, "i": int, "b": bool}[t.kind](value))
+        return self.broadcast(c, shape=node.type.shape) if isinstance(node.type, Array) else c
 
     def zero(self, type: Type) -> Node:
         """The zero of a tangent type, made real."""

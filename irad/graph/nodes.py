@@ -91,7 +91,7 @@ class Apply(Node):
 class Graph:
     """A function of the IR: parameters, a body in run order, an output. `parent` is the graph it is nested in."""
 
-    __slots__ = ("__weakref__", "body", "info", "name", "open", "output", "params", "parent", "result", "role", "span")
+    __slots__ = ("__weakref__", "body", "effects", "info", "name", "open", "output", "params", "parent", "result", "role", "span")
     name: str
     params: list[Parameter]
     body: list[Apply]
@@ -100,12 +100,13 @@ class Graph:
     span: Span | None
     result: Type | None   # the output's type; a recursive graph declares it before it has an output
     open: bool            # the Builder's: whether nodes of this graph may be shared at the point being built
+    effects: bool         # whether running it may raise, print, or call what may
     info: Any             # what a stage knows of the whole graph: the frontend's signature, the entry's structures
     role: str             # "function", "branch" or "loop": who may call it
 
     def __init__(self, name: str, parent: Graph | None = None, span: Span | None = None, role: str = "function") -> None:
         self.name, self.parent, self.span, self.role = name, parent, span, role
-        self.params, self.body, self.open, self.info, self.result = [], [], False, None, None
+        self.params, self.body, self.open, self.effects, self.info, self.result = [], [], False, False, None, None
 
     def __repr__(self) -> str:
         return f"@{self.name}"

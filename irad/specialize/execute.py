@@ -58,13 +58,6 @@ class Branch:
     def __init__(self, graph: Graph, exits: Exits) -> None:
         self.graph, self.exits = graph, exits
 
-    def has_effects(self) -> bool:
-        return has_effects(self.graph)
-
-
-def has_effects(graph: Graph) -> bool:
-    return any(n.fn.order == "effect" or any(has_effects(g) for g in n.graphs if g.parent is graph) or n.fn.name == "call" for n in graph.body)
-
 
 class PathStore:
     """The store as it was at the end of a path."""
@@ -243,7 +236,7 @@ class Activation:
         kinds = [k for k in (NEXT, CONTINUE, BREAK, RETURN) if k in then.exits or k in orelse.exits]
         plan = _Plan(self, mark, (then, orelse))
         wanted = {k: self.outlives(k, then, orelse, mark, live) for k in kinds}
-        shared = plan.shared(wanted)
+        shared = plan.shared(wanted, lambda key, kind: self.matters(key, mark, live if kind == NEXT else None, kind))
         slots: list[tuple[str, dict[Any, Shape], Shape | None]] = []
         for kind in kinds:
             plan.start(kind)
@@ -508,13 +501,14 @@ class _Plan:
         found = self.branches[side].exits[kind].changes.get(key)
         return self.a.store.get(key) if found is None else found
 
-    def shared(self, wanted: dict[str, list[Any]]) -> dict[Any, Shape]:
+    def shared(self, wanted: dict[str, list[Any]], matters: Callable[[Any, str], bool]) -> dict[Any, Shape]:
         """Values that are the same for all exits of a branch need one output for all of them."""
         out: dict[Any, Shape] = {}
         if len(wanted) < 2:
             return out
         for key in dict.fromkeys(k for keys in wanted.values() for k in keys):
-            sides = [{id(v): v for kind in branch.exits if key in wanted[kind] for v in [self.value(i, kind, key)]}
+            kinds = [kind for kind in wanted if matters(key, kind)]
+            sides = [{id(v): v for kind in branch.exits if kind in kinds for v in [self.value(i, kind, key)]}
                      for i, branch in enumerate(self.branches)]
             if any(len(vs) != 1 for vs in sides):
                 continue
@@ -526,6 +520,9 @@ class _Plan:
                 out[key] = shape
                 self.fit_side(0, [(shape, x)], None)
                 self.fit_side(1, [(shape, y)], None)
+                for kind in kinds:
+                    if key not in wanted[kind]:
+                        wanted[kind].append(key)
         return out
 
     def start(self, kind: str) -> None:
@@ -573,7 +570,7 @@ class _Plan:
             flags = [branch.exits[k].cond or literal(True) if k in branch.exits else literal(False) for k in kinds[:-1]]
             with b.inside(branch.graph):
                 branch.graph.finish(b.tuple_(flags + nodes) if flags or nodes else UNIT_VALUE)
-        if count == 0 and not any(branch.has_effects() for branch in self.branches):
+        if count == 0 and not any(branch.graph.effects for branch in self.branches):
             return []
         node = b.cond(test, graphs=tuple(branch.graph for branch in self.branches))
         return b.parts(node, count) if count else []

@@ -22,7 +22,7 @@ from irad.graph.walk import Task
 from irad.primitives import REGISTRY
 from irad.primitives.control import result_type
 from irad.specialize import library, objects, operators
-from irad.specialize.execute import Activation, Bottom, Exit, Fitter, NeedsStatic, PathStore, absent, has_effects
+from irad.specialize.execute import Activation, Bottom, Exit, Fitter, NeedsStatic, PathStore, absent
 from irad.specialize.liveness import RETURN
 from irad.specialize.store import Store
 from irad.specialize.values import (
@@ -334,7 +334,7 @@ class Specializer:
             self.span = self.b.span = span
             assert self.b.graph is before
         copy.done = True
-        copy.effects = has_effects(typed)
+        copy.effects = typed.effects
         copy.depends.discard(copy)
         for c in copy.depends:
             c.tentative.append(copy)
@@ -351,7 +351,7 @@ class Specializer:
     def run_copy(self, copy: Copy, shape: Shape, fn: Compound) -> Task:
         """Run the function once for these shapes; its typed graph, and the shapes of what it gives back."""
         b, store, typed, python = self.b, self.store, copy.graph, copy.python
-        typed.params, typed.body = [], []
+        typed.params, typed.body, typed.effects = [], [], False
         if copy.result is not None:
             typed.result = result_type(tuple(t for s in copy.result.shapes() for t in leaf_types(s)))
         names = iter([None, *python.info.parameters])

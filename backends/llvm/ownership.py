@@ -1,0 +1,150 @@
+"""When blocks are retained and released: each managed value has one owner, a graph; its last use there moves it, or is
+followed by a release. Uses before the last that consume it retain it first.
+
+A branch adopts what it is the last to use, so that an update in a branch happens in place; a loop body borrows what it
+captures and owns its state. Counting follows Reinking, Xie, de Moura, Leijen, "Perceus", 2021.
+"""
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from irad.backends.llvm.layout import managed, offsets
+from irad.graph.nodes import Apply, Constant, Graph, Node
+from irad.types import Struct
+
+__all__ = ["Plan", "Ref", "is_alias", "plan", "refs"]
+
+Ref = tuple[Node, int]            # a managed operand: the node that makes it, and its index among the node's operands
+
+ALIASES = frozenset({"make_tuple", "make_record", "getitem", "stop_gradient"})
+# What a primitive does with its managed arguments, where it does not only read them.
+CONSUMES = frozenset({"push", "pop", "call", "for_loop", "while_loop", "inject", "project", "project_zero", "add_sum", "index_update", "index_add"})
+END = 1 << 60
+
+
+def is_alias(node: Node) -> bool:
+    return node.__class__ is Apply and node.fn.name in ALIASES  # type: ignore[attr-defined]
+
+
+def canonical(node: Node, i: int) -> Ref:
+    """The operand that operand i of `node` is."""
+    while node.__class__ is Apply and node.fn.name in ALIASES:  # type: ignore[attr-defined]
+        if node.fn.name == "getitem":  # type: ignore[attr-defined]
+            (x,) = node.args  # type: ignore[attr-defined]
+            assert isinstance(x.type, Struct)
+            node, i = x, i + offsets(x.type)[node.static[0]]  # type: ignore[attr-defined]
+        else:
+            for a in node.args:  # type: ignore[attr-defined]
+                n = len(_flat(a))
+                if i < n:
+                    node = a
+                    break
+                i -= n
+    return node, i
+
+
+def _flat(node: Node) -> tuple[str, ...]:
+    from irad.backends.llvm.layout import flat
+
+    return flat(node.type)
+
+
+def refs(node: Node) -> list[Ref]:
+    """The managed operands of a node, constants left out."""
+    out = []
+    for i in managed(node.type):
+        r = canonical(node, i)
+        if r[0].__class__ is not Constant:
+            out.append(r)
+    return out
+
+
+@dataclass(slots=True)
+class Plan:
+    """retain[p], release[p]: before and after operation p; adopted[g]: what a branch takes over; first: to release at once;
+    end: to retain before the graph's output leaves it."""
+
+    retain: dict[int, list[Ref]] = field(default_factory=dict)
+    release: dict[int, list[Ref]] = field(default_factory=dict)
+    adopted: dict[Graph, set[Ref]] = field(default_factory=dict)
+    first: list[Ref] = field(default_factory=list)
+    end: list[Ref] = field(default_factory=list)
+    moved: set[tuple[int, Ref]] = field(default_factory=set)
+
+
+class Captures:
+    """The managed operands that nested graphs take from outside, computed once."""
+
+    def __init__(self) -> None:
+        self._found: dict[Graph, set[Ref]] = {}
+
+    def of(self, graph: Graph) -> set[Ref]:
+        found = self._found.get(graph)
+        if found is None:
+            found = set()
+            for node in graph.body:
+                if not is_alias(node):
+                    for a in node.args:
+                        found.update(r for r in refs(a) if r[0].graph is not graph)
+                for g in node.graphs:
+                    if node.fn.name != "call":
+                        found.update(r for r in self.of(g) if r[0].graph is not graph)
+            found.update(r for r in refs(graph.output) if r[0].graph is not graph)
+            self._found[graph] = found
+        return found
+
+
+def plan(graph: Graph, owned: Iterable[Ref], captures: Captures) -> Plan:
+    """The plan of one graph that owns its parameters and `owned` from outside."""
+    p = Plan()
+    uses: dict[Ref, list[tuple[int, bool]]] = {}             # position, consumed
+    mine: set[Ref] = set(owned)
+    for param in graph.params:
+        mine.update(refs(param))
+    for i, node in enumerate(graph.body):
+        if is_alias(node):
+            continue
+        consumes = node.fn.name in CONSUMES
+        for a in node.args:
+            for r in refs(a):
+                uses.setdefault(r, []).append((i, consumes))
+        if node.fn.name != "call":
+            for g in node.graphs:
+                for r in captures.of(g):
+                    uses.setdefault(r, []).append((i, False))
+        mine.update((node, k) for k in managed(node.type))
+    for r in refs(graph.output):
+        uses.setdefault(r, []).append((END, True))
+    made_at = {node: i for i, node in enumerate(graph.body)}
+    for r in mine:
+        if r not in uses:
+            if r[0].graph is graph and r[0] in made_at:
+                p.release.setdefault(made_at[r[0]], []).append(r)
+            else:
+                p.first.append(r)
+    for r, places in uses.items():
+        own = r in mine
+        last = places[-1][0]
+        at_last = [c for i, c in places if i == last]
+        node = graph.body[last] if last != END else None
+        for i, consumed in places:
+            if consumed and (not own or i != last):
+                (p.end if i == END else p.retain.setdefault(i, [])).append(r)
+        if not own:
+            continue
+        consuming = sum(at_last)
+        for _ in range(consuming - 1):
+            (p.end if last == END else p.retain.setdefault(last, [])).append(r)
+        borrowed = len(at_last) - consuming
+        if consuming and borrowed:                           # consumed and read by one operation
+            p.retain.setdefault(last, []).append(r)
+            p.release.setdefault(last, []).append(r)
+        elif consuming:
+            p.moved.add((last, r))
+        elif node is not None and node.fn.name == "cond":
+            for g in node.graphs:
+                p.adopted.setdefault(g, set()).add(r)
+        else:
+            p.release.setdefault(last, []).append(r)
+    return p

@@ -1,0 +1,235 @@
+"""What the `llvm` facet of a scalar primitive is handed as `e`: instructions on operands of the current node's type."""
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from irad.backends.llvm.layout import SCALAR, literal_text
+from irad.errors import InternalError
+from irad.graph.nodes import UNDEF, Apply, Constant
+from irad.types import Scalar
+
+__all__ = ["ScalarOps"]
+
+PREDICATES = {
+    "eq": ("oeq", "eq"), "ne": ("une", "ne"), "lt": ("olt", "slt"), "le": ("ole", "sle"), "gt": ("ogt", "sgt"), "ge": ("oge", "sge"),
+}
+INTRINSICS = {"sqrt", "floor", "ceil", "trunc", "rint", "copysign", "fabs"}
+
+
+class ScalarOps:
+    """Emits scalar instructions; `self.node` is the operation, `self.operand` the scalar type of its arguments."""
+
+    node: Apply
+    operand: Scalar
+    true = "true"
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.counter = 0
+        self.used: set[str] = set()
+        self.libm_used: set[tuple[str, str, int]] = set()
+
+    def emit(self, text: str) -> str:
+        """An instruction with a result."""
+        self.counter += 1
+        name = f"%v{self.counter}"
+        self.lines.append(f"  {name} = {text}")
+        return name
+
+    def fail_if(self, bad: str, error: str, message: str, values: Any = ()) -> None:
+        raise NotImplementedError
+
+    @property
+    def ll(self) -> str:
+        return SCALAR[str(self.operand)]
+
+    @property
+    def flags(self) -> str:
+        return " contract" if self.node.adjoint or self.fast else ""
+
+    fast = False
+
+    def is_float(self, x: str) -> bool:
+        return self.operand.kind == "f"
+
+    def real(self, value: float) -> str:
+        return literal_text(self.operand, value)
+
+    def integer(self, value: int) -> str:
+        return str(value)
+
+    # -- arithmetic ----------------------------------------------------------------------------------------------------
+
+    def arith(self, real: str, integer: str, x: str, y: str) -> str:
+        if self.operand.kind == "f":
+            return self.emit(f"{real}{self.flags} {self.ll} {x}, {y}")
+        return self.emit(f"{integer} {self.ll} {x}, {y}")
+
+    def inst(self, op: str, x: str, y: str) -> str:
+        return self.emit(f"{op} {self.ll} {x}, {y}")
+
+    def negate(self, x: str) -> str:
+        return self.emit(f"fneg{self.flags} {self.ll} {x}") if self.operand.kind == "f" else self.emit(f"sub {self.ll} 0, {x}")
+
+    def absolute(self, x: str) -> str:
+        if self.operand.kind == "f":
+            return self.intrinsic("fabs", x)
+        minus = self.emit(f"sub {self.ll} 0, {x}")
+        below = self.emit(f"icmp slt {self.ll} {x}, 0")
+        return self.emit(f"select i1 {below}, {self.ll} {minus}, {self.ll} {x}")
+
+    def intrinsic(self, name: str, *xs: str) -> str:
+        if name not in INTRINSICS:
+            raise InternalError(f"no intrinsic {name}")
+        suffix = "f64" if self.operand.width == 64 else "f32"
+        self.used.add(f"llvm.{name}.{suffix}/{len(xs)}")
+        args = ", ".join(f"{self.ll} {x}" for x in xs)
+        return self.emit(f"call{self.flags if name == 'sqrt' else ''} {self.ll} @llvm.{name}.{suffix}({args})")
+
+    def libm(self, name: str, *xs: str) -> str:
+        self.libm_used.add((name, self.ll, len(xs)))
+        suffix = "" if self.operand.width == 64 else "f"
+        return self.emit(f"call {self.ll} @{name}{suffix}({', '.join(f'{self.ll} {x}' for x in xs)}) #1")
+
+    def helper(self, name: str, *xs: str) -> str:
+        self.used.add(name)
+        return self.emit(f"call {self.ll} @irad.{name}({', '.join(f'{self.ll} {x}' for x in xs)}) #1")
+
+    def constant_argument(self, i: int) -> float | None:
+        a = self.node.args[i]
+        return a.value if isinstance(a, Constant) and a.value is not UNDEF else None
+
+    def power(self, x: str, y: str) -> str:
+        """x ** y: a known whole exponent is a product of squares, 1/2 is a square root."""
+        n = self.constant_argument(1)
+        if n is not None and math.isfinite(n) and n == int(n) and 0 < abs(n) <= 64:
+            power = self.product(x, abs(int(n)))
+            return power if n > 0 else self.emit(f"fdiv{self.flags} {self.ll} {self.real(1.0)}, {power}")
+        if n == 0.5:
+            root = self.intrinsic("sqrt", self.emit(f"fadd {self.ll} {x}, {self.real(0.0)}"))
+            infinite = self.emit(f"fcmp oeq {self.ll} {x}, {self.real(-math.inf)}")
+            return self.emit(f"select i1 {infinite}, {self.ll} {self.real(math.inf)}, {self.ll} {root}")
+        return self.libm("pow", x, y)
+
+    def product(self, x: str, n: int) -> str:
+        result = ""
+        while n:
+            if n & 1:
+                result = self.emit(f"fmul{self.flags} {self.ll} {result}, {x}") if result else x
+            n >>= 1
+            if n:
+                x = self.emit(f"fmul{self.flags} {self.ll} {x}, {x}")
+        return result
+
+    def extreme(self, which: str, x: str, y: str) -> str:
+        if self.operand.kind == "f":
+            order = self.emit(f"fcmp {'oge' if which == 'max' else 'ole'} {self.ll} {x}, {y}")
+            nan = self.emit(f"fcmp uno {self.ll} {x}, {x}")
+            first = self.emit(f"or i1 {order}, {nan}")
+        elif self.operand.kind == "b":
+            return self.inst("or" if which == "max" else "and", x, y)
+        else:
+            first = self.emit(f"icmp {'sge' if which == 'max' else 'sle'} {self.ll} {x}, {y}")
+        return self.emit(f"select i1 {first}, {self.ll} {x}, {self.ll} {y}")
+
+    # -- comparison ----------------------------------------------------------------------------------------------------
+
+    def compare(self, predicate: str, x: str, y: str) -> str:
+        real, integer = PREDICATES[predicate]
+        if self.operand.kind == "f":
+            return self.fcmp(real, x, y)
+        if self.operand.kind == "b":
+            integer = integer.replace("s", "u") if integer[0] == "s" else integer
+        return self.emit(f"icmp {integer} {self.ll} {x}, {y}")
+
+    def fcmp(self, predicate: str, x: str, y: str) -> str:
+        return self.emit(f"fcmp {predicate} {self.ll} {x}, {y}")
+
+    def choose(self, c: str, x: str, y: str) -> str:
+        t = SCALAR[str(self.scalar(self.node.type))]
+        return self.emit(f"select i1 {c}, {t} {x}, {t} {y}")
+
+    @staticmethod
+    def scalar(t: Any) -> Scalar:
+        return t if isinstance(t, Scalar) else t.dtype  # type: ignore[no-any-return]
+
+    # -- integers ------------------------------------------------------------------------------------------------------
+
+    def divisor(self, y: str) -> tuple[str, str | None]:
+        """The divisor, zero refused; and the test for -1, whose quotient overflows for the least integer."""
+        n = self.constant_argument(1)
+        if n is not None and n not in (0, -1):
+            return y, None
+        self.fail_if(self.emit(f"icmp eq {self.ll} {y}, 0"), "ZeroDivisionError", "integer division or modulo by zero")
+        minus = self.emit(f"icmp eq {self.ll} {y}, -1")
+        return self.emit(f"select i1 {minus}, {self.ll} 1, {self.ll} {y}"), minus
+
+    def int_floordiv(self, x: str, y: str) -> str:
+        d, minus = self.divisor(y)
+        q = self.emit(f"sdiv {self.ll} {x}, {d}")
+        r = self.emit(f"srem {self.ll} {x}, {d}")
+        down = self.rounds_down(r, d)
+        less = self.emit(f"sub {self.ll} {q}, 1")
+        out = self.emit(f"select i1 {down}, {self.ll} {less}, {self.ll} {q}")
+        if minus is None:
+            return out
+        negated = self.emit(f"sub {self.ll} 0, {x}")
+        return self.emit(f"select i1 {minus}, {self.ll} {negated}, {self.ll} {out}")
+
+    def rounds_down(self, r: str, d: str) -> str:
+        nonzero = self.emit(f"icmp ne {self.ll} {r}, 0")
+        signs = self.emit(f"xor {self.ll} {r}, {d}")
+        differ = self.emit(f"icmp slt {self.ll} {signs}, 0")
+        return self.emit(f"and i1 {nonzero}, {differ}")
+
+    def int_mod(self, x: str, y: str) -> str:
+        d, _ = self.divisor(y)
+        r = self.emit(f"srem {self.ll} {x}, {d}")
+        down = self.rounds_down(r, d)
+        more = self.emit(f"add {self.ll} {r}, {d}")
+        return self.emit(f"select i1 {down}, {self.ll} {more}, {self.ll} {r}")
+
+    def int_power(self, x: str, n: str) -> str:
+        known = self.constant_argument(1)
+        if known is None or known < 0:
+            self.fail_if(self.emit(f"icmp slt {self.ll} {n}, 0"), "ValueError",
+                         "an integer to a negative power is not an integer; write float(x) ** n")
+        self.used.add("ipow")
+        if self.operand.width == 64:
+            return self.emit(f"call i64 @irad.ipow(i64 {x}, i64 {n})")
+        wide = [self.emit(f"sext {self.ll} {v} to i64") for v in (x, n)]
+        return self.emit(f"trunc i64 {self.emit(f'call i64 @irad.ipow(i64 {wide[0]}, i64 {wide[1]})')} to {self.ll}")
+
+    def int_shift(self, op: str, x: str, n: str) -> str:
+        known = self.constant_argument(1)
+        if known is not None and 0 <= known < self.operand.width:
+            return self.inst(op, x, n)
+        self.fail_if(self.emit(f"icmp slt {self.ll} {n}, 0"), "ValueError", "negative shift count")
+        last = self.operand.width - 1
+        wide = self.emit(f"icmp sgt {self.ll} {n}, {last}")
+        if op == "ashr":
+            return self.inst(op, x, self.emit(f"select i1 {wide}, {self.ll} {last}, {self.ll} {n}"))
+        shifted = self.inst(op, x, self.emit(f"select i1 {wide}, {self.ll} 0, {self.ll} {n}"))
+        return self.emit(f"select i1 {wide}, {self.ll} 0, {self.ll} {shifted}")
+
+    def convert(self, x: str, to: Scalar) -> str:
+        """x as `to`."""
+        source, target = self.ll, SCALAR[str(to)]
+        a, b = self.operand.kind, to.kind
+        if source == target:
+            return x
+        if b == "b":
+            zero = self.real(0.0) if a == "f" else "0"
+            return self.emit(f"fcmp une {source} {x}, {zero}" if a == "f" else f"icmp ne {source} {x}, {zero}")
+        if a == "f" and b == "f":
+            return self.emit(f"{'fpext' if to.width > self.operand.width else 'fptrunc'} {source} {x} to {target}")
+        if a == "f":
+            return self.emit(f"fptosi {source} {x} to {target}")
+        if b == "f":
+            return self.emit(f"{'uitofp' if a == 'b' else 'sitofp'} {source} {x} to {target}")
+        if a == "b":
+            return self.emit(f"zext {source} {x} to {target}")
+        return self.emit(f"{'sext' if to.width > self.operand.width else 'trunc'} {source} {x} to {target}")
+
+

@@ -1,0 +1,125 @@
+"""The passes of the optimizer. Each is one rebuilding of the module (see `rebuild`), so each also folds and shares."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from irad.graph.nodes import Graph, Module
+from irad.graph.walk import nested_graphs
+from irad.optimize import rules
+from irad.optimize.demand import demand
+from irad.optimize.rebuild import rebuild
+
+__all__ = ["Pass", "drop", "hoist", "inline", "pass_", "simplify"]
+
+SMALL = 60            # operations: inlined wherever it is called
+GROWTH = 20_000       # operations: what inlining one graph at all its calls may cost
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A named step from module to module, at a stage."""
+
+    name: str
+    stage: str
+    run: Callable[[Module], Module]
+    doc: str
+
+    def __call__(self, module: Module) -> Module:
+        return self.run(module)
+
+
+def pass_(name: str, stage: str = "typed") -> Callable[[Callable[[Module], Module]], Pass]:
+    """Name a pass; the module verifies at `stage` before and after."""
+    return lambda f: Pass(name, stage, f, (f.__doc__ or "").strip().splitlines()[0])
+
+
+@pass_("inline")
+def inline(module: Module) -> Module:
+    """Put the bodies of functions in the place of their calls: of small ones everywhere, of others where called once.
+
+        %1 = @cdf(%d)   =>   %2 = div(%d, 1.414...); %3 = erf(%2); ...
+
+    Functions that call themselves stay; so does what many calls would multiply beyond GROWTH.
+    """
+    return rebuild(module, inline=_inlinable(module))
+
+
+def _inlinable(module: Module) -> set[Graph]:
+    calls: dict[Graph, list[Graph]] = {g: [] for g in module.graphs}
+    size: dict[Graph, int] = {}
+    uses: dict[Graph, int] = {}
+    named: set[Graph] = set()
+    for top in module.graphs:
+        size[top] = 0
+        for g in nested_graphs(top):
+            size[top] += len(g.body)
+            for node in g.body:
+                for h in node.graphs:
+                    if h in calls:
+                        calls[top].append(h)
+                        uses[h] = uses.get(h, 0) + 1
+                        if node.fn.name != "call":
+                            named.add(h)                # a transform names it
+    order = _callees_first(module.entry, calls)
+    chosen: set[Graph] = set()
+    total = dict(size)
+    for g in order:
+        total[g] = size[g] + sum(total[h] for h in calls[g] if h in chosen)
+        recursive = g in _reachable(g, calls)
+        if g is module.entry or recursive or g in named:
+            continue
+        n = uses.get(g, 0)
+        if n == 1 or total[g] <= SMALL or total[g] * n <= GROWTH:
+            chosen.add(g)
+    return chosen
+
+
+def _callees_first(entry: Graph, calls: dict[Graph, list[Graph]]) -> list[Graph]:
+    out: list[Graph] = []
+    state: dict[Graph, int] = {}
+    stack: list[tuple[Graph, int]] = [(entry, 0)]
+    state[entry] = 1
+    while stack:
+        g, i = stack.pop()
+        if i < len(calls[g]):
+            stack.append((g, i + 1))
+            h = calls[g][i]
+            if h not in state:
+                state[h] = 1
+                stack.append((h, 0))
+        else:
+            out.append(g)
+    return out
+
+
+def _reachable(graph: Graph, calls: dict[Graph, list[Graph]]) -> set[Graph]:
+    seen: set[Graph] = set()
+    todo = list(calls[graph])
+    while todo:
+        g = todo.pop()
+        if g not in seen:
+            seen.add(g)
+            todo.extend(calls[g])
+    return seen
+
+
+@pass_("simplify")
+def simplify(module: Module) -> Module:
+    """Fold constants, share equal operations, apply the rules, and take the branches that are known."""
+    return rebuild(module)
+
+
+@pass_("drop")
+def drop(module: Module) -> Module:
+    """Leave out what nobody reads: operations, results of branches, state of loops, parameters and results of functions."""
+    return rebuild(module, demand=demand(module))
+
+
+@pass_("hoist")
+def hoist(module: Module) -> Module:
+    """Move total operations out of loops that do not change their arguments (loop-invariant code motion)."""
+    return rebuild(module, hoist=True)
+
+
+_ = rules

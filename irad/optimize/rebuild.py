@@ -1,0 +1,334 @@
+"""The walk that every pass is made of: a module rebuilt through the Builder, node by node in order.
+
+On the way it inlines the graphs it is told to, leaves out what a `Demand` does not need, drops loop state that never
+changes, and takes the branch whose condition is known. The Builder folds and shares.
+"""
+from __future__ import annotations
+
+from collections.abc import Container
+
+
+from irad.graph.build import UNIT_VALUE, Builder, is_constant
+from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node
+from irad.graph.walk import Task, run
+from irad.optimize.demand import ALL, Demand, state_of
+from irad.primitives import REGISTRY
+from irad.types import Struct, Tuple
+
+__all__ = ["Rebuild", "rebuild"]
+
+
+def rebuild(module: Module, *, inline: Container[Graph] = (), demand: Demand | None = None, hoist: bool = False, fast: bool = False) -> Module:
+    """A new module that means the same."""
+    return Rebuild(module, inline=inline, demand=demand, hoist=hoist, fast=fast).run()
+
+
+class Rebuild:
+    """One rebuilding; subclasses give some operations another form by `special`."""
+
+    def __init__(
+        self, module: Module, *, inline: Container[Graph] = (), demand: Demand | None = None, hoist: bool = False, fast: bool = False
+    ) -> None:
+        self.old = module
+        self.module = Module()
+        self.module.sums = dict(module.sums)
+        self.b = Builder(self.module, REGISTRY, hoist=hoist, fast=fast)
+        self.inline, self.demand = inline, demand
+        self.env: dict[Node, Node] = {}
+        self.parts: dict[Node, list[Node | None]] = {}      # the results of branches, loops and calls, by component
+        self.graphs: dict[Graph, Graph] = {}
+        self.kept: dict[Graph, list[int]] = {}              # of a function's outputs, those that are needed
+
+    def run(self) -> Module:
+        tops = [g for g in self.old.graphs if g is self.old.entry or not self.skips(g)]
+        for g in tops:
+            self.declare(g, None)
+        for g in tops:
+            run(self.function(g))
+        return self.module
+
+    def skips(self, graph: Graph) -> bool:
+        return graph in self.inline or (self.demand is not None and graph not in self.demand.reached)
+
+    # -- functions -----------------------------------------------------------------------------------------------------
+
+    def declare(self, old: Graph, parent: Graph | None) -> Graph:
+        """The new graph of a function, with its parameters; its body follows."""
+        self.b.span = old.span
+        new = self.graphs[old] = self.b.new_graph(old.name, parent, old.role)
+        new.info = old.info
+        whole = self.demand is None or old is self.old.entry or old.role != "function"
+        for p in old.params:
+            if whole or p in self.demand.params:  # type: ignore[union-attr]
+                self.env[p] = self.b.parameter(new, p.type, p.name)
+                self.env[p].span = p.span
+        new.result = old.result
+        self.kept[old] = []
+        if not whole and isinstance(old.result, Tuple):
+            parts = self.demand.outputs.get(old, set())  # type: ignore[union-attr]
+            if parts is not ALL and self.demand.live.get(old.output, ALL) is not ALL and _is_tuple(old.output):  # type: ignore[union-attr]
+                self.kept[old] = sorted(parts) if parts else [-1]
+                items = [old.result.items[i] for i in self.kept[old] if i >= 0]
+                new.result = items[0] if len(items) == 1 else Tuple(items)
+        return new
+
+    def function(self, old: Graph) -> Task:
+        new = self.graphs[old]
+        with self.b.inside(new):
+            yield self.body(old)
+            if self.kept[old]:
+                nodes = [self.get(old.output.args[i]) for i in self.kept[old] if i >= 0]  # type: ignore[attr-defined]
+                new.finish(self.b.tuple_(nodes) if nodes else UNIT_VALUE)
+            else:
+                new.finish(self.get(old.output))
+
+    # -- nodes ---------------------------------------------------------------------------------------------------------
+
+    def get(self, node: Node) -> Node:
+        """The new node for an old one."""
+        if node.__class__ is Constant:
+            return node
+        found = self.env.get(node)
+        if found is None:
+            parts = self.parts[node]
+            found = self.env[node] = self.b.make_tuple(*[p if p is not None else self.b.undef(t) for p, t in zip(parts, node.type.items, strict=True)])  # type: ignore[attr-defined]
+        return found
+
+    def body(self, old: Graph) -> Task:
+        """Rebuild the operations of a graph into the one being built."""
+        b, live = self.b, self.demand.live if self.demand is not None else None
+        for node in old.body:
+            if live is not None and node not in live:
+                continue
+            b.span = node.span
+            if node.graphs:
+                yield self.control(node)
+                continue
+            self.plain(node)
+
+    def plain(self, node: Apply) -> None:
+        b = self.b
+        if node.fn.name == "getitem" and node.args[0] in self.parts:
+            part = self.parts[node.args[0]][node.static[0]]
+            if part is not None:
+                self.env[node] = part
+                return
+        if self.demand is not None and node.fn.name == "make_tuple" and self.demand.live[node] is not ALL:
+            needed = self.demand.live[node]
+            self.parts[node] = [self.get(a) if i in needed else None for i, a in enumerate(node.args)]  # type: ignore[operator]
+            return
+        b.adjoint = node.adjoint
+        new = b.apply(node.fn, [self.get(a) for a in node.args], node.static)
+        if new.name is None and new.__class__ is Apply:
+            new.name = node.name
+        self.env[node] = new
+
+    def results(self, node: Node, values: list[Node | None]) -> None:
+        """Remember the components of a control operation's result."""
+        if isinstance(node.type, Struct) and not (len(values) == 1 and values[0] is not None and values[0].type is node.type):
+            self.parts[node] = values
+        else:
+            self.env[node] = values[0]  # type: ignore[assignment]
+
+    # -- control -------------------------------------------------------------------------------------------------------
+
+    def control(self, node: Apply) -> Task:
+        name = node.fn.name
+        if name == "cond":
+            yield self.cond(node)
+        elif name == "call":
+            yield self.call(node)
+        elif name in ("for_loop", "while_loop"):
+            yield self.loop(node)
+        else:
+            for g in node.graphs:
+                yield self.ensure(g)
+            self.env[node] = self.b.apply(node.fn, [self.get(a) for a in node.args], node.static, tuple(self.graphs[g] for g in node.graphs))
+
+    def ensure(self, graph: Graph) -> Task:
+        """A function nested in another graph is rebuilt where it is first named."""
+        if graph not in self.graphs:
+            parent = self.graphs.get(graph.parent, self.b.graph) if graph.parent is not None else None
+            self.declare(graph, parent)
+            yield self.function(graph)
+
+    def call(self, node: Apply) -> Task:
+        (old,) = node.graphs
+        if old in self.inline:
+            for p, a in zip(old.params, node.args, strict=True):
+                if self.demand is None or p in self.demand.params:
+                    self.env[p] = self.get(a)
+                    self.parts.pop(p, None)
+            yield self.body(old)
+            out = old.output
+            if out in self.parts and out not in self.env:
+                self.parts[node] = self.parts[out]
+            else:
+                self.env[node] = self.get(out)
+            return
+        yield self.ensure(old)
+        new = self.graphs[old]
+        args = [self.get(a) for p, a in zip(old.params, node.args, strict=True) if p in self.env and self.env[p].graph is new]
+        result = self.b.call(new, args)
+        kept = self.kept[old]
+        if not kept:
+            self.env[node] = result
+            return
+        values: list[Node | None] = [None] * len(node.type.items)  # type: ignore[attr-defined]
+        wanted = [i for i in kept if i >= 0]
+        for i, v in zip(wanted, self.b.parts(result, len(wanted)), strict=True):
+            values[i] = v
+        self.parts[node] = values
+
+    def wanted(self, node: Apply, count: int) -> list[int]:
+        """The components of a result that are needed."""
+        if self.demand is None:
+            return list(range(count))
+        return [i for i in range(count) if self.demand.needs(node, i)]
+
+    def cond(self, node: Apply) -> Task:
+        b, test = self.b, self.get(node.args[0])
+        if test.__class__ is Constant and test.value is not UNDEF:  # type: ignore[attr-defined]
+            chosen = node.graphs[0 if test.value else 1]  # type: ignore[attr-defined]
+            yield self.body(chosen)
+            self.forward(node, chosen.output)
+            return
+        graphs, outs = [], []
+        single = not isinstance(node.type, Tuple)
+        count = 1 if single else len(node.type.items)  # type: ignore[attr-defined]
+        needed = self.wanted(node, count)
+        for old in node.graphs:
+            b.span = node.span
+            new = b.new_graph(old.name, b.graph, "branch")
+            with b.inside(new):
+                yield self.body(old)
+                outs.append(self.components(old.output, needed, single))
+            graphs.append(new)
+        b.span = node.span
+        values: list[Node | None] = [None] * count
+        different = []
+        for i, x, y in zip(needed, *outs, strict=True):
+            if _absent(x) or x is y:
+                values[i] = y
+            elif _absent(y):
+                values[i] = x
+            if values[i] is None or not self.visible(values[i]):  # type: ignore[arg-type]
+                different.append(i)
+        if different or any(g.effects for g in graphs):
+            for new, nodes in zip(graphs, outs, strict=True):
+                with b.inside(new):
+                    picked = [nodes[needed.index(i)] for i in different]
+                    new.finish(b.tuple_(picked) if picked else UNIT_VALUE)
+            result = b.cond(test, graphs=tuple(graphs))
+            for i, v in zip(different, b.parts(result, len(different)) if different else (), strict=True):
+                values[i] = v
+        if single:
+            self.env[node] = values[0] if values[0] is not None else UNIT_VALUE
+        else:
+            self.parts[node] = values
+
+    def components(self, out: Node, needed: list[int], single: bool) -> list[Node]:
+        if single:
+            return [self.get(out)] if needed else []
+        return [self.component(out, i) for i in needed]
+
+    def component(self, node: Node, i: int) -> Node:
+        """Component i of an old tuple, as a new node."""
+        if node in self.parts:
+            part = self.parts[node][i]
+            if part is not None:
+                return part
+        if _is_tuple(node) and node not in self.env:
+            return self.get(node.args[i])  # type: ignore[attr-defined]
+        return self.b.getitem(self.get(node), index=i)  # type: ignore[no-any-return]
+
+    def visible(self, node: Node) -> bool:
+        return node.graph is None or self.b.graph.within(node.graph)
+
+    def forward(self, node: Apply, out: Node) -> None:
+        """The result of `node` is that of `out`."""
+        if out in self.parts and out not in self.env:
+            self.parts[node] = self.parts[out]
+        elif isinstance(node.type, Tuple) and _is_tuple(out) and out not in self.env:
+            self.parts[node] = [self.get(a) for a in out.args]  # type: ignore[attr-defined]
+        else:
+            self.env[node] = self.get(out)
+
+    def loop(self, node: Apply) -> Task:
+        b, (old,) = self.b, node.graphs
+        counted = node.fn.name == "for_loop"
+        first = 1 if counted else 0
+        init = node.args[first:]
+        count = len(init)
+        needed = self.wanted(node, count) if count != 1 or self.demand is None else ([0] if node in self.demand.live else [])
+        trips = self.get(node.args[0]) if counted else None
+        if trips is not None and is_constant(trips) and trips.value <= 1:  # type: ignore[attr-defined]
+            yield self.few_trips(node, old, trips.value)  # type: ignore[attr-defined]
+            return
+        state = state_of(old, node.fn.name)
+        values: list[Node | None] = [None] * count
+        carried = []
+        for i in needed:
+            p, s, x = old.params[first + i], state[i], self.get(init[i])
+            if s is p or (s.__class__ is Constant and s is x):
+                values[i] = self.env[p] = x                 # it never changes
+            elif _absent(s) and counted:
+                values[i] = x
+                self.env[p] = x
+            else:
+                carried.append(i)
+        new = b.new_graph(old.name, b.graph, "loop")
+        if counted:
+            self.env[old.params[0]] = b.parameter(new, old.params[0].type, old.params[0].name)
+        for i in carried:
+            p = old.params[first + i]
+            self.env[p] = b.parameter(new, p.type, p.name)
+            self.parts.pop(p, None)
+        with b.inside(new):
+            yield self.body(old)
+            b.span = node.span
+            nodes = [self.get(state[i]) for i in carried]
+            out = b.tuple_(nodes) if nodes else UNIT_VALUE
+            if not counted:
+                again = old.output.args[0]  # type: ignore[attr-defined]
+                out = b.make_tuple(self.get(again), out)
+            new.finish(out)
+        if not carried and not new.effects:
+            self.results_of_loop(node, values)
+            return
+        args = ([trips] if counted else []) + [self.get(init[i]) for i in carried]
+        result = (b.for_loop if counted else b.while_loop)(*args, graphs=(new,))
+        if carried:
+            for i, v in zip(carried, b.parts(result, len(carried)), strict=True):
+                values[i] = v
+        self.results_of_loop(node, values)
+
+    def results_of_loop(self, node: Apply, values: list[Node | None]) -> None:
+        if len(values) == 1:
+            if values[0] is not None:
+                self.env[node] = values[0]
+        else:
+            self.parts[node] = values
+
+    def few_trips(self, node: Apply, old: Graph, trips: int) -> Task:
+        """No trip: the state stays. One trip: the body stands in the place of the loop."""
+        init = node.args[1:]
+        if trips <= 0:
+            self.results_of_loop(node, [self.get(x) if self.demand is None or x.__class__ is Constant or x in self.env or x in self.parts else None for x in init])
+            return
+        self.env[old.params[0]] = self.b.literal(0)
+        for p, x in zip(old.params[1:], init, strict=True):
+            if x.__class__ is Constant or x in self.env or x in self.parts:
+                self.env[p] = self.get(x)
+        yield self.body(old)
+        needed = self.wanted(node, len(init)) if len(init) != 1 else [0]
+        state = state_of(old, "for_loop")
+        self.results_of_loop(node, [self.get(s) if i in needed else None for i, s in enumerate(state)])
+
+
+def _absent(node: Node) -> bool:
+    return node.__class__ is Constant and node.value is UNDEF  # type: ignore[attr-defined]
+
+
+def _is_tuple(node: Node) -> bool:
+    return node.__class__ is Apply and node.fn.name == "make_tuple"  # type: ignore[attr-defined]

@@ -5,24 +5,25 @@ import gc
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from irad.graph.nodes import Module
 from irad.optimize.passes import Pass, drop, hoist, inline, simplify
+from irad.transforms.expand import expand_transforms, has_transforms
 from irad.verify import verify
 
-__all__ = ["ADJOINT_TO_OPTIMIZED", "Hook", "TYPED_TO_LEAN", "run_passes"]
+__all__ = ["LEAN", "OPTIMIZE", "Hook", "optimize", "run_passes"]
 
-TYPED_TO_LEAN = (
+LEAN = (
     inline,                # while functions are whole
     drop,                  # what inlining made dead
 )
 
-ADJOINT_TO_OPTIMIZED = (
-    inline,                # ▶ and ◀ meet: tuples of residuals cancel
+OPTIMIZE = (
+    inline,                # forward and backward graphs meet: tuples of residuals cancel
     drop,
     hoist,
     drop,
+    simplify,
 )
 
 
@@ -34,9 +35,9 @@ class Hook:
     verify_each: bool = False
     times: dict[str, float] = field(default_factory=dict)
 
-    def run(self, name: str, stage: str, f: Callable[..., Module], *args: Any) -> Module:
+    def run(self, name: str, stage: str, f: Callable[[Module], Module], module: Module) -> Module:
         start = time.perf_counter()
-        module = f(*args)
+        module = f(module)
         self.times[name] = self.times.get(name, 0.0) + time.perf_counter() - start
         if self.verify_each:
             verify(module, stage)
@@ -46,14 +47,27 @@ class Hook:
 
 
 def run_passes(module: Module, passes: Sequence[Pass], hook: Hook | None = None) -> Module:
-    """The module after the passes. The cyclic garbage collector is paused meanwhile."""
+    """The module after the passes."""
     hook = hook or Hook()
+    for p in passes:
+        module = hook.run(p.name, p.stage, p.run, module)
+    return module
+
+
+def expand(module: Module, hook: Hook | None = None) -> Module:
+    """typed -> adjoint: transforms get their bodies, innermost first."""
+    if not has_transforms(module):
+        return module
+    hook = hook or Hook()
+    return hook.run("expand", "typed", lambda m: expand_transforms(m, lambda n: run_passes(n, LEAN, hook)), module)
+
+
+def optimize(module: Module, hook: Hook | None = None) -> Module:
+    """typed -> optimized. The cyclic garbage collector is paused meanwhile."""
     paused = gc.isenabled()
     gc.disable()
     try:
-        for p in passes:
-            module = hook.run(p.name, p.stage, p.run, module)
+        return run_passes(expand(module, hook), OPTIMIZE, hook)
     finally:
         if paused:
             gc.enable()
-    return module

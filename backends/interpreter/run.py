@@ -111,6 +111,9 @@ class _Interpreter:
             return self.effect(node, xs)
         if name == "project_zero":
             return self.project_zero(node, xs[0])
+        if name == "pop_zero":
+            assert isinstance(node.type, Struct)
+            return (xs[0][1], xs[0][0]) if xs[0] else (self.zero(node.type.items[0]), ())
         if name == "add_sum":
             return self.add(node.type, xs[0], xs[1])
         if any(x is None for x in xs) and node.fn.elementwise:

@@ -46,31 +46,31 @@ def inline(module: Module) -> Module:
 
 
 def _inlinable(module: Module) -> set[Graph]:
-    calls: dict[Graph, list[Graph]] = {g: [] for g in module.graphs}
-    size: dict[Graph, int] = {}
-    uses: dict[Graph, int] = {}
+    functions = [g for top in module.graphs for g in nested_graphs(top) if g.role == "function"]
+    calls: dict[Graph, list[Graph]] = {g: [] for g in functions}
+    size = dict.fromkeys(functions, 0)
+    uses = dict.fromkeys(functions, 0)
     named: set[Graph] = set()
     for top in module.graphs:
-        size[top] = 0
         for g in nested_graphs(top):
-            size[top] += len(g.body)
+            owner = g
+            while owner.role != "function" and owner.parent is not None:
+                owner = owner.parent
+            size[owner] += len(g.body)
             for node in g.body:
                 for h in node.graphs:
-                    if h in calls:
-                        calls[top].append(h)
-                        uses[h] = uses.get(h, 0) + 1
+                    if h.role == "function":
+                        calls[owner].append(h)
+                        uses[h] += 1
                         if node.fn.name != "call":
                             named.add(h)                # a transform names it
-    order = _callees_first(module.entry, calls)
     chosen: set[Graph] = set()
     total = dict(size)
-    for g in order:
+    for g in _callees_first(module.entry, calls):
         total[g] = size[g] + sum(total[h] for h in calls[g] if h in chosen)
-        recursive = g in _reachable(g, calls)
-        if g is module.entry or recursive or g in named:
+        if g is module.entry or g in named or g in _reachable(g, calls):
             continue
-        n = uses.get(g, 0)
-        if n == 1 or total[g] <= SMALL or total[g] * n <= GROWTH:
+        if uses[g] == 1 or total[g] <= SMALL or total[g] * uses[g] <= GROWTH:
             chosen.add(g)
     return chosen
 

@@ -13,7 +13,7 @@ from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node
 from irad.graph.walk import Task, run
 from irad.optimize.demand import ALL, Demand, state_of
 from irad.primitives import REGISTRY
-from irad.types import Struct, Tuple
+from irad.types import Struct, Tuple, Type
 
 __all__ = ["Rebuild", "rebuild"]
 
@@ -32,6 +32,7 @@ class Rebuild:
         self.old = module
         self.module = Module()
         self.module.sums = dict(module.sums)
+        self.module.names = {g.name: 1 for g in module.graphs}      # top-level graphs keep their names
         self.b = Builder(self.module, REGISTRY, hoist=hoist, fast=fast)
         self.inline, self.demand = inline, demand
         self.env: dict[Node, Node] = {}
@@ -55,21 +56,26 @@ class Rebuild:
     def declare(self, old: Graph, parent: Graph | None) -> Graph:
         """The new graph of a function, with its parameters; its body follows."""
         self.b.span = old.span
-        new = self.graphs[old] = self.b.new_graph(old.name, parent, old.role)
+        if parent is None:
+            new = Graph(old.name, None, old.span, old.role)
+            self.module.graphs.append(new)
+        else:
+            new = self.b.new_graph(old.name, parent, old.role)
+        self.graphs[old] = new
         new.info = old.info
         whole = self.demand is None or old is self.old.entry or old.role != "function"
         for p in old.params:
             if whole or p in self.demand.params:  # type: ignore[union-attr]
-                self.env[p] = self.b.parameter(new, p.type, p.name)
+                self.env[p] = self.b.parameter(new, self.type(p.type), p.name)
                 self.env[p].span = p.span
-        new.result = old.result
+        new.result = self.type(old.result)  # type: ignore[arg-type]
         self.kept[old] = []
         if not whole and isinstance(old.result, Tuple):
             parts = self.demand.outputs.get(old, set())  # type: ignore[union-attr]
             if parts is not ALL and self.demand.live.get(old.output, ALL) is not ALL and _is_tuple(old.output):  # type: ignore[union-attr]
                 self.kept[old] = sorted(parts) if parts else [-1]
                 items = [old.result.items[i] for i in self.kept[old] if i >= 0]
-                new.result = items[0] if len(items) == 1 else Tuple(items)
+                new.result = self.type(items[0] if len(items) == 1 else Tuple(items))
         return new
 
     def function(self, old: Graph) -> Task:
@@ -81,6 +87,10 @@ class Rebuild:
                 new.finish(self.b.tuple_(nodes) if nodes else UNIT_VALUE)
             else:
                 new.finish(self.get(old.output))
+
+    def type(self, t: Type) -> Type:
+        """The new type of what has the old type t."""
+        return t
 
     # -- nodes ---------------------------------------------------------------------------------------------------------
 
@@ -282,7 +292,7 @@ class Rebuild:
             self.env[old.params[0]] = b.parameter(new, old.params[0].type, old.params[0].name)
         for i in carried:
             p = old.params[first + i]
-            self.env[p] = b.parameter(new, p.type, p.name)
+            self.env[p] = b.parameter(new, self.type(p.type), p.name)
             self.parts.pop(p, None)
         with b.inside(new):
             yield self.body(old)

@@ -68,6 +68,12 @@ pop = primitive(
     doc="(the last item, the stack without it).", ref=lambda s: (s[1], s[0]), vjp=BY_TRANSFORM, jvp=BY_TRANSFORM,
 )
 
+pop_zero = primitive(
+    "pop_zero", lambda types: Tuple((_is_stack("pop_zero", types[0]).item, types[0])),
+    doc="pop of a stack of cotangents: zeros where it is empty.", ref=Missing("needs the item's type: the interpreter has it"),
+    vjp=BY_TRANSFORM, jvp=BY_TRANSFORM,
+)
+
 
 def _stack_size_ref(s: Any) -> int:
     n = 0

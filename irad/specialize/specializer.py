@@ -9,7 +9,7 @@ from __future__ import annotations
 import builtins
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -21,7 +21,7 @@ from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
 from irad.graph.walk import Task
 from irad.primitives import REGISTRY
 from irad.primitives.control import result_type
-from irad.specialize import library, objects, operators
+from irad.specialize import derivatives, library, objects, operators
 from irad.specialize.execute import Activation, Bottom, Exit, Fitter, NeedsStatic, PathStore, absent
 from irad.specialize.liveness import RETURN
 from irad.specialize.store import Store
@@ -67,7 +67,7 @@ class Result:
 class Copy:
     """One function for one set of shapes."""
 
-    def __init__(self, key: Any, graph: Graph, python: Graph) -> None:
+    def __init__(self, key: Any, graph: Graph, python: Graph | None) -> None:
         self.key, self.graph, self.python = key, graph, python
         self.result: Result | None = None
         self.hidden: dict[Hidden, Parameter] = {}
@@ -262,7 +262,7 @@ class Specializer:
         waiting = [c for c in self.running if c.python is graph]
         if waiting or self.count.get(graph, 0) >= MAX_COPIES:
             shape = widen(shape)
-            nodes = self.refit(shape, fn, values)
+            nodes = self.refit(shape, Compound("call", None, [fn, *values]))
         else:
             nodes = shaper.leaves
         if len(waiting) > MAX_RUNNING:
@@ -282,9 +282,10 @@ class Specializer:
                 c.depends |= {d for d in copy.depends if d in self.running and d is not c}
         return self.emit_call(copy, nodes, {i: o for o, i in shaper.number.items()})
 
-    def refit(self, shape: Shape, fn: Compound, values: list[Any]) -> list[Node]:
+    def refit(self, shape: Shape, value: Compound) -> list[Node]:
+        """The nodes of a value in the order of the shape's leaves."""
         fitter = Fitter(self, self.store)
-        fitter.fit(shape, Compound("call", None, [fn, *values]))
+        fitter.fit(shape, value)
         return fitter.nodes
 
     def emit_call(self, copy: Copy, nodes: list[Node], objects: dict[int, Obj]) -> Any:
@@ -306,12 +307,37 @@ class Specializer:
             self.store.set(key, rebuild(shape, lambda t: next(feed), self.store, objects, self.span))
         return value
 
-    def make_copy(self, shape: Shape, fn: Compound, graph: Graph) -> Task:
+    def thunk(self, fn: Any, args: list[Any], kwargs: dict[str, Any], wrt: Sequence[int]) -> Task:
+        """A graph that makes this call, for a transform to name: (copy, its arguments' nodes, the arguments' shapes).
+
+        The numbers in the positional arguments `wrt` are parameters of the graph, even if they are known.
+        """
+        shaper = Shaper(self.store, lambda o: False)
+        whole = Compound("thunk", tuple(kwargs), [fn, *args, *kwargs.values()])
+        shapes = [shaper.shape(c) for c in whole.children]
+        shapes = [widen(s) if i - 1 in wrt else s for i, s in enumerate(shapes)]
+        shape = ("compound", "thunk", tuple(kwargs), tuple(shapes))
+        copy = self.copies.get(shape)
+        if copy is None:
+            name = getattr(fn.head[0], "name", "f") if isinstance(fn, Compound) and fn.kind == "function" else "f"
+            if isinstance(fn, Compound) and fn.kind == "transform":
+                name = fn.head[0]
+            copy = yield self.make_copy(shape, fn, None, name)
+        elif not copy.done:
+            raise self.refuse("recursive-transform", "a function takes the derivative of itself", help="the order of differentiation must be known at compile time")
+        if copy.result is None:
+            raise Bottom
+        nodes = self.refit(shape, whole)
+        nodes += [self.hidden(p, q.type) for p, q in copy.hidden.items()]  # type: ignore[arg-type]
+        return copy, nodes, shapes
+
+    def make_copy(self, shape: Shape, fn: Compound, graph: Graph | None, name: str = "") -> Task:
         span, before = self.span, self.b.graph
-        typed = self.b.new_graph(graph.name)
-        typed.span = graph.span
+        typed = self.b.new_graph(name or graph.name)  # type: ignore[union-attr]
+        typed.span = graph.span if graph is not None else span
         copy = self.copies[shape] = Copy(shape, typed, graph)
-        self.count[graph] = self.count.get(graph, 0) + 1
+        if graph is not None:
+            self.count[graph] = self.count.get(graph, 0) + 1
         self.running.append(copy)
         try:
             while True:
@@ -354,7 +380,7 @@ class Specializer:
         typed.params, typed.body, typed.effects = [], [], False
         if copy.result is not None:
             typed.result = result_type(tuple(t for s in copy.result.shapes() for t in leaf_types(s)))
-        names = iter([None, *python.info.parameters])
+        names = iter([None, *python.info.parameters] if python is not None else [None] * len(shape[3]))
         with b.inside(typed):
             store.begin()
             try:
@@ -365,13 +391,8 @@ class Specializer:
                     children.append(rebuild(child, lambda t, name=name: b.parameter(typed, t, name), store, objects, self.span))  # type: ignore[misc]
                 initial = {k: store.get(k) for o in objects.values() for k in _keys(o)}
                 copy.hidden = {path: b.parameter(typed, p.type, p.name) for path, p in copy.hidden.items()}
-                scope = children[0].children[0]
-                frame = Obj("frame", python.info, scope.obj if isinstance(scope, Ref) else None, python.span)
-                for name, v in zip(python.info.parameters, children[1:], strict=True):
-                    store.set((frame, name), v)
-                a = Activation(self, python, frame, fn.head[1])
                 try:
-                    exits = yield a.function()
+                    exits = yield self.run_function(python, children, fn) if python is not None else self.run_thunk(shape[2], children)
                 except Bottom:
                     exits = {}
             finally:
@@ -391,6 +412,20 @@ class Specializer:
                 fitter.fit(s, fitter.store.get(key))
             typed.finish(b.tuple_(fitter.nodes) if fitter.nodes else b.make_tuple())
         return found
+
+    def run_function(self, python: Graph, children: list[Any], fn: Compound) -> Task:
+        """Run a python-stage function: the first child is the function value, the others its arguments."""
+        scope = children[0].children[0]
+        frame = Obj("frame", python.info, scope.obj if isinstance(scope, Ref) else None, python.span)
+        for name, v in zip(python.info.parameters, children[1:], strict=True):
+            self.store.set((frame, name), v)
+        return Activation(self, python, frame, fn.head[1]).function()
+
+    def run_thunk(self, names: tuple[str, ...], children: list[Any]) -> Task:
+        """Make the call that a thunk stands for."""
+        first = len(children) - len(names)
+        value = yield self.call(children[0], children[1:first], dict(zip(names, children[first:], strict=True)))
+        return {RETURN: Exit(None, {}, value)}
 
     def gathered(self, ending: Exit, store: PathStore, objects: dict[int, Obj], initial: dict[Any, Any]) -> Result:
         shaper = Shaper(store, lambda o: False)
@@ -659,4 +694,7 @@ def _call_built_in_method(s: Specializer, fn: Compound, args: list[Any], kwargs:
     return library.call_method(s, fn.head, fn.children[0], args, kwargs)
 
 
-CALLABLE = {"method": _call_method, "partial": _call_partial, "built-in method": _call_built_in_method}
+CALLABLE = {
+    "method": _call_method, "partial": _call_partial, "built-in method": _call_built_in_method,
+    "transform": derivatives.call_transform, "pullback": derivatives.call_pullback,
+}

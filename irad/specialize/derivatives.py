@@ -1,0 +1,388 @@
+"""Transforms met while specializing: `grad(f)(x)` and the like become operations on the graph of the call f(x).
+
+The graph is specialized like any callee; the operations `vjp_forward`, `vjp_backward` and `jvp` name it, and get their
+bodies from irad.transforms. Derivatives have the structure of the argument.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from irad.graph.build import UNIT_VALUE, literal
+from irad.graph.nodes import Constant, Node
+from irad.graph.walk import Task
+from irad.specialize.objects import is_list, is_tuple
+from irad.specialize.values import Compound, Known, Obj, Ref, Shape, is_number, leaf_types, rebuild
+from irad.types import Array, Scalar, Type, tangent_type
+
+__all__ = ["MAKERS", "call_pullback", "call_transform", "transform"]
+
+
+def transform(kind: str, fn: Any, **options: Any) -> Compound:
+    """The abstract value of `kind(fn, **options)`."""
+    return Compound("transform", (kind, tuple(sorted(options.items()))), [fn])
+
+
+# -- making transforms inside compiled code -------------------------------------------------------------------------------
+
+
+def _argnums(s: Any, v: Any) -> int | tuple[int, ...]:
+    if isinstance(v, Constant) and isinstance(v.value, int):
+        return v.value
+    if is_tuple(v) or is_list(v):
+        items = v.children if is_tuple(v) else s.store.get(v.obj).children
+        if items and all(isinstance(c, Constant) and isinstance(c.value, int) for c in items):
+            return tuple(c.value for c in items)
+    raise s.refuse("argnums", "argnums must be a constant integer or a tuple of them")
+
+
+def _maker(kind: str, options: Sequence[str]) -> Callable[[Any, list[Any], dict[str, Any]], Compound]:
+    def make(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Compound:
+        names = ["fun", *options]
+        if not args or len(args) > len(names) or any(k not in options for k in kwargs):
+            raise s.refuse("wrong-arguments", f"{kind}() takes a function and {', '.join(options)}")
+        given = {**dict(zip(names[1:], args[1:], strict=False)), **kwargs}
+        found: dict[str, Any] = {"argnums": 0}
+        for k, v in given.items():
+            found[k] = _argnums(s, v) if k == "argnums" else bool(v.value) if isinstance(v, Constant) else None
+        return transform(kind, args[0], **found)
+    return make
+
+
+def _vjp(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
+    """vjp(f, *primals) -> (out, pullback)."""
+    if not args or kwargs:
+        raise s.refuse("wrong-arguments", "vjp() takes a function and its arguments")
+    fn, *primals = args
+    call = yield from _prepare(s, fn, primals, {}, tuple(range(len(primals))), "vjp")
+    out, residual = call.run_forward()
+    pullback = Compound("pullback", call, [residual])
+    return Compound("tuple", None, [out, pullback])
+
+
+def call_pullback(s: Any, fn: Compound, args: list[Any], kwargs: dict[str, Any]) -> Task:
+    """pullback(ct) -> the cotangents of all primals, as a tuple."""
+    yield from ()
+    if len(args) != 1 or kwargs:
+        raise s.refuse("wrong-arguments", "a pullback takes the cotangent of the output")
+    call: _Call = fn.head
+    return Compound("tuple", None, call.run_backward(fn.children[0], call.cotangent(s, args[0])))
+
+
+def _jvp(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
+    """jvp(f, primals, tangents) -> (out, tangent of out)."""
+    if len(args) != 3 or kwargs:
+        raise s.refuse("wrong-arguments", "jvp() takes a function, a tuple of primals and a tuple of tangents")
+    fn, primals, tangents = args
+    xs, dxs = (_sequence(s, v, "jvp") for v in (primals, tangents))
+    if len(xs) != len(dxs):
+        raise s.refuse("wrong-arguments", f"jvp() got {len(xs)} primals and {len(dxs)} tangents")
+    moving = tuple(i for i, d in enumerate(dxs) if not (isinstance(d, Known) and d.value is None))
+    call = yield from _prepare(s, fn, xs, {}, moving, "jvp")
+    out, tangent = call.run_jvp([dxs[i] for i in moving])
+    return Compound("tuple", None, [out, tangent])
+
+
+def _sequence(s: Any, v: Any, name: str) -> list[Any]:
+    if is_tuple(v):
+        return list(v.children)
+    if is_list(v):
+        return list(s.store.get(v.obj).children)
+    raise s.refuse("wrong-arguments", f"{name}() takes tuples of primals and tangents, not {s.describe(v)}", help="write (x,) for one")
+
+
+def _stop_gradient(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    if len(args) != 1 or kwargs:
+        raise s.refuse("wrong-arguments", "stop_gradient() takes one value")
+    return _stopped(s, args[0])
+
+
+def _stopped(s: Any, v: Any) -> Any:
+    if isinstance(v, Node):
+        return s.b.stop_gradient(v) if isinstance(v.type, (Scalar, Array)) else v
+    if isinstance(v, Compound) and v.kind == "tuple":
+        return Compound("tuple", v.head, [_stopped(s, c) for c in v.children])
+    if isinstance(v, Ref) and v.obj.kind != "frame":
+        obj = Obj(v.obj.kind, v.obj.head, span=s.span)
+        content = s.readable(s.store.get(v.obj))
+        s.store.set(obj, _stopped(s, content) if isinstance(content, Node) else Compound(content.kind, content.head, [_stopped(s, c) for c in content.children]))
+        return Ref(obj)
+    return v
+
+
+MAKERS: dict[str, Callable[[Any, list[Any], dict[str, Any]], Any]] = {
+    "grad": _maker("grad", ["argnums", "has_aux"]), "value_and_grad": _maker("value_and_grad", ["argnums", "has_aux"]),
+    "jacfwd": _maker("jacfwd", ["argnums"]), "jacrev": _maker("jacrev", ["argnums"]), "hessian": _maker("hessian", ["argnums"]),
+    "hvp": _maker("hvp", ["argnums"]), "vjp": _vjp, "jvp": _jvp, "stop_gradient": _stop_gradient,
+}
+
+
+# -- calling them ---------------------------------------------------------------------------------------------------------
+
+
+class _Call:
+    """The call f(args) as a graph, with what derivatives of it need to know."""
+
+    def __init__(self, s: Any, copy: Any, nodes: list[Node], shapes: list[Shape], argnums: tuple[int, ...]) -> None:
+        self.s, self.b, self.graph, self.nodes, self.argnums = s, s.b, copy.graph, nodes, argnums
+        self.result: Shape = copy.result.value
+        self.arguments = shapes
+        places, first = {}, 0
+        for i, shape in enumerate(shapes):
+            count = len(leaf_types(shape))
+            places[i - 1] = range(first, first + count)
+            first += count
+        self.places = places
+        self.wrt = tuple(k for i in argnums for k in places[i] if tangent_type(self.graph.params[k].type) is not None)
+        self.leaves = leaf_types(self.result)
+
+    def value(self, out: Node) -> Any:
+        """f(args), from the graph's output."""
+        feed = iter(self.b.parts(out, len(self.leaves)) if self.leaves else [])
+        return rebuild(self.result, lambda t: next(feed), self.s.store, {}, self.s.span)
+
+    def run_forward(self) -> tuple[Any, Node]:
+        pair = self.b.vjp_forward(*self.nodes, graphs=(self.graph,), wrt=self.wrt)
+        return self.value(self.b.getitem(pair, index=0)), self.b.getitem(pair, index=1)
+
+    def run_backward(self, residual: Node, ct: Node) -> list[Any]:
+        """The cotangents of the arguments `argnums`, each with its argument's structure."""
+        cts = self.b.vjp_backward(residual, ct, graphs=(self.graph,), wrt=self.wrt)
+        found = {k: self.b.getitem(cts, index=i) for i, k in enumerate(self.wrt)}
+        return [self.structured(i, found) for i in self.argnums]
+
+    def structured(self, i: int, found: dict[int, Node]) -> Any:
+        feed = (found.get(k) for k in self.places[i])
+        return tangent_value(self.s, self.arguments[i + 1], feed, self.s.store)
+
+    def packed(self, nodes: Sequence[Node | None]) -> Node:
+        """One node for the cotangent of the graph's output, from those of its leaves (None: zero)."""
+        from irad.transforms.cotangents import zero
+
+        filled = [UNIT_VALUE if tangent_type(t) is None else zero(self.b, t) if n is None else n for t, n in zip(self.leaves, nodes, strict=True)]
+        return self.b.tuple_(filled) if filled else UNIT_VALUE  # type: ignore[no-any-return]
+
+    def cotangent(self, s: Any, v: Any) -> Node:
+        """The node of a cotangent given by the user, which must have the output's structure."""
+        feed: list[Node | None] = []
+        self.matching(s, self.result, v, feed, "the cotangent of the output")
+        return self.packed(feed)
+
+    def matching(self, s: Any, shape: Shape, v: Any, out: list[Node | None], what: str) -> None:
+        """Collect the leaves of v in the order of the shape's; None stands for zero."""
+        kind = shape[0]
+        if isinstance(v, Known) and v.value is None:
+            out.extend(None for _ in leaf_types(shape))
+        elif kind in ("leaf", "const"):
+            t = shape[1] if kind == "leaf" else shape[1].type
+            v = s.as_scalar(v) if isinstance(t, Scalar) else s.arrays.node_of(s, v)
+            if not isinstance(v, Node) or (isinstance(t, Scalar) and not is_number(v)):
+                raise s.refuse("type-mismatch", f"{what} is {s.describe(v)}, where {t} is needed")
+            if kind == "leaf":
+                target = tangent_type(t)
+                out.append(None if target is None else s.convert(v, target))
+        elif kind == "compound" and isinstance(v, Compound) and len(v.children) == len(shape[3]):
+            for c, x in zip(shape[3], v.children, strict=True):
+                self.matching(s, c, x, out, what)
+        elif kind == "new" and isinstance(v, Ref):
+            content = s.store.get(v.obj)
+            self.matching(s, shape[4], content, out, what)
+        elif leaf_types(shape):
+            raise s.refuse("type-mismatch", f"{what} is {s.describe(v)}, which has another structure")
+
+    def run_jvp(self, tangents: Sequence[Any]) -> tuple[Any, Any]:
+        """f(args), and its tangent for tangents of the arguments `argnums`."""
+        feed: list[Node | None] = []
+        for i, v in zip(self.argnums, tangents, strict=True):
+            self.matching(self.s, self.arguments[i + 1], v, feed, "a tangent")
+        places = [k for i in self.argnums for k in self.places[i]]
+        return self.jvp_nodes({k: n for k, n in zip(places, feed, strict=True) if n is not None})
+
+    def jvp_nodes(self, given: dict[int, Node]) -> tuple[Any, Any]:
+        from irad.transforms.cotangents import zero
+
+        dxs = [given[k] if k in given else zero(self.b, self.graph.params[k].type) for k in self.wrt]
+        pair = self.b.jvp(*self.nodes, *dxs, graphs=(self.graph,), wrt=self.wrt)
+        out, tangent = self.b.getitem(pair, index=0), self.b.getitem(pair, index=1)
+        return self.value(out), self.tangent_of_result(tangent)
+
+    def tangent_of_result(self, tangent: Node) -> Any:
+        parts = self.b.parts(tangent, len(self.leaves)) if self.leaves else []
+        feed = iter([None if tangent_type(t) is None else p for t, p in zip(self.leaves, parts, strict=True)])
+        return tangent_value(self.s, self.result, feed, self.s.store)
+
+
+def tangent_value(s: Any, shape: Shape, feed: Iterator[Node | None], store: Any) -> Any:
+    """The value of a shape with its tangents in the place of its numbers; None for what has none, 0.0 for constants."""
+    kind = shape[0]
+    if kind == "leaf":
+        found = next(feed)
+        if found is None:
+            return Known(None)
+        return s.arrays.new_array(s, found) if isinstance(found.type, Array) else found
+    if kind == "const":
+        return literal(0.0) if tangent_type(shape[1].type) is not None else Known(None)
+    if kind == "compound" and shape[1] in ("tuple", "items", "entries", "fields"):
+        return Compound(shape[1], shape[2], [tangent_value(s, c, feed, store) for c in shape[3]])
+    if kind == "new" and shape[2] != "frame":
+        content = tangent_value(s, shape[4], feed, store)
+        if shape[2] == "array":
+            return content
+        obj = Obj(shape[2], shape[3], span=s.span)
+        store.set(obj, content)
+        return Ref(obj)
+    for _ in leaf_types(shape):
+        next(feed)
+    return Known(None)
+
+
+def _prepare(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], argnums: tuple[int, ...], kind: str) -> Task:
+    """The call as a graph; refuses what has no derivative."""
+    copy, nodes, shapes = yield s.thunk(fn, args, kwargs, argnums)
+    if copy.result.writes:
+        raise s.refuse("write-under-derivative", f"the function under {kind} changes an object of its caller", help="copy it first, and return the new one")
+    call = _Call(s, copy, nodes, shapes, argnums)
+    for i in argnums:
+        if not any(k in call.wrt for k in call.places[i]):
+            raise s.refuse(
+                "not-a-float", f"{kind} in argument {i}, which is {s.describe(args[i])}: integers and static values have no derivative",
+                help="pass a float: 3.0, not 3")
+    return call
+
+
+def call_transform(s: Any, fn: Compound, args: list[Any], kwargs: dict[str, Any]) -> Task:
+    """The result of grad(f)(*args) and the like."""
+    kind, options = fn.head
+    return (yield CALLS[kind](s, fn.children[0], args, kwargs, dict(options)))
+
+
+def _picked(s: Any, argnums: int | tuple[int, ...], args: list[Any], kind: str) -> tuple[int, ...]:
+    numbers = (argnums,) if isinstance(argnums, int) else argnums
+    out = tuple(n + len(args) if n < 0 else n for n in numbers)
+    if any(not 0 <= n < len(args) for n in out):
+        raise s.refuse("argnums", f"{kind} in argument {numbers[0] if len(numbers) == 1 else numbers} of {len(args)} positional arguments",
+                       help="arguments that derivatives are taken in are passed by position")
+    return out
+
+
+def _grad(with_value: bool) -> Callable[..., Task]:
+    def run(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
+        kind = "value_and_grad" if with_value else "grad"
+        argnums, has_aux = options["argnums"], options.get("has_aux", False)
+        picked = _picked(s, argnums, args, kind)
+        call = yield from _prepare(s, fn, args, kwargs, picked, kind)
+        scalar = call.result
+        if has_aux:
+            if not (scalar[0] == "compound" and scalar[1] == "tuple" and len(scalar[3]) == 2):
+                raise s.refuse("has-aux", f"with has_aux=True the function must return (value, aux), not one value")
+            scalar = scalar[3][0]
+        _check_scalar(s, scalar, kind)
+        value, residual = call.run_forward()
+        seed: list[Node | None] = [None] * len(call.leaves)
+        if scalar[0] == "leaf":
+            seed[0] = s.b.constant(call.leaves[0], 1.0)
+        grads = call.run_backward(residual, call.packed(seed))
+        result = grads[0] if isinstance(argnums, int) else Compound("tuple", None, grads)
+        if with_value:
+            return Compound("tuple", None, [value, result])
+        return Compound("tuple", None, [result, value.children[1]]) if has_aux else result
+    return run
+
+
+def _check_scalar(s: Any, shape: Shape, kind: str) -> None:
+    t: Type | None = shape[1] if shape[0] == "leaf" else shape[1].type if shape[0] == "const" else None
+    if isinstance(t, Scalar) and t.kind == "f":
+        return
+    what = str(t) if t is not None else shape[2].value.value if shape[0] == "known" else "a structure"
+    if isinstance(t, Scalar):
+        raise s.refuse("not-a-float", f"{kind} of a function that returns {what}", help="return a float")
+    if shape[0] == "known" and what is None:
+        raise s.refuse("missing-return", f"{kind} of a function that returns None", help="return the value")
+    raise s.refuse("not-scalar", f"{kind} of a function that returns {what}, not one number",
+                   help="return a scalar; for more outputs use jacrev or jacfwd, for extra results has_aux=True")
+
+
+def _jacfwd(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
+    """Columns of the Jacobian by forward mode: one jvp for each number of the argument."""
+    return (yield from _jacobian(s, fn, args, kwargs, options, "jacfwd"))
+
+
+def _jacrev(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
+    """Rows of the Jacobian by reverse mode: one pullback for each number of the output."""
+    return (yield from _jacobian(s, fn, args, kwargs, options, "jacrev"))
+
+
+def _jacobian(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any], kind: str) -> Task:
+    argnums = options["argnums"]
+    picked = _picked(s, argnums, args, kind)
+    call = yield from _prepare(s, fn, args, kwargs, picked, kind)
+    if any(isinstance(t, Array) for t in [*call.leaves, *(call.graph.params[k].type for k in call.wrt)]):
+        return (yield s.arrays.jacobian(s, call, kind, isinstance(argnums, int)))
+    entries: dict[tuple[int, int], Node] = {}
+    if kind == "jacfwd":
+        for k in call.wrt:
+            one = s.b.constant(call.graph.params[k].type, 1.0)
+            pair = s.b.jvp(*call.nodes, *[one if j == k else s.b.constant(call.graph.params[j].type, 0.0) for j in call.wrt], graphs=(call.graph,), wrt=call.wrt)
+            for i, d in enumerate(s.b.parts(s.b.getitem(pair, index=1), len(call.leaves))):
+                entries[i, k] = d
+    else:
+        _, residual = call.run_forward()
+        for i, t in enumerate(call.leaves):
+            if tangent_type(t) is None:
+                continue
+            seed: list[Node | None] = [None] * len(call.leaves)
+            seed[i] = s.b.constant(t, 1.0)
+            cts = s.b.vjp_backward(residual, call.packed(seed), graphs=(call.graph,), wrt=call.wrt)
+            for j, k in enumerate(call.wrt):
+                entries[i, k] = s.b.getitem(cts, index=j)
+    counter = iter(range(len(call.leaves)))
+
+    def row(i: int | None) -> Any:
+        """The derivatives of output leaf i in the structure of the argument."""
+        parts = []
+        for n in picked:
+            feed = (None if k not in call.wrt else literal(0.0) if i is None else entries[i, k] for k in call.places[n])
+            parts.append(tangent_value(s, call.arguments[n + 1], feed, s.store))
+        return parts[0] if isinstance(argnums, int) else Compound("tuple", None, parts)
+
+    return _outer(s, call.result, counter, call.leaves, row)
+
+
+def _outer(s: Any, shape: Shape, counter: Iterator[int], leaves: list[Type], row: Callable[[int | None], Any]) -> Any:
+    """The structure of the output with a row of the Jacobian in the place of each number."""
+    kind = shape[0]
+    if kind == "leaf":
+        i = next(counter)
+        return row(i) if tangent_type(leaves[i]) is not None else Known(None)
+    if kind == "const":
+        return row(None) if tangent_type(shape[1].type) is not None else Known(None)
+    if kind == "compound" and shape[1] in ("tuple", "items", "entries", "fields"):
+        return Compound(shape[1], shape[2], [_outer(s, c, counter, leaves, row) for c in shape[3]])
+    if kind == "new" and shape[2] in ("list", "dict", "instance"):
+        content = _outer(s, shape[4], counter, leaves, row)
+        obj = Obj(shape[2], shape[3], span=s.span)
+        s.store.set(obj, content)
+        return Ref(obj)
+    return Known(None)
+
+
+def _hessian(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
+    """Forward over reverse."""
+    return (yield s.call(transform("jacfwd", transform("grad", fn, **options), **options), args, kwargs))
+
+
+def _hvp(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
+    """hvp(f)(*args, v): the Hessian times v, by forward over reverse."""
+    if len(args) < 2:
+        raise s.refuse("wrong-arguments", "hvp(f) takes the arguments of f, then the vector")
+    *xs, v = args
+    argnums = options["argnums"]
+    picked = _picked(s, argnums, xs, "hvp")
+    call = yield from _prepare(s, transform("grad", fn, argnums=argnums), xs, kwargs, picked, "hvp")
+    vectors = [v] if isinstance(argnums, int) else _sequence(s, v, "hvp")
+    return call.run_jvp(vectors)[1]
+
+
+CALLS: dict[str, Callable[..., Task]] = {
+    "grad": _grad(False), "value_and_grad": _grad(True), "jacfwd": _jacfwd, "jacrev": _jacrev, "hessian": _hessian, "hvp": _hvp,
+}

@@ -1,0 +1,82 @@
+"""Cotangents while a transform runs: trees of nodes, with None for the symbolic zero of any type.
+
+A leaf is a node of type T(t); a struct's cotangent is the list of its items' cotangents. Nothing is made real before a
+branch, a loop or a function needs it to be a value.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+from irad.errors import InternalError
+from irad.graph.build import UNIT_VALUE, Builder
+from irad.graph.nodes import UNDEF, Node
+from irad.types import UNIT, Array, List, Scalar, Stack, Struct, Sum, Type, tangent_type
+
+__all__ = ["Tree", "add_trees", "declare_tangent_sum", "pack", "unpack", "zero"]
+
+Tree = Any                        # None | Node | list[Tree]
+
+
+def add_trees(b: Builder, t: Type, x: Tree, y: Tree) -> Tree:
+    """The sum of two cotangents of a value of type t."""
+    if x is None or y is None:
+        return y if x is None else x
+    if isinstance(t, Struct):
+        return [add_trees(b, i, p, q) for i, p, q in zip(t.items, x, y, strict=True)]
+    if isinstance(t, (Scalar, Array)):
+        return b.add(x, y)
+    return b.add_sum(x, y)
+
+
+def pack(b: Builder, t: Type, tree: Tree) -> Node:
+    """The node of type T(t) for a cotangent; zeros are made real."""
+    if isinstance(t, Struct):
+        items = tree if tree is not None else [None] * len(t.items)
+        return b.make_tuple(*[pack(b, i, x) for i, x in zip(t.items, items, strict=True)])  # type: ignore[no-any-return]
+    if tangent_type(t) is None:
+        return UNIT_VALUE
+    return zero(b, t) if tree is None else tree  # type: ignore[no-any-return]
+
+
+def unpack(b: Builder, t: Type, node: Node) -> Tree:
+    """The cotangent that a node of type T(t) stands for."""
+    if isinstance(t, Struct):
+        return [unpack(b, u, b.getitem(node, index=i)) for i, u in enumerate(t.items)]
+    return None if tangent_type(t) is None else node
+
+
+def zero(b: Builder, t: Type) -> Node:
+    """The zero cotangent of a value of type t, made real."""
+    target = tangent_type(t)
+    if target is None:
+        return UNIT_VALUE
+    if isinstance(t, Scalar):
+        return b.constant(target, 0.0)
+    if isinstance(t, Struct):
+        return pack(b, t, None)
+    if isinstance(t, Stack):
+        assert isinstance(target, Stack)
+        return b.empty_stack(of=target.item)  # type: ignore[no-any-return]
+    if isinstance(t, Sum):
+        return b.constant(target, UNDEF)
+    if isinstance(t, Array):
+        return b.zeros_like(t)  # type: ignore[no-any-return]
+    if isinstance(t, List):
+        raise InternalError("lists have no zero yet")
+    raise InternalError(f"{t} has no zero")
+
+
+def declare_tangent_sum(b: Builder, t: Sum) -> Sum:
+    """T(t) for a sum, declared in the module being built (with those that its fields need)."""
+    target = tangent_type(t)
+    assert isinstance(target, Sum)
+    todo = [t]
+    while todo:
+        s = todo.pop()
+        name = f"{s.name}.t"
+        if name in b.module.sums:
+            continue
+        cases = b.module.sums[s.name]
+        b.module.sums[name] = tuple(tuple(tangent_type(f) or UNIT for f in case) for case in cases)
+        todo.extend(f for case in cases for f in case if isinstance(f, Sum))
+    return target

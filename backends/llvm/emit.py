@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from irad.backends.llvm import runtime
+from irad.backends.llvm import cotangents, runtime
 from irad.backends.llvm.layout import HEADER, flat, item_layout, literal_text, managed, offsets, scalar_type
 from irad.backends.llvm.ownership import Captures, Plan, Ref, plan
 from irad.backends.llvm.scalar import ScalarOps
@@ -17,7 +17,7 @@ from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node
 from irad.graph.walk import Task, applies, nested_graphs, run
 from irad.types import Array, Scalar, Stack, Struct, Sum, Type
 
-__all__ = ["Program", "Site", "emit_module"]
+__all__ = ["FunctionEmitter", "Program", "Site", "emit_module"]
 
 FRAME_SLOTS = 32           # items of a stack of unknown size that live in the frame before memory is asked for
 
@@ -57,6 +57,7 @@ class _ModuleEmitter:
         self.used: set[str] = set()
         self.libm_used: set[tuple[str, str, int]] = set()
         self.visits: dict[Type, str] = {}
+        self.adders: dict[Type, str] = {}
         self.visit_text: list[str] = []
         self.functions = [g for top in module.graphs for g in nested_graphs(top) if g.role == "function"]
         self.names = {g: f"@{name}.{g.name}" for g in self.functions}
@@ -102,7 +103,7 @@ class _ModuleEmitter:
     def emit(self) -> Program:
         bodies = []
         for g in self.functions:
-            f = _FunctionEmitter(self, g)
+            f = FunctionEmitter(self, g)
             run(f.function())
             bodies.append("\n".join(f.text))
             self.used |= f.used
@@ -156,7 +157,7 @@ def _may_fail(node: Apply) -> bool:
         return node.fn.name in ("assert", "raise")
     if node.fn.order == "checked":
         return node.fn.name != "pop" and not (isinstance(node.type, Scalar) and node.type.kind == "f")
-    return node.fn.name in ("push", "inject", "add_sum")
+    return node.fn.name in ("push", "inject", "add_sum", "pop_zero", "project_zero")
 
 
 def _stack_visit(name: str, t: Stack) -> str:
@@ -189,7 +190,7 @@ def _sum_visit(name: str, cases: tuple[tuple[Type, ...], ...]) -> str:
 Operands = tuple[str, ...]
 
 
-class _FunctionEmitter(ScalarOps):
+class FunctionEmitter(ScalarOps):
     """Emits one function; methods that go into nested graphs are tasks."""
 
     def __init__(self, m: _ModuleEmitter, graph: Graph) -> None:
@@ -744,7 +745,7 @@ class _FunctionEmitter(ScalarOps):
         count = self.load("i64", block, 0)
         self.branch(self.emit(f"icmp eq i64 {count}, 1"), ours, shared)
         self.start(ours)
-        self.used |= {"irad.unlink", "irad.retain", "free"}
+        self.used |= {"irad.unlink", "irad.retain"}
         self.do(f"call void @irad.unlink(ptr {block})")
         self.do(f"call void @free(ptr {block})")
         self.jump(go_on)
@@ -757,10 +758,10 @@ class _FunctionEmitter(ScalarOps):
         return values
 
 
-CONTROL = {"cond": _FunctionEmitter.cond, "for_loop": _FunctionEmitter.for_loop, "while_loop": _FunctionEmitter.while_loop, "call": _FunctionEmitter.call}
+CONTROL = {"cond": FunctionEmitter.cond, "for_loop": FunctionEmitter.for_loop, "while_loop": FunctionEmitter.while_loop, "call": FunctionEmitter.call}
 OPERATIONS = {
-    "assert": _FunctionEmitter.assert_, "raise": _FunctionEmitter.raise_, "make_tuple": _FunctionEmitter.make_tuple,
-    "make_record": _FunctionEmitter.make_tuple, "getitem": _FunctionEmitter.getitem, "empty_stack": _FunctionEmitter.empty_stack,
-    "push": _FunctionEmitter.push, "pop": _FunctionEmitter.pop, "stack_size": _FunctionEmitter.stack_size,
-    "inject": _FunctionEmitter.inject, "tag": _FunctionEmitter.tag, "project": _FunctionEmitter.project,
+    "assert": FunctionEmitter.assert_, "raise": FunctionEmitter.raise_, "make_tuple": FunctionEmitter.make_tuple,
+    "make_record": FunctionEmitter.make_tuple, "getitem": FunctionEmitter.getitem, "empty_stack": FunctionEmitter.empty_stack,
+    "push": FunctionEmitter.push, "pop": FunctionEmitter.pop, "stack_size": FunctionEmitter.stack_size,
+    "inject": FunctionEmitter.inject, "tag": FunctionEmitter.tag, "project": FunctionEmitter.project, **cotangents.OPERATIONS,
 }

@@ -296,7 +296,8 @@ def _check_layout() -> None:
     def at(x: object, offset: int, kind: Any) -> Any:
         return kind.from_address(id(x) + offset).value
 
-    pair, listed, cell = (1.5, "b"), [1.5, "b"], CellType(pair)
+    pair, listed = (1.5, "b"), [1.5, "b"]
+    cell = CellType(pair)
     right = {
         "ob_type": at(1.5, OB_TYPE, ctypes.c_void_p) == id(float),
         "float": at(1.5, VALUE, ctypes.c_double) == 1.5,

@@ -19,7 +19,7 @@ Ref = tuple[Node, int]            # a managed operand: the node that makes it, a
 
 ALIASES = frozenset({"make_tuple", "make_record", "getitem", "stop_gradient"})
 # What a primitive does with its managed arguments, where it does not only read them.
-CONSUMES = frozenset({"push", "pop", "call", "for_loop", "while_loop", "inject", "project", "project_zero", "add_sum", "index_update", "index_add"})
+CONSUMES = frozenset({"push", "pop", "pop_zero", "call", "for_loop", "while_loop", "inject", "project", "project_zero", "add_sum", "index_update", "index_add"})
 END = 1 << 60
 
 

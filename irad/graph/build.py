@@ -67,6 +67,7 @@ class Builder:
         self.graph: Graph = None  # type: ignore[assignment]
         self.span: Span | None = None
         self.adjoint = False
+        self.mirror: Callable[[Any, tuple[Node, ...], tuple[Any, ...]], Node | None] | None = None
         self.fired: dict[str, int] = {}
         self._table: dict[Any, Apply] = {}
 
@@ -147,6 +148,10 @@ class Builder:
             found = self._table.get(key)
             if found is not None and found.graph.open:  # type: ignore[union-attr]
                 return found
+            if self.mirror is not None:
+                elsewhere = self.mirror(prim, args, static)
+                if elsewhere is not None:
+                    return elsewhere
             for rule in prim.rules:
                 if rule.exact or self.adjoint or self.fast:
                     out = rule.rewrite(self, args, static)
@@ -204,6 +209,10 @@ class Builder:
         except (ArithmeticError, ValueError, OverflowError):
             return None                                # it raises: at run time, where Python does
         return constant(type, python_value(type, value))
+
+    def made(self, prim: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Apply | None:
+        """The node that this application has already, in whichever graph was the last to make it."""
+        return self._table.get((prim, args, static))
 
     def constant(self, type: Type, value: Any) -> Constant:
         return constant(type, value)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from irad.graph.nodes import Graph, Module
 from irad.graph.walk import nested_graphs
-from irad.optimize import rules
+from irad.optimize import rules as rules  # the Builder tries them
 from irad.optimize.demand import demand
 from irad.optimize.rebuild import rebuild
 
@@ -40,7 +40,7 @@ def inline(module: Module) -> Module:
 
         %1 = @cdf(%d)   =>   %2 = div(%d, 1.414...); %3 = erf(%2); ...
 
-    Functions that call themselves stay; so does what many calls would multiply beyond GROWTH.
+    A cycle of calls keeps at least one function; what many calls would multiply beyond GROWTH stays too.
     """
     return rebuild(module, inline=_inlinable(module))
 
@@ -68,11 +68,25 @@ def _inlinable(module: Module) -> set[Graph]:
     total = dict(size)
     for g in _callees_first(module.entry, calls):
         total[g] = size[g] + sum(total[h] for h in calls[g] if h in chosen)
-        if g is module.entry or g in named or g in _reachable(g, calls):
+        if g is module.entry or g in named:
             continue
-        if uses[g] == 1 or total[g] <= SMALL or total[g] * uses[g] <= GROWTH:
+        if (uses[g] == 1 or total[g] <= SMALL or total[g] * uses[g] <= GROWTH) and not _would_cycle(g, calls, chosen):
             chosen.add(g)
     return chosen
+
+
+def _would_cycle(graph: Graph, calls: dict[Graph, list[Graph]], chosen: set[Graph]) -> bool:
+    """Whether inlining `graph` too would inline it into itself."""
+    seen: set[Graph] = set()
+    todo = list(calls[graph])
+    while todo:
+        g = todo.pop()
+        if g is graph:
+            return True
+        if g in chosen and g not in seen:
+            seen.add(g)
+            todo.extend(calls[g])
+    return False
 
 
 def _callees_first(entry: Graph, calls: dict[Graph, list[Graph]]) -> list[Graph]:
@@ -93,17 +107,6 @@ def _callees_first(entry: Graph, calls: dict[Graph, list[Graph]]) -> list[Graph]
     return out
 
 
-def _reachable(graph: Graph, calls: dict[Graph, list[Graph]]) -> set[Graph]:
-    seen: set[Graph] = set()
-    todo = list(calls[graph])
-    while todo:
-        g = todo.pop()
-        if g not in seen:
-            seen.add(g)
-            todo.extend(calls[g])
-    return seen
-
-
 @pass_("simplify")
 def simplify(module: Module) -> Module:
     """Fold constants, share equal operations, apply the rules, and take the branches that are known."""
@@ -121,5 +124,3 @@ def hoist(module: Module) -> Module:
     """Move total operations out of loops that do not change their arguments (loop-invariant code motion)."""
     return rebuild(module, hoist=True)
 
-
-_ = rules

@@ -10,10 +10,10 @@ from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node
 from irad.graph.walk import Task, all_graphs, nested_graphs, run
 from irad.optimize.rebuild import Rebuild
 from irad.primitives.control import residual_type
-from irad.transforms.cotangents import pack
+from irad.transforms.cotangents import declare_tangent_sum, pack
 from irad.transforms.forward import Forward
 from irad.transforms.reverse import Pair, Reverse
-from irad.types import List, Record, Stack, Tuple, Type
+from irad.types import List, Record, Stack, Sum, Tuple, Type
 from irad.verify import TRANSFORMS
 
 __all__ = ["expand_transforms", "has_transforms"]
@@ -65,6 +65,8 @@ class _Expand(Rebuild):
         self.reverse = Reverse(self.b, recursive, self.copied)
         self.forward = Forward(self.b, self.copied)
         self.types: dict[Type, Type] = {}
+        for name in list(module.sums):
+            declare_tangent_sum(self.b, Sum(name))
 
     def run(self) -> Module:
         tops = [g for g in self.old.graphs if g is self.old.entry or not self.skips(g)]

@@ -155,6 +155,7 @@ class _Region:
     def __init__(self, f: _Function, primal: Graph, fwd: Graph, bwd: Graph, outer: _Region | None) -> None:
         self.f, self.b, self.primal, self.fwd, self.bwd, self.outer = f, f.b, primal, fwd, bwd, outer
         self.placeholders: dict[Node, Parameter] = {}       # forward value -> what stands for it in the backward graph
+        self.stands_for: dict[Node, Node] = {}              # ... and back
         self.ct: dict[Node, Tree] = {}                      # primal node -> cotangent so far
         self.controls: dict[Apply, Callable[[_Region, Tree], None]] = {}
         self.handed: dict[Node, Parameter] = {}             # accumulators that the caller lends
@@ -169,9 +170,32 @@ class _Region:
             found = self.placeholders.get(v)
             if found is None:
                 found = self.placeholders[v] = Parameter(self.bwd, v.type, v.name, v.span)
+                self.stands_for[found] = v
             return found
         assert self.outer is not None, f"{v!r} is out of reach"
         return self.outer.bring(v)
+
+    def source(self, node: Node) -> Node | None:
+        """The forward value that a node of the backward graph stands for."""
+        if node.__class__ is Constant:
+            return node
+        region: _Region | None = self
+        while region is not None:
+            found = region.stands_for.get(node)
+            if found is not None:
+                return found
+            region = region.outer
+        return None
+
+    def mirrored(self, prim: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+        """A value that the forward graph has already, for an application that the backward graph asks for."""
+        if prim.order != "total":
+            return None
+        sources = tuple([self.source(a) for a in args])
+        if None in sources:
+            return None
+        found = self.b.made(prim, sources, static)  # type: ignore[arg-type]
+        return self.bring(found) if found is not None and self.fwd.within(found.graph) else None
 
     def settle(self, params: list[Node]) -> list[Node]:
         """Fix the backward graph's parameters: the residuals that are used, then `params`. The residuals are returned."""
@@ -232,7 +256,8 @@ class _Region:
         """Visit the primal's operations in reverse, in the backward graph (which is being built)."""
         yield from ()
         b = self.b
-        before = b.adjoint
+        before, outer = b.adjoint, b.mirror
+        b.mirror = self.mirrored
         for node in reversed(self.primal.body):
             ct = self.ct.pop(node, None)
             if ct is None:
@@ -244,7 +269,7 @@ class _Region:
                 SPECIAL[node.fn.name](self, node, ct)
             else:
                 self.apply_rule(node, ct)
-        b.adjoint = before
+        b.adjoint, b.mirror = before, outer
 
     def apply_rule(self, node: Apply, ct: Node) -> None:
         """Send a cotangent through one operation, by its record."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from irad.graph.nodes import Module
-from irad.optimize.passes import Pass, drop, hoist, inline, simplify
+from irad.optimize.passes import Pass, drop, hoist, inline, residuals, simplify
 from irad.transforms.expand import expand_transforms, has_transforms
 from irad.verify import verify
 
@@ -22,8 +22,10 @@ OPTIMIZE = (
     inline,                # forward and backward graphs meet: tuples of residuals cancel
     drop,
     hoist,
+    residuals,             # when each loop is as lean as it gets
     drop,
-    simplify,
+    simplify,              # recomputed values meet those that were there
+    drop,
 )
 
 

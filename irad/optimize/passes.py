@@ -9,8 +9,9 @@ from irad.graph.walk import nested_graphs
 from irad.optimize import rules as rules  # the Builder tries them
 from irad.optimize.demand import demand
 from irad.optimize.rebuild import rebuild
+from irad.optimize.residuals import choose_residuals
 
-__all__ = ["Pass", "drop", "hoist", "inline", "pass_", "simplify"]
+__all__ = ["Pass", "drop", "hoist", "inline", "pass_", "residuals", "simplify"]
 
 SMALL = 60            # operations: inlined wherever it is called
 GROWTH = 20_000       # operations: what inlining one graph at all its calls may cost
@@ -124,3 +125,9 @@ def hoist(module: Module) -> Module:
     """Move total operations out of loops that do not change their arguments (loop-invariant code motion)."""
     return rebuild(module, hoist=True)
 
+
+
+@pass_("residuals")
+def residuals(module: Module) -> Module:
+    """Store or recompute: keep on the stacks of loops what is cheaper to keep than to compute again."""
+    return choose_residuals(module)

@@ -9,7 +9,7 @@ from collections.abc import Container
 
 
 from irad.graph.build import UNIT_VALUE, Builder, is_constant
-from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node
+from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node, Parameter
 from irad.graph.walk import Task, run
 from irad.optimize.demand import ALL, Demand, state_of
 from irad.primitives import REGISTRY
@@ -91,6 +91,10 @@ class Rebuild:
     def type(self, t: Type) -> Type:
         """The new type of what has the old type t."""
         return t
+
+    def parameter_type(self, p: Parameter) -> Type:
+        """The new type of a loop's parameter."""
+        return self.type(p.type)
 
     # -- nodes ---------------------------------------------------------------------------------------------------------
 
@@ -292,7 +296,7 @@ class Rebuild:
             self.env[old.params[0]] = b.parameter(new, old.params[0].type, old.params[0].name)
         for i in carried:
             p = old.params[first + i]
-            self.env[p] = b.parameter(new, self.type(p.type), p.name)
+            self.env[p] = b.parameter(new, self.parameter_type(p), p.name)
             self.parts.pop(p, None)
         with b.inside(new):
             yield self.body(old)

@@ -287,7 +287,10 @@ class Static(Type):
     value: Any
 
     def __new__(cls, value: Any) -> Static:
-        self, new = _intern(cls, (type(value), value))
+        if callable(value):                                  # functions come and go: nothing is remembered of them
+            self, new = object.__new__(cls), True
+        else:
+            self, new = _intern(cls, (type(value), value))
         if new:
             self.value, self._text = value, f"static({value!r})"
         return self

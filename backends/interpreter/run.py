@@ -201,3 +201,35 @@ def raise_built_in(name: str, message: str, span: Span | None) -> None:
     """Raise the built-in exception `name`."""
     kind = getattr(builtins, name, RuntimeError)
     raise located(kind(message) if message else kind(), span)
+
+
+def loaded(module: Module) -> Callable[[Sequence[Any]], Any]:
+    """The module as a function of the leaves of its arguments."""
+    from irad.structures import flatten, restore
+
+    params = [p.type for p in module.entry.params]
+
+    def call(leaves: Sequence[Any]) -> Any:
+        feed = iter(leaves)
+        result = interpret(module, [_argument(t, feed) for t in params])
+        out: list[Any] = []
+        flatten_result(module.entry.output.type, result, out)
+        return restore(module.entry.output.type, iter(out))
+
+    def flatten_result(t: Type, value: Any, out: list[Any]) -> None:
+        if isinstance(t, Struct):
+            for u, v in zip(t.items, value, strict=True):
+                flatten_result(u, v, out)
+        else:
+            flatten(value, t, out)
+
+    return call
+
+
+def _argument(t: Type, leaves: Any) -> Any:
+    """An argument of type t as the interpreter holds it."""
+    if isinstance(t, Scalar):
+        return t.dtype.type(next(leaves))
+    if isinstance(t, Struct):
+        return tuple([_argument(u, leaves) for u in t.items])
+    return next(leaves)

@@ -42,6 +42,7 @@ class Program:
     result: Type
     sites: list[Site]
     fails: bool
+    recursive: bool
 
 
 def emit_module(module: Module, *, name: str = "irad", fast: bool = False) -> Program:
@@ -109,7 +110,7 @@ class _ModuleEmitter:
             self.used |= f.used
             self.libm_used |= f.libm_used
         entry = self.module.entry
-        return Program(self.assembled(bodies), f"{self.name}.entry", [p.type for p in entry.params], entry.output.type, self.sites, entry in self.failing)
+        return Program(self.assembled(bodies), f"{self.name}.entry", [p.type for p in entry.params], entry.output.type, self.sites, entry in self.failing, bool(self.recursive))
 
     def assembled(self, bodies: list[str]) -> str:
         helpers, external = runtime.needed({u for u in self.used if not u.startswith("llvm.")})

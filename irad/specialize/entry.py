@@ -91,7 +91,7 @@ def specialize(
 
 
 def _specialize(s: Specializer, fn: Any, types: Sequence[Type], name: str, names: Sequence[str], keywords: Sequence[str], direct: bool) -> Entry:
-    value = s.from_python(fn)
+    value = s.from_python(fn, (("compiled",),))
     if isinstance(value, Known) and isinstance(value.value, FunctionType):
         value = s.function_value(value.value)
     python = value.head[0] if isinstance(value, Compound) and value.kind == "function" else None
@@ -104,7 +104,7 @@ def _specialize(s: Specializer, fn: Any, types: Sequence[Type], name: str, names
         args = []
         for i, t in enumerate(types):
             label = names[i] if i < len(names) else f"x{i}"
-            args.append(Known(t.value) if isinstance(t, Static) else abstract(s, s.b.parameter(graph, t, label)))
+            args.append(s.from_python(t.value, (("argument", i),)) if isinstance(t, Static) else abstract(s, s.b.parameter(graph, t, label)))
         positional, given = args[: len(args) - len(keywords)], dict(zip(keywords, args[len(args) - len(keywords):], strict=True))
         result = run(_call(s, value, positional, given, python if direct else None))
         output = pack(s, result)

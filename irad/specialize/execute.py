@@ -194,7 +194,9 @@ class Activation:
             return False                               # the message needs values that are computed in the branch
         raise_ = body[0]
         error, message = raise_.static
-        self.b.assert_(self.b.not_(test), *raise_.args, error=error, message=message)
+        wanted = self.b.not_(test)
+        self.b.span = raise_.span
+        self.b.assert_(wanted, *raise_.args, error=error, message=message)
         return True
 
     def choose(self, node: Apply) -> Task:

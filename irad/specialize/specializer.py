@@ -7,6 +7,7 @@ to end nowhere at first, then to give what its other paths give, until that sett
 from __future__ import annotations
 
 import builtins
+import functools
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -37,10 +38,22 @@ MAX_COPIES = 32            # of one function before known numbers are widened
 MAX_RUNNING = 200          # copies of one function that wait for each other
 
 
-class Hidden(tuple):       # type: ignore[type-arg]
-    """Where a hidden argument is read at each call: (kind, function, name), kind "cell" or "global"."""
+Path = tuple[Any, ...]     # steps from the compiled function and its arguments to a value: see irad.structures.resolve
 
-    __slots__ = ()
+
+class Hidden:
+    """A value read at each call: the closure cell `name` of a function that is found by `path`."""
+
+    __slots__ = ("function", "name", "path")
+
+    def __init__(self, path: Path, function: FunctionType, name: str) -> None:
+        self.path, self.function, self.name = path, function, name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Hidden) and self.function is other.function and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash((id(self.function), self.name))
 
 
 class Result:
@@ -95,7 +108,7 @@ class Specializer:
         self.count: dict[Graph, int] = {}
         self.running: list[Copy] = []
         self.hints: dict[Any, dict[Any, Shape]] = {}
-        self.frames: dict[FunctionType, Obj] = {}
+        self.paths: dict[FunctionType, Path] = {}
         self.guards: dict[tuple[int, str], tuple[dict[str, Any], str, Any]] = {}
         self.object_guards: list[tuple[Any, str, Any]] = []
         self.on_call_of: tuple[Graph, type[Exception]] | None = None
@@ -145,20 +158,30 @@ class Specializer:
             raise unreadable(v, self.span)
         return v
 
-    def from_python(self, value: Any, hidden: Hidden | None = None) -> Any:
-        """A Python value met while compiling. Numbers become constants, or hidden arguments where `hidden` says from where."""
+    def from_python(self, value: Any, path: Path | None = None, hidden: Hidden | None = None) -> Any:
+        """A Python value met while compiling, at the end of `path`. Numbers become constants, or hidden arguments."""
         if isinstance(value, (bool, int, float, np.generic)):
             t = self.scalar_type(value)
             if hidden is not None:
                 return self.hidden(hidden, t)
             return constant(t, {"f": float, "i": int, "b": bool}[t.kind](value))
+        step = (lambda *s: (*path, s)) if path is not None else lambda *s: None
         if type(value) is tuple:
-            return Compound("tuple", None, [self.from_python(v) for v in value])
+            return Compound("tuple", None, [self.from_python(v, step("item", i)) for i, v in enumerate(value)])
         if isinstance(value, MethodType):
-            return Compound("method", None, [self.from_python(value.__func__), self.from_python(value.__self__)])
+            return Compound("method", None, [self.from_python(value.__func__, step("func")), self.from_python(value.__self__, step("self"))])
+        if isinstance(value, functools.partial):
+            parts = [self.from_python(value.func, step("func"))]
+            parts += [self.from_python(v, step("given", i)) for i, v in enumerate(value.args)]
+            parts += [self.from_python(v, step("keyword", k)) for k, v in value.keywords.items()]
+            return Compound("partial", (len(value.args), tuple(value.keywords)), parts)
+        if isinstance(value, FunctionType):
+            if path is not None:
+                self.paths.setdefault(value, path)
+            return Known(value)
         unwrap = self.hooks.get("unwrap")
         if unwrap is not None:
-            found = unwrap(self, value)
+            found = unwrap(self, value, path)
             if found is not None:
                 return found
         return Known(value)
@@ -183,7 +206,7 @@ class Specializer:
         copy = self.running[-1]
         found = copy.hidden.get(path)
         if found is None:
-            found = copy.hidden[path] = self.b.parameter(copy.graph, t, path[2])
+            found = copy.hidden[path] = self.b.parameter(copy.graph, t, path.name)
         return found
 
     def function_value(self, function: FunctionType) -> Compound:
@@ -193,9 +216,10 @@ class Specializer:
         self.object_guards.append((function, "__defaults__", function.__defaults__))
         self.object_guards.append((function, "__kwdefaults__", function.__kwdefaults__))
         signature = graph.info
-        defaults = [self.from_python(d) for d in (function.__defaults__ or ())]
+        path = self.paths.get(function, (("object", function),))
+        defaults = [self.from_python(d, (*path, ("default", i))) for i, d in enumerate(function.__defaults__ or ())]
         keyword = function.__kwdefaults__ or {}
-        defaults += [self.from_python(keyword[n]) for n in signature.keyword_defaults]
+        defaults += [self.from_python(keyword[n], (*path, ("keyword default", n))) for n in signature.keyword_defaults]
         return Compound("function", (graph, function), [Known(None), *defaults])
 
     # -- expressions -------------------------------------------------------------------------------------------------
@@ -536,7 +560,8 @@ def _free(s: Specializer, a: Activation, node: Apply) -> Any:
     number = isinstance(value, (bool, int, float, np.generic))
     if not number:
         s.object_guards.append((cell, "cell_contents", value))
-    return s.from_python(value, Hidden(("cell", function, name)) if number else None)
+    path = (*s.paths.get(function, (("object", function),)), ("cell", name))
+    return s.from_python(value, path, Hidden(path, function, name) if number else None)
 
 
 def _import(s: Specializer, a: Activation, node: Apply) -> Any:

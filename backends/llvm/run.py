@@ -1,0 +1,55 @@
+"""From an optimized module to something that is called."""
+from __future__ import annotations
+
+import builtins
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from irad.backends.interpreter.run import located
+from irad.backends.llvm.emit import Program, Site, emit_module
+from irad.backends.llvm.native import Stub, flat_function
+from irad.backends.llvm.stub import ABSENT, Argument, CallPlan, Dynamic, Guard, Hidden, Identical, Names, compile_stub
+from irad.graph.nodes import Module
+from irad.structures import restorer
+
+__all__ = ["ABSENT", "Argument", "Dynamic", "Guard", "Hidden", "Identical", "Loaded", "Names", "load"]
+
+
+class Loaded:
+    """A program in memory: `stub` for a NativeFunction's slot, `flat(*leaves)` for the slow path."""
+
+    def __init__(self, program: Program, stub: Stub) -> None:
+        self.program, self.stub = program, stub
+        self.flat = flat_function(stub)
+
+    def __call__(self, leaves: Sequence[Any]) -> Any:
+        return self.flat(*leaves)
+
+
+def load(
+    module: Module, arguments: Sequence[Argument], *, hidden: Sequence[Hidden] = (), guards: Sequence[Guard] = (),
+    names: Sequence[Names] = (), fast_math: bool = False,
+) -> Loaded:
+    """Compile a module. `arguments` and what follows say how its stub takes a call apart and when it does not fit."""
+    program = emit_module(module, fast=fast_math)
+    plan = CallPlan(arguments, hidden, guards, names, program.recursive, _raiser(program.sites), restorer(program.result))
+    return Loaded(program, compile_stub(program, plan))
+
+
+def _raiser(sites: list[Site]) -> Any:
+    def raise_error(number: int, values: bytes) -> None:
+        """Raise the error of a failed call, with the user's line noted."""
+        site = sites[number - 1]
+        shown = [_value(k, values[8 * i: 8 * i + 8]) for i, k in enumerate(site.kinds[:8])]
+        kind = getattr(builtins, site.error, RuntimeError)
+        message = site.message.format(*shown)
+        raise located(kind(message) if message else kind(), site.span)
+    return raise_error
+
+
+def _value(kind: str, raw: bytes) -> Any:
+    if kind == "f":
+        return struct.unpack("<d", raw)[0]
+    number = struct.unpack("<q", raw)[0]
+    return bool(number) if kind == "b" else number

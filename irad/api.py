@@ -1,0 +1,187 @@
+"""irad's public functions: `compile`, the transforms, and the views of a program."""
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from irad.compiled import CacheInfo, Compiled, Options, Transform, checked_options, core_of, function_of
+from irad.errors import refuse
+from irad.graph.nodes import Module
+from irad.graph.text import parse_module
+from irad.primitives import REGISTRY
+from irad.specialize import derivatives, library
+from irad.verify import verify
+from irad.views import IR, view
+
+__all__ = [
+    "compile", "grad", "hessian", "hvp", "ir", "jacfwd", "jacrev", "jvp", "parse_ir", "stop_gradient", "value_and_grad", "vjp",
+]
+
+
+def compile(
+    f: Any = None, *, signature: str | None = None, backend: str = "llvm", static_argnums: int | Sequence[int] = (),
+    fast_math: bool = False,
+) -> Any:
+    """A compiled function: native code for each combination of argument types it is called with.
+
+    f: a function (or a transformed one), or a module from `parse_ir`; without it, a decorator is returned.
+    signature: "f64, int -> f64" compiles ahead of the first call. backend: "llvm" or "interpreter".
+    static_argnums: arguments that are compiled in. fast_math: reassociate and contract primal values too.
+
+    Calls raise CompileError where irad does not accept the function, and what the function raises. The result has
+    `cache_info()` and `clear()`, and binds as a method.
+    """
+    if f is None:
+        return functools.partial(compile, signature=signature, backend=backend, static_argnums=static_argnums, fast_math=fast_math)
+    options = checked_options(backend, static_argnums, fast_math)
+    if not callable(f) and not isinstance(f, Module):
+        raise refuse("not-callable", f"compile takes a function, not {type(f).__name__}")
+    native = _native(f, options)
+    if signature is not None:
+        core_of(native).ahead(signature)  # type: ignore[union-attr]
+    return native
+
+
+def _native(f: Any, options: Options) -> Any:
+    core = core_of(f)
+    compiled = Compiled(core.fn if core is not None else f, options)
+    native = compiled.native
+    function = function_of(compiled.fn)
+    if function is not None:
+        functools.update_wrapper(native, function)
+    if isinstance(compiled.fn, Transform):
+        native.__name__ = f"{compiled.fn.kind}({getattr(function, '__name__', 'f')})"
+    _methods()
+    return native
+
+
+@functools.cache
+def _methods() -> None:
+    """Give the type of compiled functions its methods, once."""
+    from irad.backends.llvm.native import native_type
+
+    def cache_info(self: Any) -> CacheInfo:
+        """How often calls found a program, how often one was compiled, and how many there are."""
+        return self._irad.cache_info()  # type: ignore[no-any-return]
+
+    def clear(self: Any) -> None:
+        """Forget all programs of this function."""
+        self._irad.clear()
+
+    def show(self: Any) -> str:
+        return f"<irad function {getattr(self, '__name__', '?')}>"
+
+    for name, method in (("cache_info", cache_info), ("clear", clear), ("__repr__", show)):
+        setattr(native_type(), name, method)
+
+
+# -- transforms ---------------------------------------------------------------------------------------------------------
+
+
+def _transformed(kind: str, f: Any, **options: Any) -> Any:
+    if not callable(f):
+        raise refuse("not-callable", f"{kind} takes a function, not {type(f).__name__}")
+    argnums = options.get("argnums", 0)
+    numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+    if isinstance(argnums, list) or not numbers or not all(isinstance(n, int) and not isinstance(n, bool) for n in numbers):
+        raise refuse("argnums", f"argnums is {argnums!r}: an integer or a tuple of integers is needed")
+    core = core_of(f)
+    inner = core.fn if core is not None else f
+    return _native(Transform(kind, inner, tuple(sorted(options.items()))), Options())
+
+
+def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Any:
+    """The gradient of f in the arguments `argnums`, by reverse mode.
+
+    f returns a float (with has_aux, a pair of a float and anything). The gradient has the structure of the argument, a
+    tuple of them for a tuple of argnums; integers and static values in it have the derivative None. With has_aux the
+    result is (gradient, aux). Raises CompileError for an argument without floats and for other results of f.
+    """
+    return _transformed("grad", f, argnums=argnums, has_aux=has_aux)
+
+
+def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Any:
+    """(f(...), its gradient): see `grad`. With has_aux the value is f's pair."""
+    return _transformed("value_and_grad", f, argnums=argnums, has_aux=has_aux)
+
+
+def jacfwd(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Any:
+    """The Jacobian of f by forward mode: the output's structure, with the argument's structure in each number's place."""
+    return _transformed("jacfwd", f, argnums=argnums)
+
+
+def jacrev(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Any:
+    """The Jacobian of f by reverse mode: the output's structure, with the argument's structure in each number's place."""
+    return _transformed("jacrev", f, argnums=argnums)
+
+
+def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Any:
+    """The Hessian of f, which returns a float, by forward over reverse mode."""
+    return _transformed("hessian", f, argnums=argnums)
+
+
+def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Any:
+    """Hessian-vector products: hvp(f)(*args, v), where v has the structure of the argument (a tuple for several)."""
+    return _transformed("hvp", f, argnums=argnums)
+
+
+def vjp(f: Callable[..., Any], *primals: Any) -> Any:
+    """(f(*primals), pullback): pullback(ct) is the tuple of the primals' cotangents for a cotangent of the output."""
+    out = _compiled(_value)(f, primals)
+    return out, functools.partial(_compiled(_pullback), f, primals)
+
+
+def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
+    """(f(*primals), the tangent of the output for tangents of the primals)."""
+    return _compiled(_push_forward)(f, tuple(primals), tuple(tangents))
+
+
+def stop_gradient(x: Any) -> Any:
+    """x, which derivatives take for a constant."""
+    return x
+
+
+for _kind, _maker in derivatives.MAKERS.items():
+    library.HANDLERS[globals()[_kind]] = _maker
+library.HANDLERS[compile] = lambda s, args, kwargs: args[0]
+
+
+def _value(f: Any, primals: Any) -> Any:
+    return f(*primals)
+
+
+def _pullback(f: Any, primals: Any, ct: Any) -> Any:
+    _, back = vjp(f, *primals)
+    return back(ct)
+
+
+def _push_forward(f: Any, primals: Any, tangents: Any) -> Any:
+    return jvp(f, primals, tangents)
+
+
+@functools.cache
+def _compiled(function: Callable[..., Any]) -> Any:
+    return compile(function)
+
+
+# -- views --------------------------------------------------------------------------------------------------------------
+
+
+def ir(f: Any, *args: Any, stage: str = "optimized", **kwargs: Any) -> IR:
+    """The IR of f for these arguments at a stage: "python", "typed", "adjoint", "optimized", "lowered", "llvm", "asm".
+
+    `str()` is its text, `.operations` counts operations by primitive, `.residuals` lists what loops store.
+    """
+    core = core_of(f)
+    return view(core if core is not None else Compiled(f, Options()), args, kwargs, stage)
+
+
+def parse_ir(text: str) -> Module:
+    """The module that IR text describes: `compile` runs it. Raises CompileError with the text's line where it is not IR."""
+    module = parse_module(text, REGISTRY)
+    try:
+        verify(module)
+    except Exception as e:
+        raise refuse("ir-invalid", str(e)) from None
+    return module

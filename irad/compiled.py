@@ -1,0 +1,314 @@
+"""Compiled functions: what is called, for which types it was specialized, and when that still holds.
+
+A call goes to machine code that checks the arguments' types and the guards (see backends/llvm/stub). What does not fit
+comes to `Compiled.slow`: it finds the program for these arguments, or makes it, and gives its stub to the function.
+Programs are shared by all functions of the same code, captures' types and options: a fresh lambda compiles nothing.
+"""
+from __future__ import annotations
+
+import ctypes
+import functools
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import CellType, FunctionType, ModuleType
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from irad.errors import CompileError, refuse
+from irad.frontend import lower
+from irad.graph.nodes import Module
+from irad.pipeline import Hook, optimize
+from irad.specialize import derivatives
+from irad.specialize.entry import Entry, specialize, type_of
+from irad.specialize.specializer import MISSING
+from irad.structures import flatten, resolve, structure_key
+from irad.types import Static, Type
+
+__all__ = ["BACKENDS", "CacheInfo", "Compiled", "Options", "Transform", "core_of", "unwrap"]
+
+BACKENDS = ("llvm", "interpreter")
+MAX_PROGRAMS = 1024
+
+
+class CacheInfo(NamedTuple):
+    """programs: specializations of this function; hits and misses count the calls that came to the slow path."""
+
+    hits: int
+    misses: int
+    programs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What `compile` was told."""
+
+    backend: str = "llvm"
+    static_argnums: tuple[int, ...] = ()
+    fast_math: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Transform:
+    """A derivative of a function: `kind` is the name of the transform."""
+
+    kind: str
+    fn: Any
+    options: tuple[tuple[str, Any], ...]
+
+
+@dataclass(slots=True)
+class Program:
+    """A specialization, ready to run, with what it took for constant."""
+
+    entry: Entry
+    call: Callable[[Sequence[Any]], Any]
+    stub: Any
+    module: Module
+    owner: Any = None                                  # the Compiled whose captured functions the stub checks
+
+    def valid(self) -> bool:
+        """Whether every global, attribute and default is what it was."""
+        for scope, name, value in self.entry.guards:
+            if scope.get(name, MISSING) is not value:
+                return False
+        return all(_attribute(o, name) is value for o, name, value in self.entry.object_guards)
+
+
+def _attribute(o: Any, name: str) -> Any:
+    try:
+        return getattr(o, name)
+    except (AttributeError, ValueError):
+        return MISSING
+
+
+_programs: OrderedDict[Any, list[Program]] = OrderedDict()
+_lock = threading.RLock()
+
+
+def core_of(value: Any) -> Compiled | None:
+    """The Compiled behind what `compile` and `grad` return."""
+    return getattr(value, "_irad", None) if type(value).__name__ == "NativeFunction" else None
+
+
+def unwrap(s: Any, value: Any, path: Any) -> Any:
+    """The abstract value of a compiled or transformed function met in compiled code; None for anything else."""
+    core = core_of(value)
+    if core is not None:
+        return s.from_python(core.fn, (*path, ("core",)) if path is not None else None)
+    if isinstance(value, Transform):
+        inner = s.from_python(value.fn, (*path, ("fn",)) if path is not None else None)
+        return derivatives.transform(value.kind, inner, **dict(value.options))
+    return None
+
+
+def function_of(fn: Any) -> FunctionType | None:
+    """The Python function that a callable is made from, for its name and parameters."""
+    while True:
+        core = core_of(fn)
+        if core is not None:
+            fn = core.fn
+        elif isinstance(fn, Transform):
+            fn = fn.fn
+        elif isinstance(fn, functools.partial):
+            fn = fn.func
+        elif hasattr(fn, "__func__"):
+            fn = fn.__func__
+        else:
+            return fn if isinstance(fn, FunctionType) else None
+
+
+def _key(fn: Any) -> Any:
+    """What a callable is specialized for, apart from its arguments."""
+    core = core_of(fn)
+    if core is not None:
+        return _key(core.fn)
+    if isinstance(fn, Transform):
+        return (fn.kind, _key(fn.fn), fn.options)
+    return structure_key(fn)
+
+
+class Compiled:
+    """The state behind one compiled function; `native` is what the user holds."""
+
+    def __init__(self, fn: Any, options: Options) -> None:
+        from irad.backends.llvm.native import new_native
+
+        self.fn, self.options = fn, options
+        self.function = function_of(fn)
+        self.programs: dict[Any, Program] = {}
+        self.hits = self.misses = 0
+        self.cells = self._own_cells()
+        self.native = new_native(self.slow, [c for _, c in self.cells])
+        self.native._irad = self
+
+    def _own_cells(self) -> list[tuple[str, CellType]]:
+        """The closure cells of the compiled function itself; machine code reads numbers from them."""
+        f = self.function
+        return list(zip(f.__code__.co_freevars, f.__closure__ or (), strict=True)) if f is not None else []
+
+    # -- calling -------------------------------------------------------------------------------------------------------
+
+    def slow(self, *args: Any, **kwargs: Any) -> Any:
+        """A call that the machine code at hand does not fit."""
+        try:
+            program, types = self.program(args, kwargs)
+        except CompileError as e:
+            raise e.with_traceback(None) from None
+        leaves: list[Any] = []
+        for v, t in zip((*args, *kwargs.values()), types, strict=True):
+            flatten(v, t, leaves)
+        given = (*args, *kwargs.values())
+        leaves += [resolve(h.path, self.fn, given) for h in program.entry.hidden]
+        return program.call(leaves)
+
+    def program(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Program, list[Type]]:
+        """The program for these arguments, and the arguments' types."""
+        types = [self._type(i, v) for i, v in enumerate(args)] + [type_of(v) for v in kwargs.values()]
+        parts = [structure_key(t.value) if isinstance(t, Static) else t for t in types]
+        key = (_key(self.fn), tuple(parts), tuple(kwargs), self.options)
+        with _lock:
+            found = self.programs.get(key)
+            if found is not None and found.valid():
+                self.hits += 1
+                self._adopt(key, found)
+                return found, types
+            for p in _programs.get(key, ()):
+                if p.valid():
+                    self.hits += 1
+                    self._adopt(key, p)
+                    return p, types
+            self.misses += 1
+            made = self.compile(types, tuple(kwargs))
+            kept = _programs.setdefault(key, [])
+            kept[:] = [p for p in kept if p.valid()][-7:] + [made]
+            _programs.move_to_end(key)
+            while len(_programs) > MAX_PROGRAMS:
+                _programs.popitem(last=False)
+            self._adopt(key, made)
+            return made, types
+
+    def _type(self, i: int, value: Any) -> Type:
+        return Static(value) if i in self.options.static_argnums else type_of(value)
+
+    def _adopt(self, key: Any, program: Program) -> None:
+        """Make the program one of this function's, the first that a call tries."""
+        self.programs.pop(key, None)
+        self.programs[key] = program
+        from irad.backends.llvm.native import set_stubs
+
+        stubs = [p.stub for p in reversed(self.programs.values()) if p.stub is not None and p.owner in (None, self)]
+        set_stubs(self.native, stubs[:8])
+
+    def cache_info(self) -> CacheInfo:
+        return CacheInfo(self.hits, self.misses, len(self.programs))
+
+    def clear(self) -> None:
+        from irad.backends.llvm.native import set_stubs
+
+        with _lock:
+            for key in self.programs:
+                _programs.pop(key, None)
+            self.programs.clear()
+            set_stubs(self.native, [])
+
+    # -- compiling -----------------------------------------------------------------------------------------------------
+
+    def specialized(self, types: Sequence[Type], keywords: Sequence[str] = ()) -> Entry:
+        """The typed module for arguments of these types."""
+        names = self.parameter_names()
+        hooks = {"unwrap": unwrap}
+        label = self.fn.kind if isinstance(self.fn, Transform) else "main"
+        return specialize(self.fn, types, lower, name=label, names=names, hooks=hooks, keywords=keywords)
+
+    def parameter_names(self) -> list[str]:
+        return lower(self.function).info.parameters if self.function is not None else []
+
+    def compile(self, types: Sequence[Type], keywords: Sequence[str], hook: Hook | None = None) -> Program:
+        """Specialize, optimize and load for arguments of these types."""
+        entry = self.specialized(types, keywords)
+        module = optimize(entry.module, hook)
+        if self.options.backend == "interpreter":
+            from irad.backends.interpreter.run import loaded
+
+            return Program(entry, loaded(module), None, module, None)
+        return self._load(entry, module, types, keywords)
+
+    def _load(self, entry: Entry, module: Module, types: Sequence[Type], keywords: Sequence[str]) -> Program:
+        from irad.backends.llvm import run as llvm
+
+        cells = {name: i for i, (name, _) in enumerate(self.cells)}
+        hidden = []
+        direct = not keywords
+        params = entry.module.entry.params
+        for h, p in zip(entry.hidden, params[len(params) - len(entry.hidden):], strict=True):
+            direct = direct and h.function is self.function
+            hidden.append(llvm.Hidden(cells.get(h.name, 0), p.type))
+        guards, owned = [], False
+        names = _names(entry)
+        for o, name, value in entry.object_guards:
+            if isinstance(o, ModuleType):
+                names.append(llvm.Names(vars(o), {name: value}))
+                continue
+            guard = _guard(o, name, value)
+            if guard is None:
+                direct = False                         # cannot be checked by machine code: the slow path does
+            else:
+                guards.append(guard)
+                owned = owned or isinstance(o, CellType)
+        arguments: list[Any] = [llvm.Identical(t.value) if isinstance(t, Static) else llvm.Dynamic(t) for t in types]
+        loaded = llvm.load(module, arguments, hidden=hidden, guards=guards, names=names, fast_math=self.options.fast_math)
+        return Program(entry, loaded, loaded.stub if direct else None, module, self if owned or hidden else None)
+
+
+def _names(entry: Entry) -> list[Any]:
+    from irad.backends.llvm.run import ABSENT, Names
+
+    scopes: dict[int, Any] = {}
+    for scope, name, value in entry.guards:
+        known = scopes.setdefault(id(scope), Names(scope, {}))
+        known.expected[name] = ABSENT if value is MISSING else value
+    return list(scopes.values())
+
+
+@functools.cache
+def _offset(kind: type, name: str) -> int | None:
+    """Where in objects of this class the pointer to an attribute stands: found by looking."""
+    if kind is CellType:
+        sample: Any = CellType(object())
+    elif kind is FunctionType:
+        def sample(a: int = 12345, *, b: int = 54321) -> None: ...
+    else:
+        return None
+    words = kind.__basicsize__ // 8
+    memory = (ctypes.c_size_t * words).from_address(id(sample))
+    found = [8 * i for i in range(words) if memory[i] == id(getattr(sample, name))]
+    return found[0] if len(found) == 1 else None
+
+
+def _guard(o: Any, name: str, value: Any) -> Any:
+    """The guard that an attribute is still `value`, where machine code can look at it."""
+    from irad.backends.llvm.run import Guard
+
+    offset = _offset(type(o), name)
+    if offset is None:
+        return None
+    address = id(o) + offset
+    word = ctypes.c_size_t.from_address(address).value
+    if word == id(value) or (word == 0 and value is None):
+        return Guard(address, word)
+    return None
+
+
+def checked_options(backend: str, static_argnums: Any, fast_math: bool) -> Options:
+    """The options of `compile`; refuses what it does not know."""
+    if backend not in BACKENDS:
+        raise refuse("unknown-backend", f"no backend is called {backend!r}", help=f"use one of {', '.join(BACKENDS)}")
+    numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+    if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in numbers):
+        raise refuse("unknown-option", "static_argnums takes positions of arguments, counted from 0")
+    return Options(backend, numbers, bool(fast_math))
+
+

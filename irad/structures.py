@@ -1,0 +1,143 @@
+"""Python values and types: taking arguments apart into leaves, putting results together, keys that outlive objects.
+
+A leaf is what a register or buffer holds: a number or an array. Static values have none.
+"""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from types import CellType, FunctionType, MethodType
+from typing import Any
+
+import numpy as np
+
+from irad.types import Array, List, Record, Scalar, Static, Struct, Tuple, Type
+
+__all__ = ["flatten", "resolve", "restore", "restorer", "structure_key"]
+
+
+def flatten(value: Any, t: Type, out: list[Any]) -> None:
+    """Append the leaves of a value of type t."""
+    if isinstance(t, (Scalar, Array, List)):
+        out.append(value)
+    elif isinstance(t, Record) and t.form.kind == "dict":
+        for k, u in zip(t.form.keys, t.items, strict=True):
+            flatten(value[k], u, out)
+    elif isinstance(t, Record) and t.form.kind == "dataclass":
+        for k, u in zip(t.form.keys, t.items, strict=True):
+            flatten(getattr(value, k), u, out)
+    elif isinstance(t, Struct):
+        for v, u in zip(value, t.items, strict=True):
+            flatten(v, u, out)
+
+
+def restore(t: Type, leaves: Iterator[Any]) -> Any:
+    """The Python value of type t whose leaves are given."""
+    if isinstance(t, Scalar):
+        return {"f": float, "i": int, "b": bool}[t.kind](next(leaves))
+    if isinstance(t, Static):
+        return t.value
+    if isinstance(t, Tuple):
+        return tuple([restore(u, leaves) for u in t.items])
+    if isinstance(t, Record):
+        items = [restore(u, leaves) for u in t.items]
+        if t.form.kind == "list":
+            return items
+        if t.form.kind == "dict":
+            return dict(zip(t.form.keys, items, strict=True))
+        cls = t.form.python_class
+        if t.form.kind == "namedtuple" and cls is not None:
+            return cls(*items)
+        if cls is None:
+            return dict(zip(t.form.keys, items, strict=True))
+        made = object.__new__(cls)                     # no __init__: the fields are what compiled code left in them
+        for k, v in zip(t.form.keys, items, strict=True):
+            object.__setattr__(made, k, v)
+        return made
+    return next(leaves)
+
+
+def restorer(t: Type) -> Callable[[tuple[Any, ...]], Any]:
+    """`restore` for results of one type."""
+    return lambda leaves: restore(t, iter(leaves))
+
+
+def structure_key(value: Any, seen: dict[int, int] | None = None) -> Any:
+    """A key for a value that code is specialized for: equal for functions of the same code and the same kinds of captures."""
+    seen = {} if seen is None else seen
+    if isinstance(value, FunctionType):
+        if id(value) in seen:
+            return ("again", seen[id(value)])
+        seen[id(value)] = len(seen)
+        cells = [_cell_key(c, seen) for c in value.__closure__ or ()]
+        defaults = [structure_key(d, seen) for d in value.__defaults__ or ()]
+        keyword = [(k, structure_key(d, seen)) for k, d in (value.__kwdefaults__ or {}).items()]
+        return ("function", value.__code__, id(value.__globals__), tuple(cells), tuple(defaults), tuple(keyword))
+    if isinstance(value, MethodType):
+        return ("method", structure_key(value.__func__, seen), structure_key(value.__self__, seen))
+    if isinstance(value, partial):
+        return ("partial", structure_key(value.func, seen), tuple(structure_key(a, seen) for a in value.args),
+                tuple((k, structure_key(a, seen)) for k, a in value.keywords.items()))
+    if isinstance(value, tuple) and type(value) is tuple:
+        return ("tuple", tuple(structure_key(v, seen) for v in value))
+    if value is None or isinstance(value, (str, bool, int, float, np.generic)):
+        return (type(value), value, np.signbit(value) if isinstance(value, float) else None)
+    return Identity(value)
+
+
+def _cell_key(cell: CellType, seen: dict[int, int]) -> Any:
+    try:
+        value = cell.cell_contents
+    except ValueError:
+        return "empty"
+    if isinstance(value, (bool, int, float, np.generic)):
+        return type(value)                             # read at each call: only the type is compiled in
+    return structure_key(value, seen)
+
+
+def resolve(path: tuple[Any, ...], compiled: Any, arguments: Sequence[Any]) -> Any:
+    """The value at the end of a path from a compiled function or its arguments."""
+    value: Any = None
+    for kind, *where in path:
+        if kind == "compiled":
+            value = compiled
+        elif kind == "argument":
+            value = arguments[where[0]]
+        elif kind == "object":
+            value = where[0]
+        elif kind == "cell":
+            value = value.__closure__[value.__code__.co_freevars.index(where[0])].cell_contents
+        elif kind == "item":
+            value = value[where[0]]
+        elif kind == "func":
+            value = value.__func__ if isinstance(value, MethodType) else value.func
+        elif kind == "self":
+            value = value.__self__
+        elif kind == "given":
+            value = value.args[where[0]]
+        elif kind == "keyword":
+            value = value.keywords[where[0]]
+        elif kind == "default":
+            value = value.__defaults__[where[0]]
+        elif kind == "keyword default":
+            value = value.__kwdefaults__[where[0]]
+        elif kind == "core":
+            value = value._irad.fn                     # of what `compile` returned
+        else:
+            value = value.fn                           # "fn": of a transform
+    return value
+
+
+class Identity:
+    """An object as a key, by identity; it stays alive with the key."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Identity) and other.value is self.value
+
+    def __hash__(self) -> int:
+        return id(self.value)

@@ -23,8 +23,9 @@ from irad.backends.llvm.jit import compile_text
 from irad.errors import InternalError
 
 __all__ = [
-    "CELLS", "CELL_CONTENTS", "COMPACT_INT", "DICT_VERSION", "INT_DIGIT", "INT_TAG", "LIST_ITEMS", "NARGS", "OB_TYPE", "SIZE",
-    "TUPLE_ITEMS", "VALUE", "VECTORCALL", "Stub", "flat_function", "miss_address", "native_type", "new_native", "once", "set_stubs",
+    "CELLS", "CELL_CONTENTS", "COMPACT_INT", "DICT_VERSION", "INT_DIGIT", "INT_TAG", "LIST_ITEMS", "NARGS", "OB_TYPE",
+    "SIZE", "TUPLE_ITEMS", "VALUE", "VECTORCALL", "Stub", "flat_function", "miss_address", "native_type", "new_native",
+    "once", "set_stubs",
 ]
 
 # CPython's objects (64 bits, with a GIL).
@@ -35,7 +36,7 @@ TUPLE_ITEMS = tuple.__basicsize__                # the items themselves: 24, fro
 LIST_ITEMS = 24                                  # a pointer to them
 CELL_CONTENTS = 16
 INT_TAG, INT_DIGIT = 16, 24                      # the first digit has 30 bits
-COMPACT_INT = sys.version_info >= (3, 12)        # the tag is digits << 3 | sign (0 plus, 1 zero, 2 minus), before it ±digits
+COMPACT_INT = sys.version_info >= (3, 12)        # the tag is digits << 3 | sign (0 plus, 1 zero, 2 minus), else ±digits
 DICT_VERSION = 24 if sys.version_info < (3, 13) else None
 
 # An instance of NativeFunction. `cells` points to an array of closure cells, `table` to the addresses of several stubs
@@ -44,7 +45,7 @@ SLOT, DICT, WEAKLIST, SLOW, CELLS, TABLE, KEEP, BASIC_SIZE = 16, 24, 32, 40, 48,
 KEPT_CELLS, KEPT_STUBS = 0, 1
 
 VECTORCALL = "ptr %self, ptr %args, i64 %nargsf, ptr %names"
-ATTEMPT = 1 << 62                                # set in `nargsf` by the dispatcher: where you do not fit, return MISMATCH
+ATTEMPT = 1 << 62                                # set in `nargsf` by the dispatcher: return MISMATCH, do not go slow
 MISMATCH = 1                                     # as a pointer
 NARGS = ATTEMPT - 1                              # the bits of `nargsf` that count arguments
 
@@ -298,7 +299,8 @@ def _made() -> _Made:
 
     offsets = {b"__vectorcalloffset__": SLOT, b"__dictoffset__": DICT, b"__weaklistoffset__": WEAKLIST}
     members = (_Member * 4)(*(_Member(name, SSIZE_MEMBER, offset, READ_ONLY) for name, offset in offsets.items()))
-    getset = (_GetSet * 2)(_GetSet(b"__dict__", exported("PyObject_GenericGetDict"), exported("PyObject_GenericSetDict")))
+    get_dict, set_dict = exported("PyObject_GenericGetDict"), exported("PyObject_GenericSetDict")
+    getset = (_GetSet * 2)(_GetSet(b"__dict__", get_dict, set_dict))
     slots = (_Slot * 8)(
         _Slot(TP_CALL, exported("PyVectorcall_Call")), _Slot(TP_DEALLOC, code.address("native.dealloc")),
         _Slot(TP_TRAVERSE, code.address("native.traverse")), _Slot(TP_CLEAR, code.address("native.clear")),
@@ -334,14 +336,11 @@ def _check_layout() -> None:
         after = at(changing, DICT_VERSION, ctypes.c_uint64)
         return bool(before < after and after == at(changing, DICT_VERSION, ctypes.c_uint64))
 
-    def lists() -> bool:
-        listed = [1.5, "b"]
-        if at(listed, SIZE, ctypes.c_ssize_t) != 2:
-            return False
-        items = at(listed, LIST_ITEMS, ctypes.c_void_p)
-        return bool(ctypes.c_void_p.from_address(items + 8).value == id(listed[1]))
+    def refuse(wrong: list[str]) -> None:
+        if wrong:
+            raise InternalError(f"irad does not know how Python {sys.version.split()[0]} lays out {', '.join(wrong)}")
 
-    pair = (1.5, "b")
+    pair, listed = (1.5, "b"), [1.5, "b"]
     right = {
         "ob_type": at(1.5, OB_TYPE, ctypes.c_void_p) == id(float),
         "float": at(1.5, VALUE, ctypes.c_double) == 1.5,
@@ -352,11 +351,12 @@ def _check_layout() -> None:
         "bool": [at(b, VALUE, ctypes.c_uint8) for b in (np.False_, np.True_)] == [0, 1],
         "tuple": at(pair, SIZE, ctypes.c_ssize_t) == 2 and at(pair, TUPLE_ITEMS + 8, ctypes.c_void_p) == id(pair[1]),
         "cell": at(CellType(pair), CELL_CONTENTS, ctypes.c_void_p) == id(pair),
-        "list": lists(), "int": ints(), "dict": dicts(),
+        "list": at(listed, SIZE, ctypes.c_ssize_t) == 2, "int": ints(), "dict": dicts(),
     }
-    wrong = [name for name, good in right.items() if not good]
-    if wrong:
-        raise InternalError(f"irad does not know how Python {sys.version.split()[0]} lays out {', '.join(wrong)}")
+    refuse([name for name, good in right.items() if not good])
+    # A pointer, so it is followed only where all else was right.
+    items = at(listed, LIST_ITEMS, ctypes.c_void_p)
+    refuse([] if ctypes.c_void_p.from_address(items + 8).value == id(listed[1]) else ["list"])
 
 
 def _compact(tag: int, digit: int) -> int | None:

@@ -15,9 +15,9 @@ import numpy as np
 
 from irad.errors import CompileError, InternalError, Span
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node, Parameter
-from irad.types import BOOL, F64, FLOAT, I64, INT, UNIT, Array, Scalar, Static, Tuple, Type
+from irad.types import BOOL, F64, FLOAT, I64, INT, UNIT, Array, Dim, Scalar, Static, Tuple, Type
 
-__all__ = ["Builder", "constant", "literal"]
+__all__ = ["Builder", "constant", "constant_value", "is_constant", "literal"]
 
 _constants: dict[Any, Constant] = {}
 
@@ -142,7 +142,7 @@ class Builder:
         """The node `prim(*args)`, or a simpler one that means the same."""
         args = tuple(args)
         if self.folding and not graphs and prim.order != "effect":
-            if prim.commutes and args[0].__class__ is Constant and args[1].__class__ is not Constant:
+            if prim.commutes and is_constant(args[0]) and not is_constant(args[1]):
                 args = (args[1], args[0])
             key = (prim, args, static)
             found = self._table.get(key)
@@ -162,6 +162,10 @@ class Builder:
                 folded = self._fold(prim, args, static)
                 if folded is not None:
                     return folded
+            if prim.elementwise and args[0].__class__ is Apply and args[0].fn.name == "broadcast":  # type: ignore[attr-defined]
+                inner = self._repeated(prim, args, static)
+                if inner is not None:
+                    return inner
             node = self._make(prim, args, static, graphs)
             self._table[key] = node
             return node
@@ -195,6 +199,16 @@ class Builder:
         while graph.role == "loop" and graph.parent is not None and graph not in owners:
             graph = graph.parent
         return graph
+
+    def _repeated(self, prim: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+        """An operation on numbers that are repeated is done once, and its result repeated."""
+        first: Any = args[0]
+        if not all(a.__class__ is Apply and a.fn.name == "broadcast" and isinstance(a.args[0].type, Scalar) for a in args):  # type: ignore[attr-defined]
+            return None
+        if not isinstance(first.type, Array):
+            return None
+        value = self.apply(prim, [a.args[0] for a in args], static)  # type: ignore[attr-defined]
+        return self.broadcast(value, *first.args[1:], shape=first.type.shape)  # type: ignore[no-any-return]
 
     def _fold(self, prim: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Constant | None:
         values = [a.value for a in args]  # type: ignore[attr-defined]
@@ -247,7 +261,51 @@ class Builder:
         """`value` in the type of node (Python's twin of it, where there is one), and its shape."""
         t = self.scalar_of(node)
         c = constant(_TWIN.get(t, t), {"f": float, "i": int, "b": bool}[t.kind](value))
-        return self.broadcast(c, shape=node.type.shape) if isinstance(node.type, Array) else c
+        return self.broadcast(c, *self.dims(node), shape=node.type.shape) if isinstance(node.type, Array) else c
+
+    # -- arrays: what several rules need -------------------------------------------------------------------------------
+
+    def dims(self, x: Node) -> list[Node]:
+        """The run-time dims of an array, one for each that is a symbol."""
+        assert isinstance(x.type, Array)
+        return [self.dim(x, axis=i) for i, d in enumerate(x.type.shape) if isinstance(d, Dim)]
+
+    def reshape_like(self, v: Node, x: Node) -> Node:
+        """v in the shape of x."""
+        assert isinstance(x.type, Array)
+        return v if v.type is x.type else self.reshape(v, *self.dims(x), shape=x.type.shape)  # type: ignore[no-any-return]
+
+    def spread(self, v: Node, x: Node, axes: tuple[int, ...]) -> Node:
+        """v, which x was reduced to over `axes`, repeated in the shape of x."""
+        assert isinstance(x.type, Array)
+        if isinstance(v.type, Array) and axes:
+            shape = [1 if i in axes else d for i, d in enumerate(x.type.shape)]
+            dims = [self.dim(x, axis=i) for i, d in enumerate(shape) if isinstance(d, Dim)]
+            v = self.reshape(v, *dims, shape=tuple(shape))
+        if isinstance(v.type, Array) and v.type.shape == x.type.shape:
+            return v
+        return self.broadcast(v, *self.dims(x), shape=x.type.shape)  # type: ignore[no-any-return]
+
+    def unbroadcast(self, ct: Node, x: Node) -> Node:
+        """The sum of ct over the axes along which x was repeated."""
+        assert isinstance(ct.type, Array)
+        if not isinstance(x.type, Array):
+            return self.sum(ct, axes=tuple(range(ct.type.rank)))  # type: ignore[no-any-return]
+        lead = ct.type.rank - x.type.rank
+        unit = [lead + i for i, (d, n) in enumerate(zip(x.type.shape, ct.type.shape[lead:], strict=True)) if d == 1 and n != 1]
+        total = self.sum(ct, axes=(*range(lead), *unit)) if lead or unit else ct
+        if not isinstance(total.type, Array):
+            return self.broadcast(total, *self.dims(x), shape=x.type.shape)  # type: ignore[no-any-return]
+        return self.reshape_like(total, x)
+
+    def outer(self, x: Node, y: Node) -> Node:
+        """x[i] * y[j]."""
+        assert isinstance(x.type, Array) and isinstance(y.type, Array)
+        shape = (*x.type.shape, *y.type.shape)
+        dims = [*self.dims(x), *self.dims(y)]
+        column = self.reshape(x, *self.dims(x), shape=(*x.type.shape, 1))
+        row = self.reshape(y, *self.dims(y), shape=(1, *y.type.shape))
+        return self.mul(self.broadcast(column, *dims, shape=shape), self.broadcast(row, *dims, shape=shape))  # type: ignore[no-any-return]
 
     def zero(self, type: Type) -> Node:
         """The zero of a tangent type, made real."""
@@ -272,11 +330,21 @@ def python_value(type: Type, value: Any) -> Any:
     return value
 
 
-def is_constant(node: Node, value: float | None = None) -> bool:
-    """Whether node is a number known now (equal to `value`, where given; 0.0 and -0.0 differ)."""
+def constant_value(node: Node) -> Any:
+    """The value of a number known now, or of an array that repeats one; None for anything else."""
+    if node.__class__ is Apply and node.fn.name == "broadcast":  # type: ignore[attr-defined]
+        node = node.args[0]  # type: ignore[attr-defined]
     if node.__class__ is not Constant or not isinstance(node.type, Scalar):
-        return False
+        return None
     v = node.value  # type: ignore[attr-defined]
-    if value is None:
-        return v is not UNDEF
-    return v is not UNDEF and v == value and (v != 0 or math.copysign(1, v) == math.copysign(1, value))
+    return None if v is UNDEF else v
+
+
+def is_constant(node: Node, value: float | None = None) -> bool:
+    """Whether node is a number known now, or repeats one (equal to `value`, where given; 0.0 and -0.0 differ)."""
+    if node.__class__ is not Constant and not (node.__class__ is Apply and node.fn.name == "broadcast"):  # type: ignore[attr-defined]
+        return False
+    v = constant_value(node)
+    if v is None or value is None:
+        return v is not None
+    return bool(v == value and (v != 0 or math.copysign(1, v) == math.copysign(1, value)))

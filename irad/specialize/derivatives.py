@@ -219,14 +219,14 @@ def tangent_value(s: Any, shape: Shape, feed: Iterator[Node | None], store: Any)
         found = next(feed)
         if found is None:
             return Known(None)
-        return s.arrays.new_array(s, found) if isinstance(found.type, Array) else found
+        return found
     if kind == "const":
         return literal(0.0) if tangent_type(shape[1].type) is not None else Known(None)
     if kind == "compound" and shape[1] in ("tuple", "items", "entries", "fields"):
         return Compound(shape[1], shape[2], [tangent_value(s, c, feed, store) for c in shape[3]])
     if kind == "new" and shape[2] != "frame":
         content = tangent_value(s, shape[4], feed, store)
-        if shape[2] == "array":
+        if shape[2] == "array" and not (isinstance(content, Node) and isinstance(content.type, Array)):
             return content
         obj = Obj(shape[2], shape[3], span=s.span)
         store.set(obj, content)
@@ -335,17 +335,34 @@ def _jacobian(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], options:
             cts = s.b.vjp_backward(residual, call.packed(seed), graphs=(call.graph,), wrt=call.wrt)
             for j, k in enumerate(call.wrt):
                 entries[i, k] = s.b.getitem(cts, index=j)
+    return jacobian_value(s, call, entries, isinstance(argnums, int))
+
+
+def jacobian_value(s: Any, call: _Call, entries: dict[tuple[int, int], Node], single: bool) -> Any:
+    """The structure of a Jacobian: entries[i, k] is the derivative of output leaf i in the graph's parameter k."""
     counter = iter(range(len(call.leaves)))
 
     def row(i: int | None) -> Any:
         """The derivatives of output leaf i in the structure of the argument."""
         parts = []
-        for n in picked:
+        for n in call.argnums:
             feed = (None if k not in call.wrt else literal(0.0) if i is None else entries[i, k] for k in call.places[n])
-            parts.append(tangent_value(s, call.arguments[n + 1], feed, s.store))
-        return parts[0] if isinstance(argnums, int) else Compound("tuple", None, parts)
+            parts.append(_wrapped(s, tangent_value(s, call.arguments[n + 1], feed, s.store)))
+        return parts[0] if single else Compound("tuple", None, parts)
 
     return _outer(s, call.result, counter, call.leaves, row)
+
+
+def _wrapped(s: Any, v: Any) -> Any:
+    """Arrays as objects, where derivatives of numbers are arrays."""
+    if isinstance(v, Node):
+        return s.arrays.new_array(s, v)
+    if isinstance(v, Compound) and v.kind == "tuple":
+        return Compound("tuple", v.head, [_wrapped(s, c) for c in v.children])
+    if isinstance(v, Ref) and v.obj.kind in ("list", "dict", "instance"):
+        content = s.store.get(v.obj)
+        s.store.set(v.obj, Compound(content.kind, content.head, [_wrapped(s, c) for c in content.children]))
+    return v
 
 
 def _outer(s: Any, shape: Shape, counter: Iterator[int], leaves: list[Type], row: Callable[[int | None], Any]) -> Any:
@@ -358,6 +375,8 @@ def _outer(s: Any, shape: Shape, counter: Iterator[int], leaves: list[Type], row
         return row(None) if tangent_type(shape[1].type) is not None else Known(None)
     if kind == "compound" and shape[1] in ("tuple", "items", "entries", "fields"):
         return Compound(shape[1], shape[2], [_outer(s, c, counter, leaves, row) for c in shape[3]])
+    if kind == "new" and shape[2] == "array":
+        return _outer(s, shape[4], counter, leaves, row)
     if kind == "new" and shape[2] in ("list", "dict", "instance"):
         content = _outer(s, shape[4], counter, leaves, row)
         obj = Obj(shape[2], shape[3], span=s.span)

@@ -149,7 +149,7 @@ def abstract(s: Specializer, node: Node) -> Any:
             return Compound("tuple", t.form.python_class, items)
         s.store.set(obj, Compound("entries" if t.form.kind == "dict" else "fields", t.form.keys, items))
         return Ref(obj)
-    if s.arrays and isinstance(t, Array):
+    if isinstance(t, Array):
         return s.arrays.abstract(s, node)
     raise s.refuse("unsupported-argument", f"an argument of type {t} cannot be compiled")
 

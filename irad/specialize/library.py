@@ -56,9 +56,7 @@ def handler(s: Any, value: Any) -> Handler | None:
             return lambda s, args, kwargs: Compound("exception", value, args)
         if dataclasses.is_dataclass(value) or hasattr(value, "_fields") or isinstance(vars(value).get("__init__"), FunctionType):
             return lambda s, args, kwargs: objects.make_instance(s, value, args, kwargs)
-    if s.arrays:
-        return s.arrays.handler(s, value)  # type: ignore[no-any-return]
-    return None
+    return s.arrays.handler(s, value)  # type: ignore[no-any-return]
 
 
 def unknown_call(s: Any, value: Any) -> CompileError:
@@ -203,7 +201,7 @@ def _abs(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     method = objects.special_method(s, x, "__abs__")
     if method is not None:
         return s.call(method, [], {})
-    if s.arrays and s.arrays.is_array(s, x):
+    if s.arrays.is_array(s, x):
         return s.arrays.handler(s, np.abs)(s, args, {})
     raise s.refuse("type-mismatch", f"abs() takes a number, not {s.describe(x)}")
 
@@ -604,7 +602,7 @@ def getattr_(s: Any, v: Any, name: str) -> Any:
     found = objects.getattr_(s, v, name)
     if found is not None:
         return found
-    found = s.arrays.getattr_(s, v, name) if s.arrays else None
+    found = s.arrays.getattr_(s, v, name)
     if found is not None:
         return found
     if is_number(v) and name in NUMBER_ATTRIBUTES:
@@ -785,7 +783,7 @@ def iteration_now(s: Any, v: Any) -> Iteration:
                 return Iteration(inner.items[::-1])
             last = b.sub(inner.trips, literal(1))
             return Iteration(None, inner.trips, lambda i: inner.item(b.sub(last, i)))  # type: ignore[misc]
-    if s.arrays and s.arrays.is_array(s, v):
+    if s.arrays.is_array(s, v):
         return s.arrays.iteration(s, v)  # type: ignore[no-any-return]
     items = objects.static_items(s, v)
     if items is None:

@@ -76,7 +76,7 @@ def static_items(s: Any, v: Any, expected: int | None = None) -> list[Any] | Non
         return [literal(i) for i in range(*[c.value for c in v.children])]
     if isinstance(v, Compound) and v.kind == "text items":
         return list(v.children)
-    if s.arrays and s.arrays.is_array(s, v):
+    if s.arrays.is_array(s, v):
         return s.arrays.static_items(s, v, expected)  # type: ignore[no-any-return]
     if isinstance(v, Compound) and v.kind in ("zip", "enumerate", "reversed"):
         it = s.iteration_now(v)

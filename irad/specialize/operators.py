@@ -36,7 +36,7 @@ def binary(s: Any, op: str, x: Any, y: Any) -> Any:
     """x op y; a task where it calls the user's `__add__` and the like."""
     if is_number(x) and is_number(y):
         return arithmetic(s, op, x, y)
-    found = s.arrays.binary(s, op, x, y) if s.arrays else None
+    found = s.arrays.binary(s, op, x, y)
     if found is not None:
         return found
     if isinstance(x, Known) and isinstance(x.value, str) or isinstance(y, Known) and isinstance(y.value, str):
@@ -107,7 +107,7 @@ def unary(s: Any, op: str, x: Any) -> Any:
             return x
         if x.type.kind == "i":
             return b.invert(x)
-    found = s.arrays.unary(s, op, x) if s.arrays else None
+    found = s.arrays.unary(s, op, x)
     if found is not None:
         return found
     method = objects.special_method(s, x, {"-": "__neg__", "+": "__pos__", "~": "__invert__"}[op])
@@ -135,7 +135,7 @@ def truth(s: Any, v: Any) -> Task:
     n = objects.length(s, v)
     if n is not None:
         return s.b.ne(n, literal(0))
-    found = s.arrays.truth(s, v) if s.arrays else None
+    found = s.arrays.truth(s, v)
     if found is not None:
         return found
     method = objects.special_method(s, v, "__bool__") or objects.special_method(s, v, "__len__")
@@ -159,7 +159,7 @@ def compare(s: Any, op: str, x: Any, y: Any) -> Any:
         if not (x.type is BOOL and y.type is BOOL):
             x, y, _ = common(s, x, y, op)
         return s.b.apply(s.b.primitives[PRIMITIVE[op]], (x, y))
-    found = s.arrays.compare(s, op, x, y) if s.arrays else None
+    found = s.arrays.compare(s, op, x, y)
     if found is not None:
         return found
     if isinstance(x, Known) and isinstance(y, Known):
@@ -234,7 +234,7 @@ def _any_equal(s: Any, x: Any, y: Any, items: list[Any] | None, wanted: bool) ->
     if method is not None:
         value = yield s.call(method, [x], {})
         result = yield truth(s, value)
-    elif items is None and s.arrays and s.arrays.is_array(s, y):
+    elif items is None and s.arrays.is_array(s, y):
         result = s.arrays.contains(s, x, y)
     elif isinstance(y, Compound) and y.kind == "range":
         result = _in_range(s, x, y)
@@ -262,7 +262,7 @@ def getitem(s: Any, x: Any, i: Any) -> Any:
         return objects.sequence_item(s, x, i)
     if objects.dict_keys(s, x) is not None:
         return objects.dict_item(s, x, i)
-    found = s.arrays.getitem(s, x, i) if s.arrays else None
+    found = s.arrays.getitem(s, x, i)
     if found is not None:
         return found
     method = objects.special_method(s, x, "__getitem__")
@@ -277,7 +277,7 @@ def setitem(s: Any, x: Any, i: Any, v: Any) -> Any:
         return objects.set_list_item(s, x, i, v)
     if objects.dict_keys(s, x) is not None:
         return objects.set_dict_item(s, x, i, v)
-    if s.arrays and s.arrays.is_array(s, x):
+    if s.arrays.is_array(s, x):
         return s.arrays.setitem(s, x, i, v)
     method = objects.special_method(s, x, "__setitem__")
     if method is not None:

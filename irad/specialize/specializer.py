@@ -22,7 +22,7 @@ from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
 from irad.graph.walk import Task
 from irad.primitives import REGISTRY
 from irad.primitives.control import result_type
-from irad.specialize import derivatives, library, objects, operators
+from irad.specialize import arrays, derivatives, library, objects, operators
 from irad.specialize.execute import Activation, Bottom, Exit, Fitter, NeedsStatic, PathStore, absent
 from irad.specialize.liveness import RETURN
 from irad.specialize.store import Store
@@ -95,7 +95,7 @@ class Specializer:
 
     Bottom = Bottom
     absent = staticmethod(absent)
-    arrays: Any = None
+    arrays = arrays
 
     def __init__(self, lower: Callable[[FunctionType], Graph], hooks: Mapping[str, Any] | None = None) -> None:
         self.lower = lower
@@ -239,7 +239,7 @@ class Specializer:
 
     def as_scalar(self, v: Any) -> Any:
         """A 0-d array as the number it holds; any other value as it is."""
-        return self.arrays.as_scalar(self, v) if self.arrays else v
+        return self.arrays.as_scalar(self, v) 
 
     def readable(self, v: Any) -> Any:
         if isinstance(v, Conflict):

@@ -5,6 +5,7 @@ branch, a loop or a function needs it to be a value.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from irad.errors import InternalError
@@ -12,7 +13,7 @@ from irad.graph.build import UNIT_VALUE, Builder
 from irad.graph.nodes import UNDEF, Node
 from irad.types import UNIT, Array, List, Scalar, Stack, Struct, Sum, Type, tangent_type
 
-__all__ = ["Tree", "add_trees", "declare_tangent_sum", "pack", "unpack", "zero"]
+__all__ = ["Tree", "add_trees", "declare_tangent_sum", "pack", "unpack", "zero", "zero_like"]
 
 Tree = Any                        # None | Node | list[Tree]
 
@@ -45,6 +46,16 @@ def unpack(b: Builder, t: Type, node: Node) -> Tree:
     return None if tangent_type(t) is None else node
 
 
+def zero_like(b: Builder, x: Node, find: Callable[[Node], Node] = lambda d: d) -> Node:
+    """The zero cotangent of x, made real. `find` brings a run-time dim of x to where the zero is made."""
+    t = x.type
+    if isinstance(t, Struct):
+        return b.make_tuple(*[zero_like(b, b.getitem(x, index=i), find) for i in range(len(t.items))])  # type: ignore[no-any-return]
+    if isinstance(t, Array) and tangent_type(t) is not None:
+        return b.zeros(*[find(d) for d in b.dims(x)], of=t)  # type: ignore[no-any-return]
+    return zero(b, t)
+
+
 def zero(b: Builder, t: Type) -> Node:
     """The zero cotangent of a value of type t, made real."""
     target = tangent_type(t)
@@ -60,7 +71,9 @@ def zero(b: Builder, t: Type) -> Node:
     if isinstance(t, Sum):
         return b.constant(target, UNDEF)
     if isinstance(t, Array):
-        return b.zeros_like(t)  # type: ignore[no-any-return]
+        if any(not isinstance(d, int) for d in t.shape):
+            raise InternalError(f"the zero of {t} needs its dims: use zero_like")
+        return b.zeros(of=t)  # type: ignore[no-any-return]
     if isinstance(t, List):
         raise InternalError("lists have no zero yet")
     raise InternalError(f"{t} has no zero")

@@ -10,7 +10,7 @@ from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node
 from irad.graph.walk import Task, all_graphs, nested_graphs, run
 from irad.optimize.rebuild import Rebuild
 from irad.primitives.control import residual_type
-from irad.transforms.cotangents import declare_tangent_sum, pack
+from irad.transforms.cotangents import declare_tangent_sum
 from irad.transforms.forward import Forward
 from irad.transforms.reverse import Pair, Reverse
 from irad.types import List, Record, Stack, Sum, Tuple, Type
@@ -63,7 +63,7 @@ class _Expand(Rebuild):
         self.targets = targets
         recursive = {g for g in module.graphs if _calls_itself(g)}
         self.reverse = Reverse(self.b, recursive, self.copied)
-        self.forward = Forward(self.b, self.copied)
+        self.tangents = Forward(self.b, self.copied)
         self.types: dict[Type, Type] = {}
         for name in list(module.sums):
             declare_tangent_sum(self.b, Sum(name))
@@ -81,7 +81,7 @@ class _Expand(Rebuild):
         for g in shells:
             self.declare(g, None)                           # first: it is the entry, and keeps its name
         for target, wrt in pairs:
-            pair: Pair = run(self.reverse.pair(target, wrt))
+            pair: Pair = run(self.reverse.pair(target, wrt, False))
             self.types[residual_type(target, wrt)] = pair.residual_type
         for name, cases in list(self.module.sums.items()):
             self.module.sums[name] = tuple(tuple(self.type(f) for f in case) for case in cases)
@@ -128,11 +128,11 @@ class _Expand(Rebuild):
         (wrt,) = node.static
         args = [self.get(a) for a in node.args]
         if name == "jvp":
-            graph = yield self.forward.graph(target, wrt)
+            graph = yield self.tangents.graph(target, wrt)
             b.span = node.span
             self.env[node] = b.call(graph, args)
             return
-        pair: Pair = yield self.reverse.pair(target, wrt)
+        pair: Pair = yield self.reverse.pair(target, wrt, False)
         b.span = node.span
         if name == "vjp_forward":
             result = b.call(pair.forward, args)
@@ -146,8 +146,7 @@ class _Expand(Rebuild):
         else:
             residual, ct = args
             kept = [residual] if pair.sum is not None else [b.getitem(residual, index=k) for k in range(len(pair.residuals))]
-            accumulators = [pack(b, target.params[i].type, None) for i in pair.accumulated]
-            out = b.call(pair.backward, [*kept, ct, *accumulators])
+            out = b.call(pair.backward, [*kept, ct])
             self.env[node] = b.make_tuple(*b.parts(out, len(wrt)))
 
 

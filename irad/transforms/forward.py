@@ -16,7 +16,7 @@ from irad.graph.walk import Task
 from irad.optimize.demand import state_of
 from irad.primitives.table import Missing
 from irad.transforms.activity import Activity
-from irad.transforms.cotangents import Tree, declare_tangent_sum, pack, unpack, zero
+from irad.transforms.cotangents import Tree, declare_tangent_sum, pack, unpack, zero, zero_like
 from irad.types import Stack, Struct, Tuple, tangent_type
 
 __all__ = ["Forward"]
@@ -69,7 +69,15 @@ class _Function:
             new.finish(b.make_tuple(self.get(graph.output), self.packed(graph.output)))
 
     def packed(self, node: Node) -> Node:
-        return pack(self.b, node.type, self.tangent(node))
+        """The node of a value's tangent; zeros are made real."""
+        return self.packed_tree(node, self.tangent(node))
+
+    def packed_tree(self, node: Node, tree: Tree) -> Node:
+        if isinstance(node.type, Struct) and tree is not None and any(t is None for t in tree):
+            whole = zero_like(self.b, self.get(node))
+            return self.b.make_tuple(*[  # type: ignore[no-any-return]
+                self.b.getitem(whole, index=i) if t is None else pack(self.b, u, t) for i, (u, t) in enumerate(zip(node.type.items, tree, strict=True))])
+        return zero_like(self.b, self.get(node)) if tree is None else pack(self.b, node.type, tree)
 
     def body(self, graph: Graph) -> Task:
         b = self.b
@@ -216,7 +224,19 @@ def _project(f: _Function, node: Apply) -> Tree:
     return [unpack(f.b, t, f.b.getitem(fields, index=i)) for i, t in enumerate(node.type.items)]
 
 
+def _update(f: _Function, node: Apply) -> Tree:
+    """index_update, index_add, slice_update, slice_add: linear in the array and in what is put there."""
+    b, (x, v, *where) = f.b, node.args
+    return b.apply(node.fn, [f.packed(x), f.packed(v), *map(f.get, where)], node.static)
+
+
+def _slice(f: _Function, node: Apply) -> Tree:
+    dx = f.tangent(node.args[0])
+    return None if dx is None else f.b.apply(node.fn, [dx, *map(f.get, node.args[1:])], node.static)
+
+
 SPECIAL: dict[str, Callable[[_Function, Apply], Any]] = {
+    "index": _slice, "slice": _slice, "index_update": _update, "index_add": _update, "slice_update": _update, "slice_add": _update,
     "make_tuple": _make_tuple, "make_record": _make_tuple, "getitem": _getitem, "push": _push, "pop": _pop,
     "inject": _inject, "project": _project,
 }

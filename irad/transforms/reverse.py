@@ -16,7 +16,7 @@ After Pearlmutter and Siskind, "Reverse-mode AD in a functional framework", 2008
 """
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,7 @@ from irad.optimize.demand import state_of
 from irad.primitives.table import Missing
 from irad.transforms.activity import Activity
 from irad.transforms.cotangents import Tree, add_trees, declare_tangent_sum, pack, unpack, zero
-from irad.types import INT, Array, List, Stack, Struct, Sum, Tuple, Type, tangent_type
+from irad.types import INT, Array, List, Stack, Struct, Sum, Tuple, Type, leaves, tangent_type
 
 __all__ = ["Pair", "Reverse"]
 
@@ -64,20 +64,20 @@ class Reverse:
 
     def __init__(self, b: Builder, recursive: set[Graph], copy: Callable[[Graph], Task]) -> None:
         self.b, self.recursive, self.copy = b, recursive, copy
-        self.pairs: dict[tuple[Graph, tuple[int, ...]], Pair] = {}
+        self.pairs: dict[tuple[Graph, tuple[int, ...], bool], Pair] = {}
         self.free: dict[Graph, set[Node]] = {}              # backward graph -> parameters of those around it that it uses
 
-    def pair(self, graph: Graph, wrt: tuple[int, ...]) -> Task:
-        """The pair of a function, made on first use."""
-        found = self.pairs.get((graph, wrt))
+    def pair(self, graph: Graph, wrt: tuple[int, ...], lent: bool) -> Task:
+        """The pair of a function, made on first use. `lent`: the caller hands in the accumulators of arrays."""
+        found = self.pairs.get((graph, wrt, lent))
         if found is not None:
             return found
         b = self.b
         b.span = graph.span
         items = len(graph.result.items) if isinstance(graph.result, Tuple) else 1
         forward, backward = b.new_graph(f"{graph.name}.forward"), b.new_graph(f"{graph.name}.backward")
-        pair = self.pairs[graph, wrt] = Pair(forward, backward, wrt, items)
-        pair.accumulated = tuple(i for i in wrt if accumulates(graph.params[i].type))
+        pair = self.pairs[graph, wrt, lent] = Pair(forward, backward, wrt, items)
+        pair.accumulated = tuple(i for i in wrt if lent and accumulates(graph.params[i].type))
         if graph in self.recursive:
             pair.sum = Sum(b.module.unique(f"{graph.name}.residual"))
             forward.result = Tuple([*_items(graph.result), pair.sum])  # type: ignore[arg-type]
@@ -128,7 +128,7 @@ class _Function:
             for i, p in zip(pair.accumulated, handed, strict=True):
                 region.ct[graph.params[i]] = p
             yield region.backward()
-            outs = [pack(b, graph.params[i].type, region.ct.get(graph.params[i])) for i in pair.wrt]
+            outs = [region.packed(graph.params[i], region.ct.get(graph.params[i])) for i in pair.wrt]
             inner.finish(b.tuple_(outs) if outs else UNIT_VALUE)
         residuals = region.settle([ct, *handed])
         pair.residuals = [v.type for v in residuals]
@@ -189,7 +189,7 @@ class _Region:
 
     def mirrored(self, prim: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
         """A value that the forward graph has already, for an application that the backward graph asks for."""
-        if prim.order != "total":
+        if prim.order != "total" or all(a.__class__ is Constant for a in args):
             return None
         sources = tuple([self.source(a) for a in args])
         if None in sources:
@@ -250,6 +250,8 @@ class _Region:
             parts[node.static[0]] = tree  # type: ignore[attr-defined]
             self.receive(x, parts)
             return
+        if accumulates(node.type) and self.captured(node):
+            self.accumulator(node)                          # the caller's running cotangent is part of the sum
         self.ct[node] = add_trees(self.b, node.type, self.ct.get(node), tree)
 
     def backward(self) -> Task:
@@ -306,9 +308,51 @@ class _Region:
                 assert target is not None
                 found = self.handed[node] = Parameter(self.bwd, target, f"ct_{node.name}" if node.name else None, node.span)
             else:
-                found = zero(self.b, node.type)
+                found = self.zero_of(self.f.get(node))
             self.ct[node] = found
         return found  # type: ignore[no-any-return]
+
+    def zero_of(self, value: Node) -> Node:
+        """The zero cotangent of a forward value; its run-time dims are residuals."""
+        if not any(isinstance(t, Array) and any(not isinstance(d, int) for d in t.shape) for t in leaves(value.type)):
+            return zero(self.b, value.type)
+        b, fwd = self.b, self.fwd
+
+        def dims(x: Node) -> list[Node]:
+            with b.inside(fwd):
+                return b.dims(x)
+
+        def make(x: Node) -> Node:
+            if isinstance(x.type, Struct):
+                parts = []
+                for i in range(len(x.type.items)):
+                    with b.inside(fwd):
+                        part = b.getitem(x, index=i)
+                    parts.append(make(part))
+                return b.make_tuple(*parts)  # type: ignore[no-any-return]
+            if isinstance(x.type, Array) and tangent_type(x.type) is not None:
+                return b.zeros(*[self.bring(d) for d in dims(x)], of=x.type)  # type: ignore[no-any-return]
+            return zero(b, x.type)
+
+        return make(value)
+
+    def packed_value(self, value: Node, tree: Tree) -> Node:
+        """The node of a forward value's cotangent; a zero is made real."""
+        return self.zero_of(value) if tree is None else pack(self.b, value.type, tree)
+
+    def packed(self, node: Node, tree: Tree) -> Node:
+        """The node of a primal value's cotangent; zeros are made real."""
+        if isinstance(node.type, Struct):
+            trees = tree if tree is not None else [None] * len(node.type.items)
+            if any(t is None for t in trees):
+                whole = self.zero_of(self.f.get(node))
+                return self.b.make_tuple(*[  # type: ignore[no-any-return]
+                    self.b.getitem(whole, index=i) if t is None else pack(self.b, u, t)
+                    for i, (u, t) in enumerate(zip(node.type.items, trees, strict=True))])
+            return pack(self.b, node.type, tree)
+        if tangent_type(node.type) is None:
+            return UNIT_VALUE
+        return self.zero_of(self.f.get(node)) if tree is None else tree  # type: ignore[no-any-return]
 
     def contributions(self) -> list[Node]:
         """The captured values that got a cotangent here, in a stable order."""
@@ -319,7 +363,7 @@ class _Region:
         with self.b.inside(self.bwd):
             outs = list(first)
             for c in captured:
-                outs.append(self.accumulator(c) if accumulates(c.type) else pack(self.b, c.type, self.ct.get(c)))
+                outs.append(self.accumulator(c) if accumulates(c.type) else self.packed(c, self.ct.get(c)))
             self.bwd.finish(self.b.tuple_(outs) if outs else UNIT_VALUE)
         return self.settle([*cts, *[self.handed[c] for c in captured if accumulates(c.type)]])
 
@@ -375,7 +419,7 @@ class _Region:
             return
 
         def backward(region: _Region, ct: Tree) -> None:
-            packed = pack(b, node.type, ct)
+            packed = region.packed(node, ct)
             lent = region.handed_in(captured)
             kept = [region.bring(p) for p in parts[items:]]
             graphs = []
@@ -415,7 +459,7 @@ class _Region:
                 for k, ct in zip(moving, cts, strict=True):
                     region.receive(state[k], unpack(b, params[k].type, ct))
                 yield region.backward()
-                own = [pack(b, params[k].type, region.ct.pop(params[k], None)) for k in moving]
+                own = [region.packed(params[k], region.ct.pop(params[k], None)) for k in moving]
             captured = region.contributions()
             residuals = region.close(captured, cts, own)
         index = f.env[body.params[0]] if counted else None
@@ -430,8 +474,8 @@ class _Region:
 
         def backward(outer: _Region, ct: Tree) -> None:
             trees = ct if len(params) > 1 else [ct]
-            start = [pack(b, params[k].type, trees[k]) for k in moving]
-            start += [outer.accumulator(c) if accumulates(c.type) else pack(b, c.type, outer.ct.pop(c, None)) for c in captured]
+            start = [outer.packed_value(values[k], trees[k]) for k in moving]
+            start += [outer.accumulator(c) if accumulates(c.type) else outer.packed(c, outer.ct.pop(c, None)) for c in captured]
             stack = outer.bring(kept[0]) if stored else None
             n = outer.bring(trips) if trips is not None else b.stack_size(stack) if stored else outer.bring(kept[0])
             results = outer.reverse_loop(region, n, start, stack, residuals, index, len(moving), captured)
@@ -512,7 +556,7 @@ class _Region:
             copy = yield f.r.copy(g)
             f.env[node] = b.call(copy, args)
             return
-        pair: Pair = yield f.r.pair(g, wrt)
+        pair: Pair = yield f.r.pair(g, wrt, True)
         count = 1 if pair.sum is not None else len(pair.residuals)
         b.span = node.span
         result = b.call(pair.forward, args)
@@ -525,12 +569,12 @@ class _Region:
             for i in pair.accumulated:
                 a = node.args[i]
                 if a in lent or a.__class__ is Constant:
-                    accs.append(zero(b, a.type))            # a second alias: added afterwards
+                    accs.append(region.zero_of(f.get(a)))   # a second alias: added afterwards
                 else:
                     lent[a] = i
                     accs.append(region.accumulator(a))
             kept = [region.bring(p) for p in parts[pair.items:]]
-            out = b.call(pair.backward, [*kept, pack(b, node.type, ct), *accs])
+            out = b.call(pair.backward, [*kept, region.packed(node, ct), *accs])
             for i, v in zip(wrt, b.parts(out, len(wrt)), strict=True):
                 a = node.args[i]
                 if lent.get(a) == i:
@@ -602,7 +646,71 @@ def _backward_project(region: _Region, node: Apply, ct: Tree) -> None:
     region.receive(x, b.inject(*[pack(b, t, c) for t, c in zip(node.type.items, ct, strict=True)], of=target, case=node.static[0]))
 
 
+def _backward_structure(region: _Region, node: Apply, ct: Tree) -> None:
+    region.receive(node, ct)
+
+
+# -- arrays: cotangents are accumulated in place ------------------------------------------------------------------------
+
+
+def _brought(region: _Region, nodes: Sequence[Node]) -> list[Node]:
+    return [region.bring(region.f.get(a)) for a in nodes]
+
+
+def _backward_index(region: _Region, node: Apply, ct: Node) -> None:
+    x, *where = node.args
+    acc = region.accumulator(x)
+    region.ct[x] = region.b.index_add(acc, ct, *_brought(region, where))
+
+
+def _backward_index_update(region: _Region, node: Apply, ct: Node) -> None:
+    b, (x, v, *where) = region.b, node.args
+    place = _brought(region, where)
+    region.receive(v, b.index(ct, *place))
+    region.receive(x, b.index_update(ct, b.constant(v.type, 0.0), *place))
+
+
+def _backward_index_add(region: _Region, node: Apply, ct: Node) -> None:
+    x, v, *where = node.args
+    region.receive(v, region.b.index(ct, *_brought(region, where)))
+    region.receive(x, ct)
+
+
+def _backward_slice(region: _Region, node: Apply, ct: Node) -> None:
+    x, *rest = node.args
+    assert isinstance(x.type, Array)
+    acc = region.accumulator(x)
+    region.ct[x] = region.b.slice_add(acc, ct, *_brought(region, rest[: x.type.rank]), steps=node.static[1])
+
+
+def _slice_of_ct(region: _Region, node: Apply, ct: Node) -> tuple[list[Node], Node]:
+    """The starts of a block, and the block of the cotangent."""
+    _, v, *where = node.args
+    place = _brought(region, where)
+    value = region.f.get(v)
+    with region.b.inside(region.fwd):
+        dims = region.b.dims(value)
+    return place, region.b.slice(ct, *place, *[region.bring(d) for d in dims], shape=v.type.shape, steps=node.static[0])  # type: ignore[attr-defined]
+
+
+def _backward_slice_update(region: _Region, node: Apply, ct: Node) -> None:
+    b, (x, v, *_) = region.b, node.args
+    place, part = _slice_of_ct(region, node, ct)
+    region.receive(v, part)
+    if region.f.active.varies(x):
+        region.receive(x, b.slice_update(ct, region.zero_of(region.f.get(v)), *place, steps=node.static[0]))
+
+
+def _backward_slice_add(region: _Region, node: Apply, ct: Node) -> None:
+    _, part = _slice_of_ct(region, node, ct)
+    region.receive(node.args[1], part)
+    region.receive(node.args[0], ct)
+
+
 SPECIAL: dict[str, Callable[[_Region, Apply, Any], None]] = {
+    "index": _backward_index, "index_update": _backward_index_update, "index_add": _backward_index_add,
+    "slice": _backward_slice, "slice_update": _backward_slice_update, "slice_add": _backward_slice_add,
+    "getitem": _backward_structure, "make_tuple": _backward_structure, "make_record": _backward_structure,
     "push": _backward_push, "pop": _backward_pop, "inject": _backward_inject, "project": _backward_project,
 }
 FORWARD: dict[str, Callable[[_Region, Apply], Task]] = {

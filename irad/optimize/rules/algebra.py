@@ -3,10 +3,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from irad.graph.build import constant, is_constant
+from irad.graph.build import constant_value, is_constant
 from irad.graph.nodes import Apply, Constant, Node
 from irad.optimize.rewrite import Rule, rewrites, rule
-from irad.types import Scalar
+from irad.types import Array, Scalar
 
 __all__ = ["RULES"]
 
@@ -64,7 +64,7 @@ def mul_constants(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> No
 def add_like_terms(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
     """add(mul(?x, c), mul(?x, d)) => mul(?x, c + d), with 1 for an absent factor"""
     (x, c), (y, d) = (_term(b, a) for a in args)
-    if x is y and not is_constant(x):
+    if x is y and not is_constant(x) and is_constant(c) and is_constant(d):
         return b.mul(x, b.add(c, d))  # type: ignore[no-any-return]
     return None
 
@@ -76,16 +76,17 @@ def _term(b: Any, node: Node) -> tuple[Node, Node]:
 
 
 def _is_int(node: Node) -> bool:
-    return isinstance(node.type, Scalar) and node.type.kind == "i"
+    t = node.type.dtype if isinstance(node.type, Array) else node.type
+    return isinstance(t, Scalar) and t.kind == "i"
 
 
 @rewrites("pow-constant", "pow")
 def pow_constant(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
     """pow(?x, n) => 1, ?x, ?x*?x, 1/?x for n = 0, 1, 2, -1"""
     x, n = args
-    if not is_constant(n):
+    value = constant_value(n)
+    if value is None:
         return None
-    value = n.value  # type: ignore[attr-defined]
     if value == 0:
         return b.like(1.0, x)  # type: ignore[no-any-return]
     if value == 1:
@@ -102,7 +103,7 @@ def ipow_constant(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> No
     """ipow(?x, n) => 1, ?x, ?x*?x for n = 0, 1, 2"""
     x, n = args
     if is_constant(n, 0):
-        return constant(x.type, 1)
+        return b.like(1, x)  # type: ignore[no-any-return]
     if is_constant(n, 1):
         return x
     if is_constant(n, 2):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from irad.backends.llvm import cotangents, runtime
+from irad.backends.llvm import arrays, cotangents, runtime
 from irad.backends.llvm.layout import HEADER, flat, item_layout, literal_text, managed, offsets, scalar_type
 from irad.backends.llvm.ownership import Captures, Plan, Ref, plan
 from irad.backends.llvm.scalar import ScalarOps
@@ -206,6 +206,9 @@ class FunctionEmitter(ScalarOps):
         self.is_entry = graph is m.module.entry
         self.fails = graph in m.failing
         self.fresh: set[Node] = set()                       # stacks that nothing else can share
+        self.virtual: set[Node] = set()                     # arrays whose elements are computed where they are read
+        self.virtual_shape: dict[Node, list[str]] = {}
+        self.trip_counts: dict[Node, str] = {}              # the index of a counted loop -> its number of trips
 
     # -- operands and blocks ---------------------------------------------------------------------------------------------
 
@@ -350,7 +353,10 @@ class FunctionEmitter(ScalarOps):
     # -- graphs ------------------------------------------------------------------------------------------------------------
 
     def plan(self, graph: Graph, owned: Any) -> Plan | None:
-        return plan(graph, owned, self.m.captures) if self.m.any_managed else None
+        if not self.m.any_managed:
+            return None
+        self.virtual |= self.m.captures.virtual(graph)
+        return plan(graph, owned, self.m.captures)
 
     def body(self, graph: Graph, p: Plan | None) -> Task:
         """The operations of a graph; its output's blocks are then owned by whoever takes it."""
@@ -385,12 +391,16 @@ class FunctionEmitter(ScalarOps):
         self.do(f"call void @irad.release(ptr {self.operand_of(r)})")
 
     def operation(self, node: Apply) -> None:
+        if node in self.virtual:
+            self.values[node] = arrays.make_virtual(self, node)
+            return
         special = OPERATIONS.get(node.fn.name)
         if special is not None:
             self.values[node] = special(self, node)
             return
-        if isinstance(node.type, Array) or any(isinstance(a.type, Array) for a in node.args):
-            raise InternalError(f"the LLVM backend has no lowering of {node!r}")
+        if node.fn.elementwise and isinstance(node.type, Array):
+            self.values[node] = arrays.materialize(self, node)
+            return
         if not callable(node.fn.llvm):
             raise InternalError(f"the LLVM backend has no lowering of `{node.fn.name}`")
         self.operand = self.scalar(node.args[0].type)
@@ -458,6 +468,7 @@ class FunctionEmitter(ScalarOps):
         index_line = len(self.lines)
         self.lines.append("")
         self.values[body.params[0]] = (index,)
+        self.trip_counts[body.params[0]] = trips
         pending = self.loop_head(list(body.params[1:]), init, before)
         yield self.body(body, self.plan(body, ()))
         out = self.state_operands(body.output, len(init))
@@ -542,6 +553,25 @@ class FunctionEmitter(ScalarOps):
         self.start(never)
         return ()
 
+    # -- arrays: what their lowering needs -------------------------------------------------------------------------------
+
+    def plus(self, t: Scalar, x: str, y: str) -> str:
+        before, self.operand = self.operand, t
+        out = self.arith("fadd", "add", x, y)
+        self.operand = before
+        return out
+
+    def below(self, i: Node, d: str) -> bool:
+        """Whether an index is known to be in 0 ... d-1: a constant, or the trip number of a loop over d."""
+        if isinstance(i, Constant):
+            return d.isdigit() and 0 <= i.value < int(d)
+        return self.trip_counts.get(i) == d
+
+    def same_dim(self, m: str, n: str) -> str:
+        if m != n:
+            self.fail_if(self.emit(f"icmp ne i64 {m}, {n}"), "ValueError", "operands could not be broadcast together")
+        return m
+
     # -- structure ---------------------------------------------------------------------------------------------------------
 
     def make_tuple(self, node: Apply) -> Operands:
@@ -619,9 +649,11 @@ class FunctionEmitter(ScalarOps):
         self.put("ptr", "null", name, 32)
         return name
 
-    def allocate(self, size: str, visit: str) -> str:
-        self.used.add("irad.alloc")
-        block = self.emit(f"call ptr @irad.alloc(ptr %ctx, i64 {size}, ptr {visit})")
+    def allocate(self, size: str, visit: str, *, zeroed: bool = False) -> str:
+        """A new block; MemoryError where there is no room."""
+        name = "irad.alloc_zeroed" if zeroed else "irad.alloc"
+        self.used.add(name)
+        block = self.emit(f"call ptr @{name}(ptr %ctx, i64 {size}, ptr {visit})")
         self.fail_if(self.emit(f"icmp eq ptr {block}, null"), "MemoryError", "")
         return block
 
@@ -765,4 +797,5 @@ OPERATIONS = {
     "make_record": FunctionEmitter.make_tuple, "getitem": FunctionEmitter.getitem, "empty_stack": FunctionEmitter.empty_stack,
     "push": FunctionEmitter.push, "pop": FunctionEmitter.pop, "stack_size": FunctionEmitter.stack_size,
     "inject": FunctionEmitter.inject, "tag": FunctionEmitter.tag, "project": FunctionEmitter.project, **cotangents.OPERATIONS,
+    **arrays.KERNELS,
 }

@@ -6,10 +6,11 @@ captures and owns its state. Counting follows Reinking, Xie, de Moura, Leijen, "
 """
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
-from irad.backends.llvm.layout import managed, offsets
+from irad.backends.llvm.arrays import find_virtual
+from irad.backends.llvm.layout import flat, managed, offsets
 from irad.graph.nodes import Apply, Constant, Graph, Node
 from irad.types import Struct
 
@@ -17,9 +18,11 @@ __all__ = ["Plan", "Ref", "is_alias", "plan", "refs"]
 
 Ref = tuple[Node, int]            # a managed operand: the node that makes it, and its index among the node's operands
 
-ALIASES = frozenset({"make_tuple", "make_record", "getitem", "stop_gradient"})
+ALIASES = frozenset({"make_tuple", "make_record", "getitem"})
 # What a primitive does with its managed arguments, where it does not only read them.
-CONSUMES = frozenset({"push", "pop", "pop_zero", "call", "for_loop", "while_loop", "inject", "project", "project_zero", "add_sum", "index_update", "index_add"})
+CONSUMES = frozenset({"push", "pop", "pop_zero", "call", "for_loop", "while_loop", "inject", "project", "project_zero", "add_sum"})
+# Those that take over their first argument only: it becomes the result.
+UPDATES = frozenset({"index_update", "index_add", "slice_update", "slice_add", "reshape", "retype"})
 END = 1 << 60
 
 
@@ -36,7 +39,7 @@ def canonical(node: Node, i: int) -> Ref:
             node, i = x, i + offsets(x.type)[node.static[0]]  # type: ignore[attr-defined]
         else:
             for a in node.args:  # type: ignore[attr-defined]
-                n = len(_flat(a))
+                n = len(flat(a.type))
                 if i < n:
                     node = a
                     break
@@ -44,15 +47,13 @@ def canonical(node: Node, i: int) -> Ref:
     return node, i
 
 
-def _flat(node: Node) -> tuple[str, ...]:
-    from irad.backends.llvm.layout import flat
-
-    return flat(node.type)
-
-
-def refs(node: Node) -> list[Ref]:
-    """The managed operands of a node, constants left out."""
+def refs(node: Node, virtual: Container[Node] = ()) -> list[Ref]:
+    """The managed operands of a node, constants left out; of a virtual array, those that it is computed from."""
     out = []
+    if node in virtual:
+        for a in node.args:  # type: ignore[attr-defined]
+            out += refs(a, virtual)
+        return out
     for i in managed(node.type):
         r = canonical(node, i)
         if r[0].__class__ is not Constant:
@@ -78,15 +79,24 @@ class Captures:
 
     def __init__(self) -> None:
         self._found: dict[Graph, set[Ref]] = {}
+        self._virtual: dict[Graph, set[Node]] = {}
+
+    def virtual(self, graph: Graph) -> set[Node]:
+        """The array operations of a graph that are computed where they are read."""
+        found = self._virtual.get(graph)
+        if found is None:
+            found = self._virtual[graph] = find_virtual(graph)
+        return found
 
     def of(self, graph: Graph) -> set[Ref]:
         found = self._found.get(graph)
         if found is None:
             found = set()
+            virtual = self.virtual(graph)
             for node in graph.body:
                 if not is_alias(node):
                     for a in node.args:
-                        found.update(r for r in refs(a) if r[0].graph is not graph)
+                        found.update(r for r in refs(a, virtual) if r[0].graph is not graph)
                 for g in node.graphs:
                     if node.fn.name != "call":
                         found.update(r for r in self.of(g) if r[0].graph is not graph)
@@ -102,13 +112,14 @@ def plan(graph: Graph, owned: Iterable[Ref], captures: Captures) -> Plan:
     mine: set[Ref] = set(owned)
     for param in graph.params:
         mine.update(refs(param))
+    virtual = captures.virtual(graph)
     for i, node in enumerate(graph.body):
-        if is_alias(node):
+        if is_alias(node) or node in virtual:
             continue
         consumes = node.fn.name in CONSUMES
-        for a in node.args:
-            for r in refs(a):
-                uses.setdefault(r, []).append((i, consumes))
+        for k, a in enumerate(node.args):
+            for r in refs(a, virtual):
+                uses.setdefault(r, []).append((i, consumes or (k == 0 and node.fn.name in UPDATES)))
         if node.fn.name != "call":
             for g in node.graphs:
                 for r in captures.of(g):

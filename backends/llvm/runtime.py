@@ -16,6 +16,7 @@ CONTEXT_BYTES = 128
 
 PRELUDE = """\
 declare ptr @malloc(i64)
+declare ptr @calloc(i64, i64)
 declare ptr @realloc(ptr, i64)
 declare void @free(ptr)
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
@@ -37,6 +38,23 @@ ok:
   store ptr %visit, ptr %p1
   %p2 = getelementptr i8, ptr %b, i64 16
   store i64 0, ptr %p2
+  %p3 = getelementptr i8, ptr %b, i64 24
+  store i64 %bytes, ptr %p3
+  call void @irad.link(ptr %ctx, ptr %b)
+  ret ptr %b
+}"""),
+    "irad.alloc_zeroed": (("irad.link",), """
+define internal ptr @irad.alloc_zeroed(ptr %ctx, i64 %bytes, ptr %visit) {
+  %size = add i64 %bytes, 48
+  %b = call ptr @calloc(i64 1, i64 %size)
+  %null = icmp eq ptr %b, null
+  br i1 %null, label %fail, label %ok
+fail:
+  ret ptr null
+ok:
+  store i64 1, ptr %b
+  %p1 = getelementptr i8, ptr %b, i64 8
+  store ptr %visit, ptr %p1
   %p3 = getelementptr i8, ptr %b, i64 24
   store i64 %bytes, ptr %p3
   call void @irad.link(ptr %ctx, ptr %b)

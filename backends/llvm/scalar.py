@@ -7,7 +7,7 @@ from typing import Any
 from irad.backends.llvm.layout import SCALAR, literal_text
 from irad.errors import InternalError
 from irad.graph.nodes import UNDEF, Apply, Constant
-from irad.types import Scalar
+from irad.types import F64, Scalar
 
 __all__ = ["ScalarOps"]
 
@@ -21,11 +21,11 @@ class ScalarOps:
     """Emits scalar instructions; `self.node` is the operation, `self.operand` the scalar type of its arguments."""
 
     node: Apply
-    operand: Scalar
     true = "true"
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.operand: Scalar = F64
         self.counter = 0
         self.used: set[str] = set()
         self.libm_used: set[tuple[str, str, int]] = set()

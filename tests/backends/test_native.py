@@ -137,7 +137,7 @@ def test_instances_take_attributes_like_functions() -> None:
         """Its doc."""
         return x
 
-    f = functools.wraps(original)(new_native(slowly))
+    f: Any = functools.wraps(original)(new_native(slowly))
     assert f.__name__ == "original"
     assert f.__doc__ == "Its doc."
     assert f.__wrapped__ is original
@@ -151,15 +151,15 @@ def test_instances_take_attributes_like_functions() -> None:
 
 
 def test_the_type_takes_methods_and_makes_no_instances() -> None:
-    kind = native_type()
+    kind: Any = native_type()
     assert type(new_native(slowly)) is kind is native_type()
-    kind.shout = lambda self, n: (self, n)  # type: ignore[attr-defined]
+    kind.shout = lambda self, n: (self, n)
     try:
         f = new_native(slowly)
         assert f.shout(3) == (f, 3)
         assert f(1) == ("slow", (1,), {})
     finally:
-        del kind.shout  # type: ignore[attr-defined]
+        del kind.shout
     with pytest.raises(TypeError):
         kind()
 
@@ -192,7 +192,8 @@ def test_weak_references_see_it_die() -> None:
 def test_cycles_are_collected(cycle: str) -> None:
     def make() -> weakref.ref[Any]:
         holder: list[Any] = []
-        f = new_native((lambda: holder) if cycle == "slow" else slowly, [types.CellType(holder)] if cycle == "cell" else [])
+        cells = [types.CellType(holder)] if cycle == "cell" else []
+        f = new_native((lambda: holder) if cycle == "slow" else slowly, cells)
         p = program(SINE)
         set_stubs(f, [compile_stub(p, CallPlan(wanted_types(p), raiser=lambda site, values: holder))])
         if cycle == "attribute":
@@ -545,7 +546,7 @@ def test_results_are_new_objects() -> None:
 
 def test_long_results() -> None:
     t = "(" + ", ".join(["float"] * 100 + ["int"] * 3 + ["bool"] * 5 + ["[f32, f32, i32]"] * 2) + ")"
-    x = (*map(float, range(100)), 1, 2**40, -3, True, False, True, True, False,
+    x: tuple[Any, ...] = (*map(float, range(100)), 1, 2**40, -3, True, False, True, True, False,
          *[[np.float32(0.5), np.float32(2), np.int32(9)] for _ in range(2)])
     assert same(called(identity(t))(x), plain(x))
 
@@ -589,7 +590,7 @@ def test_flat_converts_leniently() -> None:
     real = flat("float")
     assert [real(x) for x in (1, True, np.float32(0.5), np.int64(3), Real(), -1.0)] == [1.0, 1.0, 0.5, 3.0, 2.5, -1.0]
     assert [flat("int")(x) for x in (True, np.int64(3), Index(), -1, LONG)] == [1, 3, 7, -1, LONG]
-    assert [flat("bool")(x) for x in (1, 0, [], "x", np.True_)] == [True, False, False, True, True]
+    assert [flat("bool")(x) for x in (1, 0, "", "x", np.True_)] == [True, False, False, True, True]
     assert flat("f32")(0.1) == float(np.float32(0.1))
     assert flat("i32")(-1) == -1
     assert flat("((float, [int]), bool)")(1, 2, 3) == ((1.0, [2]), True)
@@ -635,7 +636,7 @@ def test_failures_are_raised_with_their_values() -> None:
     set_stubs(f, [stub])
     assert f(1.5, 3) == 1.5
     for g in (f, flat_function(stub)):
-        with pytest.raises(ValueError, match="1") as caught:
+        with pytest.raises(ValueError, match=r"b['\"]") as caught:
             g(-1.5, 40)
         site, values = caught.value.args
         assert p.sites[site - 1].error == "ValueError"
@@ -737,7 +738,7 @@ def counts(watched: list[Any]) -> list[int]:
 
 @pytest.mark.parametrize("case", ["scalars", "structures", "statics", "failing", "slow", "rebuilt", "flat", "names"])
 def test_reference_counts_are_stable(case: str) -> None:
-    cell, ns = types.CellType(3.0), {"a": slowly}
+    cell, ns = types.CellType(3.0), dict[str, Any](a=slowly)
     made: Any
     args: tuple[Any, ...]
     if case == "scalars":

@@ -1,0 +1,526 @@
+"""Lowering of arrays: element reads and updates in place, loop nests for elementwise operations, blocks and reductions.
+
+An array is a pointer to its elements in C order, the block that owns them (null: memory of the caller's), and its
+run-time dims. Elementwise operations, broadcasts, transposed and sliced arrays that are read once, by another loop nest
+of the same graph, are not stored: their elements are computed where they are read (`virtual`).
+"""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from irad.backends.llvm.layout import HEADER, SCALAR, SIZE
+from irad.errors import InternalError
+from irad.graph.nodes import Apply, Graph, Node
+from irad.types import Array, Dim, Scalar
+
+__all__ = ["KERNELS", "find_virtual", "zero_array"]
+
+Operands = tuple[str, ...]
+REDUCTIONS = frozenset({"sum", "prod", "max", "min", "any", "all"})
+LAZY = frozenset({"broadcast", "transpose", "slice", "iota"})
+
+
+def is_kernel(node: Apply) -> bool:
+    """Whether the operation is a loop nest that reads each element of its array arguments once."""
+    return (node.fn.elementwise and isinstance(node.type, Array)) or node.fn.name in REDUCTIONS or node.fn.name in ("transpose", "slice")
+
+
+def find_virtual(graph: Graph) -> set[Node]:
+    """The array operations of a graph whose result is never stored."""
+    uses: dict[Node, list[Apply]] = {}
+    foreign: set[Node] = {graph.output}
+    for node in graph.body:
+        for a in node.args:
+            if a.graph is graph:
+                uses.setdefault(a, []).append(node)
+        for g in node.graphs:
+            foreign |= _captured(g, graph) if g.parent is graph else set()
+    found: set[Node] = set()
+    for node in graph.body:
+        if not isinstance(node.type, Array) or node in foreign:
+            continue
+        lazy = node.fn.name in LAZY or node.fn.elementwise
+        users = uses.get(node, ())
+        repeats = node.fn.name == "broadcast" and isinstance(node.args[0].type, Scalar) or node.fn.name == "iota"
+        if lazy and users and all(is_kernel(u) or (u.fn.name == "broadcast" and repeats) for u in users) and (
+                repeats or (len(users) == 1 and users[0].args.count(node) == 1)):
+            found.add(node)
+    return found
+
+
+def _captured(graph: Graph, outer: Graph) -> set[Node]:
+    from irad.graph.walk import captured
+
+    return {n for n in captured(graph) if n.graph is outer}
+
+
+# -- shapes and memory ----------------------------------------------------------------------------------------------------
+
+
+def array_type(node: Node) -> Array:
+    assert isinstance(node.type, Array)
+    return node.type
+
+
+def item_size(t: Array) -> int:
+    return SIZE[SCALAR[str(t.dtype)]]
+
+
+def shape(e: Any, node: Node) -> list[str]:
+    """The dims of an array as operands."""
+    if node in e.virtual:
+        return e.virtual_shape[node]  # type: ignore[no-any-return]
+    feed = iter(e.get(node)[2:])
+    return [next(feed) if isinstance(d, Dim) else str(d) for d in array_type(node).shape]
+
+
+def filled_shape(t: Array, dims: Sequence[str]) -> list[str]:
+    feed = iter(dims)
+    return [next(feed) if isinstance(d, Dim) else str(d) for d in t.shape]
+
+
+def run_time(t: Array, dims: Sequence[str]) -> Operands:
+    """Those dims that an array carries at run time."""
+    return tuple(n for d, n in zip(t.shape, dims, strict=True) if isinstance(d, Dim))
+
+
+def product(e: Any, dims: Sequence[str]) -> str:
+    known = math.prod(int(d) for d in dims if d.isdigit())
+    rest = [d for d in dims if not d.isdigit()]
+    total = str(known)
+    for d in rest:
+        total = d if total == "1" else e.emit(f"mul nsw i64 {total}, {d}")
+    return total
+
+
+def linear(e: Any, index: Sequence[str], dims: Sequence[str]) -> str:
+    """The position of an element in C order."""
+    total = "0"
+    for i, d in zip(index, dims, strict=True):
+        if total != "0":
+            total = e.emit(f"mul nsw i64 {total}, {d}") if d != "1" else total
+        total = i if total == "0" else total if i == "0" else e.emit(f"add nsw i64 {total}, {i}")
+    return total
+
+
+def address(e: Any, t: Array, data: str, index: Sequence[str], dims: Sequence[str]) -> str:
+    place = linear(e, index, dims)
+    memory = "i8" if t.dtype.kind == "b" else SCALAR[str(t.dtype)]
+    return data if place == "0" else e.emit(f"getelementptr {memory}, ptr {data}, i64 {place}")  # type: ignore[no-any-return]
+
+
+def load(e: Any, t: Array, p: str) -> str:
+    return e.load(SCALAR[str(t.dtype)], p, 0)  # type: ignore[no-any-return]
+
+
+def store(e: Any, t: Array, value: str, p: str) -> None:
+    e.put(SCALAR[str(t.dtype)], value, p, 0)
+
+
+def allocate(e: Any, t: Array, dims: Sequence[str], *, zeroed: bool = False) -> Operands:
+    """A new array, its elements not set (or zero)."""
+    count = product(e, dims)
+    size = item_size(t)
+    total = str(int(count) * size) if count.isdigit() else e.emit(f"mul nsw i64 {count}, {size}")
+    block = e.allocate(total, "null", zeroed=zeroed)
+    return (e.address(block, HEADER), block, *run_time(t, dims))
+
+
+def zero_array(e: Any, t: Array) -> Operands:
+    """An array of zeros whose size is known."""
+    if any(isinstance(d, Dim) for d in t.shape):
+        raise InternalError(f"the zero of {t} needs its dims")
+    return allocate(e, t, [str(d) for d in t.shape], zeroed=True)
+
+
+def owned(e: Any, node: Node, dims: Sequence[str]) -> tuple[str, str]:
+    """The elements and block of an array that is given up, as memory that may be written: its own where nobody else
+    sees it, else a copy."""
+    data, block = e.get(node)[:2]
+    t = array_type(node)
+    ours, shared, copy, go_on = (e.new_label(n) for n in ("ours", "block", "copy", "own"))
+    e.branch(e.emit(f"icmp eq ptr {block}, null"), copy, ours)
+    e.start(ours)
+    count = e.load("i64", block, 0)
+    before = e.label
+    e.branch(e.emit(f"icmp eq i64 {count}, 1"), go_on, shared)
+    e.start(shared)
+    e.put("i64", e.emit(f"sub i64 {count}, 1"), block, 0)
+    e.jump(copy)
+    e.start(copy)
+    new, own, *_ = allocate(e, t, dims)
+    nelems = product(e, dims)
+    size = item_size(t)
+    total = str(int(nelems) * size) if nelems.isdigit() else e.emit(f"mul nsw i64 {nelems}, {size}")
+    e.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {new}, ptr {data}, i64 {total}, i1 false)")
+    after = e.label
+    e.jump(go_on)
+    e.start(go_on)
+    return (e.emit(f"phi ptr [ {data}, %{before} ], [ {new}, %{after} ]"), e.emit(f"phi ptr [ {block}, %{before} ], [ {own}, %{after} ]"))
+
+
+# -- elements -------------------------------------------------------------------------------------------------------------
+
+
+def check_bounds(e: Any, nodes: Sequence[Node], index: Sequence[str], dims: Sequence[str]) -> None:
+    """IndexError where an index is out of bounds; derivative operations repeat indices that were checked."""
+    if e.node.adjoint:
+        return
+    for axis, (n, i, d) in enumerate(zip(nodes, index, dims, strict=True)):
+        if e.below(n, d):
+            continue
+        bad = e.emit(f"icmp uge i64 {i}, {d}")
+        e.fail_if(bad, "IndexError", f"index {{0}} is out of bounds for axis {axis} with size {{1}}", [(n, i), (n, d)])
+
+
+def index(e: Any, node: Apply) -> Operands:
+    x, *where = node.args
+    dims, place = shape(e, x), [e.one(i) for i in where]
+    check_bounds(e, where, place, dims)
+    return (load(e, array_type(x), address(e, array_type(x), e.get(x)[0], place, dims)),)
+
+
+def index_update(e: Any, node: Apply) -> Operands:
+    return _put(e, node, add=False)
+
+
+def index_add(e: Any, node: Apply) -> Operands:
+    return _put(e, node, add=True)
+
+
+def _put(e: Any, node: Apply, *, add: bool) -> Operands:
+    x, v, *where = node.args
+    t = array_type(x)
+    dims, place, value = shape(e, x), [e.one(i) for i in where], e.one(v)
+    check_bounds(e, where, place, dims)
+    data, block = owned(e, x, dims)
+    p = address(e, t, data, place, dims)
+    if add:
+        value = e.plus(t.dtype, load(e, t, p), value)
+    store(e, t, value, p)
+    return (data, block, *run_time(t, dims))
+
+
+# -- loop nests -----------------------------------------------------------------------------------------------------------
+
+
+def nest(e: Any, dims: Sequence[str], body: Callable[[list[str]], None]) -> None:
+    """Loops over all indices below `dims`, the last innermost."""
+    open_: list[tuple[str, str, str, int]] = []
+    index = []
+    for d in dims:
+        head, go_on, done = e.new_label("for"), e.new_label("do"), e.new_label("end")
+        before = e.label
+        e.jump(head)
+        e.start(head)
+        e.counter += 1
+        i = f"%v{e.counter}"
+        line = len(e.lines)
+        e.lines.append(f"  {i} = phi i64 [ 0, %{before} ], ")
+        e.branch(e.emit(f"icmp slt i64 {i}, {d}"), go_on, done)
+        e.start(go_on)
+        open_.append((i, head, done, line))
+        index.append(i)
+    body(index)
+    for i, head, done, line in reversed(open_):
+        after = e.emit(f"add nuw nsw i64 {i}, 1")
+        e.lines[line] += f"[ {after}, %{e.label} ]"
+        e.jump(head)
+        e.start(done)
+
+
+def at(e: Any, node: Node, index: list[str], dims: Sequence[str]) -> str:
+    """The element of an array at an index, in the loop nest being emitted."""
+    t = array_type(node)
+    if node not in e.virtual:
+        return load(e, t, address(e, t, e.get(node)[0], index, shape(e, node)))
+    assert isinstance(node, Apply)
+    name = node.fn.name
+    if name == "broadcast":
+        x = node.args[0]
+        return e.one(x) if isinstance(x.type, Scalar) else at(e, x, _into(x, index), dims)  # type: ignore[no-any-return]
+    if name == "transpose":
+        return at(e, node.args[0], _untransposed(index, node.static[0]), dims)
+    if name == "slice":
+        return at(e, node.args[0], _sliced(e, node, index), dims)
+    if name == "iota":
+        return index[0]
+    return scalar(e, node, [at(e, a, index, dims) for a in node.args])
+
+
+def scalar(e: Any, node: Apply, operands: list[str]) -> str:
+    """One element of an elementwise operation."""
+    before = e.node, e.operand
+    e.node = node
+    e.operand = e.scalar(node.args[0].type)
+    out: str = node.fn.llvm(e, *operands, **node.facts())  # type: ignore[operator, misc]
+    e.node, e.operand = before
+    return out
+
+
+def _into(x: Node, index: list[str]) -> list[str]:
+    """The index into an array that was broadcast."""
+    t = array_type(x)
+    lead = len(index) - t.rank
+    return ["0" if d == 1 else i for d, i in zip(t.shape, index[lead:], strict=True)]
+
+
+def _untransposed(index: list[str], axes: tuple[int, ...]) -> list[str]:
+    out = [""] * len(index)
+    for i, a in zip(index, axes, strict=True):
+        out[a] = i
+    return out
+
+
+def _sliced(e: Any, node: Apply, index: list[str]) -> list[str]:
+    x, *rest = node.args
+    _, steps = node.static
+    out = []
+    for i, start, k in zip(index, rest[: array_type(x).rank], steps, strict=True):
+        step = i if k == 1 else e.emit(f"mul nsw i64 {i}, {k}")
+        first = e.one(start)
+        out.append(step if first == "0" else first if step == "0" else e.emit(f"add nsw i64 {first}, {step}"))
+    return out
+
+
+def result_shape(e: Any, node: Apply) -> list[str]:
+    """The dims of the result of an operation that makes an array."""
+    t = array_type(node)
+    name = node.fn.name
+    if name in ("broadcast", "reshape"):
+        return filled_shape(t, [e.one(d) for d in node.args[1:]])
+    if name in ("iota", "zeros"):
+        return filled_shape(t, [e.one(d) for d in node.args])
+    if name == "slice":
+        return filled_shape(t, [e.one(d) for d in node.args[1 + array_type(node.args[0]).rank:]])
+    if name == "transpose":
+        inner = shape(e, node.args[0])
+        return [inner[a] for a in node.static[0]]
+    if name in REDUCTIONS:
+        return [d for i, d in enumerate(shape(e, node.args[0])) if i not in node.static[0]]
+    if name == "matmul":
+        x, y = node.args
+        return shape(e, x)[:-1] + shape(e, y)[1:]
+    return shape(e, next(a for a in node.args if isinstance(a.type, Array)))
+
+
+def make_virtual(e: Any, node: Apply) -> Operands:
+    """Note the shape of an operation whose elements are computed where they are read."""
+    e.virtual_shape[node] = result_shape(e, node)
+    return ("null", "null", *run_time(array_type(node), e.virtual_shape[node]))
+
+
+def materialize(e: Any, node: Apply) -> Operands:
+    """Compute and store all elements."""
+    t = array_type(node)
+    dims = result_shape(e, node)
+    out = allocate(e, t, dims)
+    e.virtual.add(node)
+    e.virtual_shape[node] = dims
+
+    def element(i: list[str]) -> None:
+        store(e, t, at(e, node, i, dims), address(e, t, out[0], i, dims))
+
+    _flat_or_nest(e, node, dims, element)
+    e.virtual.discard(node)
+    return out
+
+
+def _flat_or_nest(e: Any, node: Apply, dims: list[str], element: Callable[[list[str]], None]) -> None:
+    """One loop where all arrays have the result's shape in memory, else a loop an axis."""
+    if len(dims) > 1 and _is_flat(e, node):
+        nest(e, [product(e, dims)], lambda i: element(["0"] * (len(dims) - 1) + i))
+    else:
+        nest(e, dims, element)
+
+
+def _is_flat(e: Any, node: Node) -> bool:
+    if node not in e.virtual:
+        return True
+    assert isinstance(node, Apply)
+    if node.fn.name == "broadcast":
+        return isinstance(node.args[0].type, Scalar)
+    return node.fn.elementwise and all(_is_flat(e, a) for a in node.args)
+
+
+def zeros(e: Any, node: Apply) -> Operands:
+    return allocate(e, array_type(node), result_shape(e, node), zeroed=True)
+
+
+def made_of(e: Any, node: Apply) -> Operands:
+    """array(x, y, ...)."""
+    t = array_type(node)
+    out = allocate(e, t, [str(d) for d in t.shape])
+    for k, a in enumerate(node.args):
+        store(e, t, e.one(a), e.address(out[0], k * item_size(t)))
+    return out
+
+
+def reshape(e: Any, node: Apply) -> Operands:
+    x = node.args[0]
+    dims = result_shape(e, node)
+    if run_time(array_type(node), dims) or run_time(array_type(x), shape(e, x)):
+        bad = e.emit(f"icmp ne i64 {product(e, dims)}, {product(e, shape(e, x))}")
+        e.fail_if(bad, "ValueError", "cannot reshape an array into a shape of another size")
+    return (*e.get(x)[:2], *run_time(array_type(node), dims))
+
+
+def retype(e: Any, node: Apply) -> Operands:
+    (x,) = node.args
+    t = array_type(node)
+    dims = shape(e, x)
+    for d, n in zip(t.shape, dims, strict=True):
+        if isinstance(d, int) and n != str(d):
+            e.fail_if(e.emit(f"icmp ne i64 {n}, {d}"), "ValueError", f"an array of another shape stands where {t} is needed")
+    return (*e.get(x)[:2], *run_time(t, dims))
+
+
+def dim(e: Any, node: Apply) -> Operands:
+    return (shape(e, node.args[0])[node.static[0]],)
+
+
+def slice_update(e: Any, node: Apply) -> Operands:
+    return _put_block(e, node, add=False)
+
+
+def slice_add(e: Any, node: Apply) -> Operands:
+    return _put_block(e, node, add=True)
+
+
+def _put_block(e: Any, node: Apply, *, add: bool) -> Operands:
+    x, v, *starts = node.args
+    (steps,) = node.static
+    t = array_type(x)
+    dims, size = shape(e, x), shape(e, v)
+    data, block = owned(e, x, dims)
+
+    def element(i: list[str]) -> None:
+        place = []
+        for k, start, step in zip(i, starts, steps, strict=True):
+            offset = k if step == 1 else e.emit(f"mul nsw i64 {k}, {step}")
+            first = e.one(start)
+            place.append(offset if first == "0" else e.emit(f"add nsw i64 {first}, {offset}"))
+        p = address(e, t, data, place, dims)
+        value = at(e, v, i, size)
+        store(e, t, e.plus(t.dtype, load(e, t, p), value) if add else value, p)
+
+    nest(e, size, element)
+    return (data, block, *run_time(t, dims))
+
+
+# -- reductions and products ------------------------------------------------------------------------------------------------
+
+
+def reduction(e: Any, node: Apply) -> Operands:
+    (x,) = node.args
+    (axes,) = node.static
+    t, dims = array_type(x), shape(e, x)
+    ll = SCALAR[str(t.dtype)]
+    kept = [i for i in range(t.rank) if i not in axes]
+    if node.fn.name in ("max", "min"):
+        count = product(e, [dims[a] for a in axes])
+        if not count.isdigit():
+            e.fail_if(e.emit(f"icmp eq i64 {count}, 0"), "ValueError", "zero-size array to reduction operation which has no identity")
+
+    def reduced(outer: list[str]) -> str:
+        """The reduction over `axes` for one index of the other axes."""
+        cell = f"%cell{len(e.frame)}"
+        e.frame.append(f"{cell} = alloca {ll}")
+        e.do(f"store {ll} {_identity(node.fn.name, t.dtype)}, ptr {cell}")
+
+        def step(inner: list[str]) -> None:
+            feed_outer, feed_inner = iter(outer), iter(inner)
+            index = [next(feed_outer) if i in kept else next(feed_inner) for i in range(t.rank)]
+            before = e.emit(f"load {ll}, ptr {cell}")
+            e.do(f"store {ll} {_combined(e, node, t.dtype, before, at(e, x, index, dims))}, ptr {cell}")
+
+        nest(e, [dims[a] for a in axes], step)
+        return e.emit(f"load {ll}, ptr {cell}")  # type: ignore[no-any-return]
+
+    if not kept:
+        return (reduced([]),)
+    out_type = array_type(node)
+    sizes = [dims[i] for i in kept]
+    out = allocate(e, out_type, sizes)
+    nest(e, sizes, lambda i: store(e, out_type, reduced(i), address(e, out_type, out[0], i, sizes)))
+    return out
+
+
+def _identity(name: str, t: Scalar) -> str:
+    if t.kind == "f":
+        return {"sum": "0.0", "prod": "1.0", "max": "0xFFF0000000000000", "min": "0x7FF0000000000000"}[name]
+    if t.kind == "b":
+        return {"any": "false", "all": "true", "max": "false", "min": "true", "sum": "false", "prod": "true"}[name]
+    least, most = -(2 ** (t.width - 1)), 2 ** (t.width - 1) - 1
+    return {"sum": "0", "prod": "1", "max": str(least), "min": str(most)}[name]
+
+
+def _combined(e: Any, node: Apply, t: Scalar, x: str, y: str) -> str:
+    before = e.node, e.operand
+    e.node, e.operand = node, t
+    name = node.fn.name
+    if name == "sum":
+        out = e.arith("fadd", "add", x, y)
+    elif name == "prod":
+        out = e.arith("fmul", "mul", x, y)
+    elif name in ("any", "all"):
+        out = e.inst("or" if name == "any" else "and", x, y)
+    else:
+        out = e.extreme(name, x, y)
+    e.node, e.operand = before
+    return out  # type: ignore[no-any-return]
+
+
+def matmul(e: Any, node: Apply) -> Operands:
+    """x @ y: the row of y is the innermost loop, so that both are read in order."""
+    x, y = node.args
+    tx, ty = array_type(x), array_type(y)
+    dx, dy = shape(e, x), shape(e, y)
+    px, py = e.get(x)[0], e.get(y)[0]
+
+    def times(i: list[str], j: list[str]) -> str:
+        a, c = load(e, tx, address(e, tx, px, i, dx)), load(e, ty, address(e, ty, py, j, dy))
+        e.operand = tx.dtype
+        return e.arith("fmul", "mul", a, c)  # type: ignore[no-any-return]
+
+    if ty.rank == 1:
+        ll = SCALAR[str(tx.dtype)]
+
+        def dot(i: list[str]) -> str:
+            cell = f"%cell{len(e.frame)}"
+            e.frame.append(f"{cell} = alloca {ll}")
+            e.do(f"store {ll} {_identity('sum', tx.dtype)}, ptr {cell}")
+
+            def step(k: list[str]) -> None:
+                before = e.emit(f"load {ll}, ptr {cell}")
+                e.do(f"store {ll} {e.plus(tx.dtype, before, times([*i, *k], k))}, ptr {cell}")
+
+            nest(e, dy, step)
+            return e.emit(f"load {ll}, ptr {cell}")  # type: ignore[no-any-return]
+
+        if tx.rank == 1:
+            return (dot([]),)
+        t = array_type(node)
+        out = allocate(e, t, dx[:1])
+        nest(e, dx[:1], lambda i: store(e, t, dot(i), address(e, t, out[0], i, dx[:1])))
+        return out
+    t = array_type(node)
+    sizes = dx[:-1] + dy[1:]
+    out = allocate(e, t, sizes, zeroed=True)
+
+    def add(i: list[str]) -> None:
+        *rows, k, j = i
+        p = address(e, t, out[0], [*rows, j], sizes)
+        store(e, t, e.plus(t.dtype, load(e, t, p), times([*rows, k], [k, j])), p)
+
+    nest(e, [*dx[:-1], dx[-1], dy[1]], add)
+    return out
+
+
+KERNELS: dict[str, Callable[[Any, Apply], Operands]] = {
+    "index": index, "index_update": index_update, "index_add": index_add, "slice": materialize, "slice_update": slice_update,
+    "slice_add": slice_add, "broadcast": materialize, "transpose": materialize, "iota": materialize, "zeros": zeros, "array": made_of,
+    "reshape": reshape, "retype": retype, "dim": dim, "matmul": matmul, **dict.fromkeys(REDUCTIONS, reduction),
+}

@@ -1,0 +1,616 @@
+"""Expressions: floats, ints and truth values, with the interval that they lie in.
+
+Each production is a method that gives an `Expr`, or None where it does not apply. Arguments of functions with a domain
+are moved into it; what grows too large is squashed.
+"""
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tests.generator.intervals import Expr, Interval, const
+from tests.generator.scope import FLAGS, FLOAT, INT, NARROW, UNIT, WIDE, Fn, Param, Record, Scope, Seq, Table, Var
+
+__all__ = ["FLOAT_NAMES", "FUNCTION_NAMES", "INT_NAMES", "Expressions"]
+
+# Names that irad itself likes for generated values (dx, ct, bp, st, out, np) are among them.
+FLOAT_NAMES = ["a", "b", "c", "d", "u", "v", "w", "p", "q", "r", "s", "z", "value", "left", "right", "dx", "ct", "out", "st", "bp",
+               "da", "res", "mid", "low", "high", "np", "ratio", "old", "new", "da_1", "f64"]
+INT_NAMES = ["k", "m", "j", "count", "size", "idx", "num", "pos", "level", "rank"]
+FUNCTION_NAMES = ["f", "g", "h", "blend", "mix", "twist", "wave", "warp", "shift", "damp", "lift", "bend", "curve", "push", "pop"]
+
+Production = Callable[..., Expr | None]
+
+# name -> (where its argument must lie, whether its image is that of the ends)
+DOMAINS: dict[str, Interval] = {
+    "exp": Interval(-3, 1.5), "expm1": Interval(-3, 1.5), "exp2": Interval(-3, 2), "log": Interval(0.1, 60), "log2": Interval(0.1, 60),
+    "log10": Interval(0.1, 60), "log1p": Interval(-0.85, 60), "sqrt": Interval(0.06, 1e4), "cbrt": Interval(0.06, 1e4),
+    "asin": Interval(-0.9, 0.9), "atanh": Interval(-0.9, 0.9), "sinh": Interval(-2, 2), "asinh": Interval(-60, 60),
+    "tanh": Interval(-4, 4), "atan": Interval(-60, 60), "erf": Interval(-3, 3), "tan": Interval(-1.2, 1.2), "acosh": Interval(1.15, 60),
+    "degrees": Interval(-1, 1), "radians": Interval(-60, 60),
+}
+OTHERS = {"sin": UNIT, "cos": UNIT, "acos": Interval(0, math.pi), "cosh": Interval(1, 4), "erfc": Interval(0, 2)}
+
+
+class Expressions:
+    """Draws expressions. `exact`: only what is bit for bit the same everywhere (+ - * / sqrt and comparisons)."""
+
+    rng: random.Random
+    exact: bool
+    fuel: int
+    tags: set[str]
+
+    # -- choices -------------------------------------------------------------------------------------------------------
+
+    def chance(self, p: float) -> bool:
+        return self.rng.random() < p
+
+    def pick(self, options: Sequence[Any]) -> Any:
+        return self.rng.choice(list(options))
+
+    def weighted(self, options: Sequence[tuple[float, Any]]) -> Any:
+        return self.rng.choices([o for _, o in options], [w for w, _ in options])[0]
+
+    def fresh(self, sc: Scope, pool: Sequence[str]) -> str:
+        """A name that means nothing here yet."""
+        taken = sc.names()
+        free = [n for n in pool if n not in taken]
+        if free:
+            return self.pick(free[:8] if self.chance(0.7) else free)  # type: ignore[no-any-return]
+        stem, i = self.pick(pool), 2
+        while f"{stem}{i}" in taken:
+            i += 1
+        return f"{stem}{i}"
+
+    def number(self, lo: float, hi: float) -> float:
+        """A short literal; never 0."""
+        v = round(self.rng.uniform(lo, hi), 2)
+        return v if v else 0.25
+
+    # -- reading -------------------------------------------------------------------------------------------------------
+
+    def read(self, sc: Scope, var: Var) -> Expr:
+        """The name of a variable, as an expression."""
+        var.reads += 1
+        if var.scope is not sc:
+            var.captured = True
+            return Expr(var.name, var.bound)
+        return Expr(var.name, var.bound if var.shared else var.now)
+
+    def some(self, sc: Scope, wanted: Callable[[Var], bool]) -> Var | None:
+        """A variable that can be read; new and unread ones are preferred."""
+        found = sc.visible(wanted)
+        if not found:
+            return None
+        return self.weighted([(6.0 if v.reads == 0 else 2.0 if v.scope is sc else 1.0, v) for v in found])  # type: ignore[no-any-return]
+
+    # -- keeping values in range -----------------------------------------------------------------------------------------
+
+    def fit(self, e: Expr, bound: Interval) -> Expr:
+        """e, or a bounded function of it that lies in `bound`."""
+        if e.range.within(bound):
+            return e
+        middle, radius = (bound.lo + bound.hi) / 2, (bound.hi - bound.lo) / 2
+        if abs(middle) < 0.1 * radius and self.chance(0.45) and bound.lo < 0 < bound.hi:
+            k = float(f"{min(-bound.lo, bound.hi) / e.range.size * 0.98:.2g}")
+            return Expr(f"({e.text} * {k!r})", e.range * Interval(k, k))
+        s = self.squashed(e)
+        if UNIT.within(bound):
+            return s
+        r, m = float(f"{radius * 0.9:.2g}"), float(f"{middle:.3g}")
+        out = Expr(f"({r!r} * {s.text})", s.range * Interval(r, r))
+        return out if not m else Expr(f"({m!r} + {out.text})", out.range + Interval(m, m))
+
+    def squashed(self, e: Expr) -> Expr:
+        """A smooth function of e in [-1, 1]."""
+        if e.range.size > 8:
+            k = float(f"{4 / e.range.size:.2g}")
+            e = Expr(f"({e.text} * {k!r})", e.range * Interval(k, k))
+        if self.exact or self.chance(0.2):
+            return Expr(f"({e.text} / math.sqrt(1.0 + {e.text} * {e.text}))" if len(e.text) < 12 else
+                        f"(lambda t: t / math.sqrt(1.0 + t * t))({e.text})", UNIT)
+        return Expr(f"math.{self.pick(['sin', 'tanh', 'cos', 'sin', 'tanh', 'erf'])}({e.text})", UNIT)
+
+    def positive(self, sc: Scope, e: Expr, least: float) -> Expr:
+        """A value that is at least `least`, made from e."""
+        if e.range.lo >= least:
+            return e
+        if self.chance(0.5) and e.range.size < 30:
+            c = float(f"{least + 0.4:.2g}")
+            x = e.text
+            return Expr(f"({c!r} + {x} * {x})" if len(x) < 16 else f"({c!r} + {x} ** 2)" if not self.exact else
+                        f"(lambda t: {c!r} + t * t)({x})", Interval(c, c + e.range.size ** 2))
+        s = self.squashed(e)
+        c = float(f"{least + 1.3:.2g}")
+        return Expr(f"({c!r} + {s.text})", Interval(c - 1, c + 1))
+
+    # -- floats --------------------------------------------------------------------------------------------------------
+
+    def fexpr(self, sc: Scope, depth: int) -> Expr:
+        """A float."""
+        self.fuel -= 1
+        if depth <= 0 or self.fuel < -400:
+            return self.leaf(sc)
+        options: list[tuple[float, Production]] = [
+            (9, self.arithmetic), (3, self.quotient), (1, self.negated), (3, self.leaf_at), (2, self.conditional), (3, self.called),
+            (1.2, self.extreme), (1.0, self.absolute), (1.2, self.reduced), (1.5, self.of_container), (0.8, self.value_of_and_or),
+            (1.0, self.mixed), (0.5, self.flagged), (0.4, self.called_lambda),
+        ]
+        if self.exact:
+            options += [(1.5, self.root)]
+        else:
+            options += [(5, self.elementary), (1.5, self.powered), (1.2, self.stepped), (0.8, self.two_arguments)]
+        out = self.weighted(options)(sc, depth - 1) or self.leaf(sc)
+        return self.fit(out, WIDE) if out.range.size > WIDE.hi else out
+
+    def leaf(self, sc: Scope) -> Expr:
+        var = self.some(sc, lambda v: v.type == "float")
+        if var is not None and self.chance(0.85):
+            return self.read(sc, var)
+        other = self.of_container(sc, 0) if self.chance(0.3) else None
+        return other or const(self.number(-2, 2))
+
+    def leaf_at(self, sc: Scope, depth: int) -> Expr:
+        return self.leaf(sc)
+
+    def arithmetic(self, sc: Scope, depth: int) -> Expr:
+        x, y = self.fexpr(sc, depth), self.fexpr(sc, depth if self.chance(0.6) else 0)
+        op = self.pick("+-**")
+        if op == "*" and x.range.size * y.range.size > WIDE.hi:
+            y = self.fit(y, UNIT)
+        result = x.range + y.range if op == "+" else x.range - y.range if op == "-" else x.range * y.range
+        return Expr(f"({x.text} {op} {y.text})", result)
+
+    def quotient(self, sc: Scope, depth: int) -> Expr:
+        x, y = self.fexpr(sc, depth), self.fexpr(sc, depth)
+        if not y.range.avoids_zero(0.3):
+            y = self.positive(sc, y, 0.4)
+        return Expr(f"({x.text} / {y.text})", x.range * y.range.inverse())
+
+    def negated(self, sc: Scope, depth: int) -> Expr:
+        x = self.fexpr(sc, depth)
+        return Expr(f"(-{x.text})", -x.range) if self.chance(0.9) else Expr(f"(+{x.text})", x.range)
+
+    def root(self, sc: Scope, depth: int) -> Expr:
+        x = self.positive(sc, self.fexpr(sc, depth), 0.2)
+        return Expr(f"math.sqrt({x.text})", x.range.monotone("sqrt"))
+
+    def elementary(self, sc: Scope, depth: int) -> Expr:
+        name = self.pick(["sin", "cos", "exp", "tanh", "log", "sqrt"] if self.chance(0.6) else [*DOMAINS, *OTHERS])
+        x = self.fexpr(sc, depth)
+        if name in OTHERS:
+            wanted = {"acos": Interval(-0.9, 0.9), "cosh": NARROW, "erfc": Interval(-3, 3)}.get(name, WIDE)
+            return Expr(f"math.{name}({self.fit(x, wanted).text})", OTHERS[name])
+        domain = DOMAINS[name]
+        if not x.range.within(domain):
+            x = self.positive(sc, x, domain.lo + 0.05) if domain.lo > 0 and self.chance(0.7) else x
+            x = self.fit(x, domain)
+        out = x.range * Interval(57, 58) if name == "degrees" else x.range if name == "radians" else x.range.monotone(name)
+        return Expr(f"math.{name}({x.text})", out)
+
+    def powered(self, sc: Scope, depth: int) -> Expr:
+        x = self.fexpr(sc, depth)
+        if self.chance(0.55):
+            n = self.pick([2, 2, 3, 4])
+            x = self.fit(x, FLOAT if n < 4 else NARROW)
+            text = f"({x.text} ** {n})" if self.chance(0.7) else f"pow({x.text}, {n})" if self.chance(0.5) else f"({x.text} ** {n}.0)"
+            return Expr(text, x.range.power(n))
+        x = self.fit(self.positive(sc, x, 0.3), Interval(0.3, 4))
+        if self.chance(0.4):
+            e = self.pick(["0.5", "1.5", "-1", "-2", "-0.5", "2.5"])
+            p = float(e)
+            ends = (x.range.lo ** p, x.range.hi ** p)
+            return Expr(f"({x.text} ** ({e}))", Interval(min(ends), max(ends)))
+        y = self.fit(self.fexpr(sc, depth), NARROW)
+        text = f"({x.text} ** {y.text})" if self.chance(0.6) else f"math.pow({x.text}, {y.text})"
+        ends = tuple(a ** b for a in (x.range.lo, x.range.hi) for b in (y.range.lo, y.range.hi))
+        return Expr(text, Interval(min(ends), max(ends)))
+
+    def stepped(self, sc: Scope, depth: int) -> Expr:
+        """Remainders and roundings: smooth but for steps."""
+        x = self.fexpr(sc, depth)
+        c = abs(self.number(0.6, 2.5))
+        kind = self.rng.randrange(9)
+        if kind == 0:
+            return Expr(f"({x.text} % {c!r})", Interval(0, c))
+        if kind == 1:
+            return Expr(f"({x.text} // {c!r})", (x.range * Interval(1 / c, 1 / c)).rounded())
+        if kind == 2:
+            return Expr(f"({x.text} - math.{self.pick(['floor', 'ceil', 'trunc'])}({x.text}))", UNIT)
+        if kind == 3:
+            return Expr(f"math.fmod({x.text}, {c!r})", Interval(-c, c))
+        if kind == 4:
+            y = self.positive(sc, self.fexpr(sc, depth), 0.5)
+            return Expr(f"({x.text} % {y.text})", Interval(0, y.range.hi))
+        if kind == 5:
+            return Expr(f"divmod({x.text}, {c!r})[{self.rng.randrange(2)}]", x.range.rounded().hull(Interval(-c, c)) * Interval(1, 2))
+        if kind == 6:
+            return Expr(f"math.copysign({x.text}, {self.fexpr(sc, 0).text})", Interval(-x.range.size, x.range.size))
+        if kind == 7:
+            return Expr(f"({x.text} * round({self.fit(self.fexpr(sc, 0), FLOAT).text}))", x.range * FLOAT)
+        return Expr(f"math.fabs({x.text})", x.range.absolute())
+
+    def two_arguments(self, sc: Scope, depth: int) -> Expr:
+        x, y = self.fexpr(sc, depth), self.fexpr(sc, depth)
+        if self.chance(0.5):
+            y = self.positive(sc, y, 0.3)
+            return Expr(f"math.atan2({x.text}, {y.text})", Interval(-1.6, 1.6))
+        y = self.positive(sc, y, 0.3)
+        return Expr(f"math.hypot({x.text}, {y.text})", Interval(0.3, x.range.size + y.range.size))
+
+    def conditional(self, sc: Scope, depth: int) -> Expr:
+        test, x, y = self.bexpr(sc, depth), self.fexpr(sc, depth), self.fexpr(sc, depth)
+        return Expr(f"({x.text} if {test} else {y.text})", x.range.hull(y.range))
+
+    def extreme(self, sc: Scope, depth: int) -> Expr:
+        items = [self.fexpr(sc, depth if i < 2 else 0) for i in range(self.pick([2, 2, 3]))]
+        name = self.pick(["min", "max"])
+        inside = ", ".join(e.text for e in items)
+        end = min if name == "min" else max
+        out = Interval(end(e.range.lo for e in items), end(e.range.hi for e in items))
+        return Expr(f"{name}({inside})" if self.chance(0.8) else f"{name}(({inside}))", out)
+
+    def absolute(self, sc: Scope, depth: int) -> Expr:
+        x = self.fexpr(sc, depth)
+        return Expr(f"abs({x.text})", x.range.absolute())
+
+    def mixed(self, sc: Scope, depth: int) -> Expr:
+        """An int among floats."""
+        i, x = self.fit_int(self.iexpr(sc, 1), Interval(-9, 9)), self.fexpr(sc, depth)
+        kind = self.rng.randrange(5)
+        if kind == 0:
+            return Expr(f"float({i.text})", i.range)
+        if kind == 1:
+            return Expr(f"({i.text} * {x.text})", i.range * x.range)
+        if kind == 2:
+            return Expr(f"({x.text} + {i.text})", x.range + i.range)
+        if kind == 3:
+            k = self.rng.randint(2, 9)
+            return Expr(f"({i.text} / {k})", i.range * Interval(1 / k, 1 / k))
+        return Expr(f"({x.text} - {i.text})", x.range - i.range)
+
+    def flagged(self, sc: Scope, depth: int) -> Expr:
+        """A truth value as a number."""
+        test, x = self.bexpr(sc, depth), self.fexpr(sc, depth)
+        return Expr(f"({x.text} * ({test}))" if self.chance(0.5) else f"({x.text} + int({test}))", x.range.hull(Interval(0, 0)) + FLAGS)
+
+    def value_of_and_or(self, sc: Scope, depth: int) -> Expr:
+        """`and`, `or` with Python's values: one of the operands."""
+        x, y = self.fexpr(sc, depth), self.fexpr(sc, depth)
+        if self.chance(0.3):
+            i = self.fit_int(self.iexpr(sc, 0), Interval(-6, 6))
+            return Expr(f"({i.text} {self.pick(['and', 'or'])} {y.text})", i.range.hull(y.range))
+        return Expr(f"({x.text} {self.pick(['and', 'or'])} {y.text})", x.range.hull(y.range))
+
+    def called_lambda(self, sc: Scope, depth: int) -> Expr:
+        """A lambda called on the spot."""
+        if sc.depth > 3:
+            return self.leaf(sc)
+        x = self.fit(self.fexpr(sc, depth), FLOAT)
+        name, body = self.lambda_body(sc, depth)
+        return Expr(f"(lambda {name}: {body.text})({x.text})", body.range)
+
+    def lambda_body(self, sc: Scope, depth: int, ints: int = 0) -> tuple[str, Expr]:
+        """The parameter and the body of a lambda of one float."""
+        inner = Scope(sc, sc.depth + 1, is_lambda=True, trips=sc.trips)
+        name = self.fresh(sc, ["t", "y1", "arg", "e", "val"]) if self.chance(0.8) else self.pick(["t", "x", "s", "a"])
+        inner.bind(name, "float", FLOAT)
+        body = self.fit(self.fexpr(inner, depth + 1), FLOAT)
+        if inner.vars[name].reads == 0:
+            body = self.fit(Expr(f"({body.text} + 0.5 * {name})", body.range + NARROW), WIDE)
+        return name, body
+
+    def reduced(self, sc: Scope, depth: int) -> Expr | None:
+        """sum, min, max or prod of a generator, over known or unknown numbers of items."""
+        if sc.trips > 60:
+            return None
+        targets, iterable, count, undo = self.comprehension_head(sc)
+        x = self.fit(self.fexpr(sc, depth), NARROW)
+        condition = f" if {self.bexpr(sc, 0)}" if self.chance(0.2) else ""
+        undo()
+        name = self.pick(["sum", "sum", "sum", "max", "min"])
+        if name != "sum" and condition:
+            name, condition = self.pick(["min", "max"]), ""
+        body = f"{x.text} for {targets} in {iterable}{condition}"
+        self.tags.add(f"generator in {name}")
+        sc.cost += count * sc.trips
+        if name == "sum":
+            start = f", {const(self.number(-1, 1)).text}" if self.chance(0.15) else ""
+            return Expr(f"sum(({body}){start})" if start else f"sum({body})", Interval(-2.0 * count - 1, 2.0 * count + 1))
+        return Expr(f"{name}({body})" if self.chance(0.7) else f"{name}([{body}])", x.range)
+
+    def comprehension_head(self, sc: Scope) -> tuple[str, str, int, Callable[[], None]]:
+        """(targets, iterable, greatest number of items, undo): the variables are bound until `undo`."""
+        before = dict(sc.vars)
+        used = set(sc.used)
+        assigned = set(sc.assigned)
+        kind = self.rng.randrange(6)
+        name = self.fresh(sc, ["i", "j", "l", "e", "item", "t"]) if self.chance(0.9) else self.pick(["i", "j", "t"])
+        if kind <= 1:
+            text, count, low = self.range_text(sc, least=1)
+            sc.bind(name, "int", Interval(low, low + 3 * count), fixed=True)
+        elif kind == 2:
+            items = [self.fit(self.fexpr(sc, 0), FLOAT) for _ in range(self.rng.randint(2, 3))]
+            open_, close = self.pick(["()", "[]"])
+            text, count = f"{open_}{', '.join(e.text for e in items)}{close}", len(items)
+            sc.bind(name, "float", FLOAT, fixed=True)
+        elif kind == 3:
+            items = [self.fit(self.fexpr(sc, 0), FLOAT) for _ in range(2)]
+            second = name + "2"
+            text, count = f"enumerate(({items[0].text}, {items[1].text}))", 2
+            sc.bind(second, "float", FLOAT, fixed=True)
+            sc.bind(name, "int", Interval(0, 1), fixed=True)
+            name = f"{name}, {second}"
+        else:
+            var = self.some(sc, lambda v: isinstance(v.type, Seq) and len(v.type.items) > 0)
+            if var is None or not isinstance(var.type, Seq):
+                text, count = "range(3)", 3
+                sc.bind(name, "int", Interval(0, 2), fixed=True)
+            else:
+                text, count = self.read(sc, var).text, len(var.type.items)
+                kinds = set(var.type.items)
+                sc.bind(name, "int" if kinds == {"int"} else "float", var.bound, fixed=True)
+
+        def undo() -> None:
+            sc.vars, sc.used, sc.assigned = before, used, assigned
+
+        return name, text, count, undo
+
+    def range_text(self, sc: Scope, least: int = 0) -> tuple[str, int, int]:
+        """(a range, its greatest length, its least item); lengths are known or not."""
+        kind = self.rng.randrange(6)
+        if kind <= 1:
+            n = self.rng.randint(max(least, 1), 4)
+            return f"range({n})", n, 0
+        stop = self.fit_int(self.iexpr(sc, 1), Interval(0, 6))
+        low = int(stop.range.lo)
+        if kind <= 3 or low < 0:
+            if least and low < least:
+                return f"range({stop.text} + {least})", int(stop.range.hi) + least, 0
+            return f"range({stop.text})", int(stop.range.hi), 0
+        if kind == 4:
+            start = self.rng.randint(-2, 2)
+            return f"range({start}, {stop.text} + {start + least})", int(stop.range.hi) + least, start
+        step = self.pick([-2, -1, 2, 3])
+        if step > 0:
+            return f"range(1, {stop.text} + {1 + least}, {step})", int(stop.range.hi) + least, 1
+        return f"range({stop.text} + {least}, 0, {step})", int(stop.range.hi) + least, 1
+
+    # -- containers ----------------------------------------------------------------------------------------------------
+
+    def of_container(self, sc: Scope, depth: int) -> Expr | None:
+        """An item, a field, or a reduction of a container."""
+        var = self.some(sc, lambda v: isinstance(v.type, (Seq, Table, Record)))
+        if var is None:
+            return None
+        self.read(sc, var)
+        name, t = var.name, var.type
+        if isinstance(t, Table):
+            key = self.pick(t.keys)
+            kind = self.rng.randrange(4)
+            if kind == 0:
+                return Expr(f"sum({name}.values())", var.bound * Interval(0, len(t.keys)))
+            if kind == 1 and self.chance(0.5):
+                return Expr(f"{name}.get({key!r}, 0.5)", var.bound)
+            return Expr(f"{name}[{key!r}]", var.bound)
+        if isinstance(t, Record):
+            if not t.mutable and self.chance(0.2):
+                return Expr(f"{name}[{self.rng.randrange(len(t.fields))}]", var.bound)
+            return Expr(f"{name}.{self.pick(t.fields)}", var.bound)
+        assert isinstance(t, Seq)
+        n = len(t.items)
+        kind = self.rng.randrange(7)
+        if kind == 0:
+            return Expr(f"sum({name})", var.bound * Interval(0, n))
+        if kind == 1:
+            return Expr(f"{self.pick(['min', 'max'])}({name})", var.bound)
+        if kind == 2 and len(set(t.items)) == 1:
+            i = self.fit_int(self.iexpr(sc, 1), Interval(0, n - 1))
+            return Expr(f"{name}[{i.text}]", var.bound)
+        if kind == 3 and n > 1:
+            return Expr(f"sum({name}[{self.rng.randint(0, 1)}:{self.rng.randint(1, n)}])", var.bound * Interval(0, n))
+        if kind == 4:
+            return Expr(f"(len({name}) * {const(self.number(-1, 1)).text})", Interval(-n, n))
+        k = self.rng.randrange(n)
+        return Expr(f"{name}[{k - n if self.chance(0.3) else k}]", var.bound)
+
+    # -- calls ---------------------------------------------------------------------------------------------------------
+
+    def called(self, sc: Scope, depth: int) -> Expr | None:
+        """A call of a function that the program has."""
+        var = self.some(sc, lambda v: isinstance(v.type, Fn) and self.callable_here(sc, v))
+        return self.call(sc, var, depth) if var is not None else None
+
+    def callable_here(self, sc: Scope, var: Var) -> bool:
+        fn = var.type
+        return isinstance(fn, Fn) and not fn.items and fn.cost * sc.trips <= 250 and sc.cost < 2500 \
+            and not any(p.kind == "function" for p in fn.params)
+
+    def call(self, sc: Scope, var: Var, depth: int) -> Expr:
+        """A call with drawn arguments, in one of the forms that the parameters allow."""
+        fn = var.type
+        assert isinstance(fn, Fn)
+        self.read(sc, var)
+        sc.cost += fn.cost * sc.trips
+        sc.pure = sc.pure and fn.pure
+        return Expr(f"{var.name}({self.arguments(sc, fn.params, depth)})", fn.range)
+
+    def argument(self, sc: Scope, p: Param, depth: int) -> str:
+        if p.type == "int":
+            return self.fit_int(self.iexpr(sc, min(depth, 1)), p.range).text
+        return self.fit(self.fexpr(sc, depth), p.range).text
+
+    def arguments(self, sc: Scope, params: Sequence[Param], depth: int) -> str:
+        positional: list[str] = []
+        keywords: list[tuple[str, str]] = []
+        by_name = False
+        for p in params:
+            if p.kind == "args":
+                if not by_name:
+                    positional += [self.fit(self.fexpr(sc, 0), FLOAT).text for _ in range(self.rng.randrange(4))]
+                continue
+            if p.default and self.chance(0.4):
+                by_name = True
+                continue
+            text = self.argument(sc, p, depth)
+            rest = any(q.kind == "args" for q in params)
+            by_name = by_name or p.kind == "keyword" or (p.kind == "plain" and not rest and self.chance(0.2))
+            if by_name and p.kind != "only":
+                keywords.append((p.name, text))
+            else:
+                positional.append(text)
+        if len(keywords) > 1 and self.chance(0.5):
+            self.rng.shuffle(keywords)
+        parts: list[str] = list(positional)
+        if positional and self.chance(0.15):
+            cut = self.rng.randrange(len(positional))
+            items = positional[cut:]
+            open_, close = self.pick(["()", "[]"])
+            parts = [*positional[:cut], f"*{open_}{', '.join(items)}{',' if len(items) == 1 and open_ == '(' else ''}{close}"]
+        if keywords and self.chance(0.3):
+            parts.append("**{" + ", ".join(f"{k!r}: {v}" for k, v in keywords) + "}")
+        else:
+            parts += [f"{k}={v}" for k, v in keywords]
+        return ", ".join(parts)
+
+    # -- ints ----------------------------------------------------------------------------------------------------------
+
+    def fit_int(self, e: Expr, bound: Interval) -> Expr:
+        """e, or its remainder moved into the bound."""
+        if e.range.within(bound):
+            return e
+        lo, hi = int(bound.lo), int(bound.hi)
+        if hi <= lo:
+            return Expr(str(lo), Interval(lo, lo))
+        n = hi - lo + 1
+        text = f"({e.text} % {n})"
+        return Expr(text if lo == 0 else f"({text} + {lo})" if lo > 0 else f"({text} - {-lo})", Interval(lo, hi))
+
+    def iexpr(self, sc: Scope, depth: int) -> Expr:
+        """An int."""
+        self.fuel -= 1
+        var = self.some(sc, lambda v: v.type == "int")
+        if depth <= 0:
+            return self.read(sc, var) if var is not None and self.chance(0.85) else self.int_literal()
+        kind = self.rng.randrange(16)
+        x = self.iexpr(sc, depth - 1)
+        if kind <= 3:
+            y = self.iexpr(sc, 0)
+            op = self.pick("+-*")
+            out = x.range + y.range if op == "+" else x.range - y.range if op == "-" else x.range * y.range
+            return self.fit_int(Expr(f"({x.text} {op} {y.text})", out), Interval(-9999, 9999))
+        if kind <= 5:
+            k = self.rng.randint(2, 7)
+            if self.chance(0.5):
+                return Expr(f"({x.text} % {k})", Interval(0, k - 1)) if self.chance(0.8) else Expr(f"({x.text} % -{k})", Interval(1 - k, 0))
+            return Expr(f"({x.text} // {k})", (x.range * Interval(1 / k, 1 / k)).rounded())
+        if kind == 6:
+            y = self.iexpr(sc, 0)
+            n = 1 << max(int(x.range.size), int(y.range.size), 1).bit_length()
+            return Expr(f"({x.text} {self.pick('&|^')} {y.text})", Interval(-n, n))
+        if kind == 7:
+            k = self.rng.randint(1, 3)
+            if self.chance(0.5):
+                return Expr(f"({x.text} << {k})", x.range * Interval(2 ** k, 2 ** k))
+            return Expr(f"({x.text} >> {k})", (x.range * Interval(2.0 ** -k, 2.0 ** -k)).rounded())
+        if kind == 8:
+            return Expr(f"(~{x.text})", -x.range - Interval(1, 1)) if self.chance(0.5) else Expr(f"(-{x.text})", -x.range)
+        if kind == 9 and not self.exact:
+            f = self.fit(self.fexpr(sc, 1), Interval(-8, 8))
+            how = self.pick(["int", "round", "math.floor", "math.ceil", "math.trunc"])
+            return Expr(f"{how}({f.text})", Interval(-9, 9))
+        if kind == 10:
+            y = self.iexpr(sc, 0)
+            return Expr(f"{self.pick(['min', 'max'])}({x.text}, {y.text})", x.range.hull(y.range))
+        if kind == 11:
+            return Expr(f"abs({x.text})", x.range.absolute())
+        if kind == 12:
+            y = self.fit_int(x, Interval(-6, 6))
+            n = self.pick([2, 3])
+            return Expr(f"({y.text} ** {n})", Interval(-(6 ** n), 6 ** n)) if self.chance(0.5) else self.power_of_two(sc)
+        if kind == 13:
+            return Expr(f"int({self.bexpr(sc, 0)})", FLAGS)
+        if kind == 14:
+            return Expr(f"({x.text} if {self.bexpr(sc, 0)} else {self.int_literal().text})", x.range.hull(Interval(-9, 9)))
+        seq = self.some(sc, lambda v: isinstance(v.type, Seq))
+        if seq is not None and isinstance(seq.type, Seq):
+            return Expr(f"len({self.read(sc, seq).text})", Interval(len(seq.type.items), len(seq.type.items)))
+        return x
+
+    def power_of_two(self, sc: Scope) -> Expr:
+        e = self.fit_int(self.iexpr(sc, 0), Interval(0, 5))
+        return Expr(f"(2 ** {e.text})", Interval(1, 32)) if self.chance(0.6) else Expr(f"(1 << {e.text})", Interval(1, 32))
+
+    def int_literal(self) -> Expr:
+        k = self.rng.randint(-4, 7)
+        return Expr(f"({k})" if k < 0 else str(k), Interval(k, k))
+
+    # -- truth values --------------------------------------------------------------------------------------------------
+
+    def bexpr(self, sc: Scope, depth: int) -> str:
+        """A truth value."""
+        self.fuel -= 1
+        kind = self.rng.randrange(18)
+        if depth > 0 and kind <= 3:
+            op = self.pick(["and", "or"])
+            return f"({self.bexpr(sc, depth - 1)} {op} {self.bexpr(sc, depth - 1)})"
+        if depth > 0 and kind == 4:
+            return f"(not {self.bexpr(sc, depth - 1)})"
+        if kind == 5:
+            flag = self.some(sc, lambda v: v.type == "bool")
+            if flag is not None:
+                return self.read(sc, flag).text
+        if kind == 6:
+            i = self.iexpr(sc, 0)
+            items = ", ".join(str(k) for k in sorted(self.rng.sample(range(-2, 8), self.rng.randint(2, 4))))
+            open_, close = self.pick(["()", "()", "[]"])
+            return f"({i.text} {self.pick(['in', 'not in'])} {open_}{items}{close})"
+        if kind == 7:
+            x = self.fexpr(sc, min(depth, 1))
+            lo, hi = sorted((self.number(-3, 3), self.number(-3, 3)))
+            if self.chance(0.6):
+                return f"({const(lo).text} {self.pick(['<', '<='])} {x.text} {self.pick(['<', '<='])} {const(hi + 0.5).text})"
+            i = self.iexpr(sc, 0)
+            return f"(0 <= {i.text} < {self.rng.randint(1, 6)})" if self.chance(0.5) else f"({i.text} < {x.text} < {const(hi).text})"
+        if kind in (8, 9, 10):
+            i = self.iexpr(sc, min(depth, 1))
+            k = self.rng.randint(-2, 6)
+            if self.chance(0.3):
+                return f"({i.text} % {self.rng.randint(2, 4)} {self.pick(['==', '!=', '>'])} {self.rng.randint(0, 1)})"
+            return f"({i.text} {self.pick(['<', '<=', '>', '>=', '==', '!='])} {k})"
+        if kind == 11 and sc.trips <= 40:
+            targets, iterable, count, undo = self.comprehension_head(sc)
+            body = self.bexpr(sc, 0)
+            undo()
+            name = self.pick(["any", "all"])
+            self.tags.add(f"generator in {name}")
+            sc.cost += count * sc.trips
+            return f"{name}({body} for {targets} in {iterable})"
+        if kind == 12:
+            return self.test_of_kind(sc)
+        if kind == 13:
+            return f"bool({self.iexpr(sc, 0).text})" if self.chance(0.5) else f"(not {self.iexpr(sc, 0).text})"
+        if kind == 14 and self.chance(0.4):
+            x, y = self.fexpr(sc, 0), self.fexpr(sc, 0)
+            i, j = self.iexpr(sc, 0), self.iexpr(sc, 0)
+            return f"(({i.text}, {x.text}) < ({j.text}, {y.text}))"
+        x, y = self.fexpr(sc, min(depth, 1)), self.fexpr(sc, 0)
+        if self.chance(0.6):
+            y = const(self.number(max(-3.0, x.range.lo), min(3.0, x.range.hi)) if x.range.lo < 3 and x.range.hi > -3 else 0.5)
+        return f"({x.text} {self.weighted([(5, '<'), (5, '>'), (2, '<='), (2, '>='), (0.3, '=='), (0.3, '!=')])} {y.text})"
+
+    def test_of_kind(self, sc: Scope) -> str:
+        """isinstance and the like: known at compile time."""
+        kind = self.rng.randrange(4)
+        real = self.some(sc, lambda v: v.real)
+        if kind == 0 and real is not None:
+            return f"isinstance({self.read(sc, real).text}, {self.pick(['float', '(int, float)', 'int'])})"
+        if kind == 1:
+            return f"isinstance({self.iexpr(sc, 0).text}, {self.pick(['int', '(int, float)', 'float', 'bool'])})"
+        if kind == 2:
+            var = self.some(sc, lambda v: isinstance(v.type, Seq))
+            if var is not None:
+                return f"isinstance({self.read(sc, var).text}, {self.pick(['tuple', 'list', '(tuple, list)'])})"
+        return f"({self.iexpr(sc, 0).text} {self.pick(['is not', 'is not'])} None)"

@@ -12,6 +12,7 @@ from irad.errors import refuse
 from irad.graph.nodes import Graph, Module, Node
 from irad.graph.walk import run
 from irad.specialize import objects
+from irad.specialize.choices import Choices
 from irad.specialize.execute import Activation, Bottom
 from irad.specialize.liveness import RETURN
 from irad.specialize.specializer import Copy, Specializer
@@ -59,6 +60,9 @@ def type_of(value: Any) -> Type:
     return Static(value)
 
 
+MAX_STARTS = 20
+
+
 class Entry:
     """A specialized program: its module, its hidden arguments, its guards."""
 
@@ -81,13 +85,18 @@ def specialize(
     hooks: dict[str, Any] | None = None, keywords: Sequence[str] = (),
 ) -> Entry:
     """The typed module of fn(*arguments of these types). The last arguments are given by the names in `keywords`."""
-    for direct in (True, False):
-        s = Specializer(lower, hooks)
+    direct, choices = True, Choices()
+    for _ in range(MAX_STARTS):
+        choices.changed = False
+        s = Specializer(lower, hooks, choices)
         try:
-            return _specialize(s, fn, types, name, names, keywords, direct)
+            entry = _specialize(s, fn, types, name, names, keywords, direct)
         except _Recursive:
+            direct = False
             continue
-    raise AssertionError
+        if not choices.changed:
+            return entry
+    raise refuse("endless-specialization", "the functions that are stored here capture ever new types of values")
 
 
 def _specialize(s: Specializer, fn: Any, types: Sequence[Type], name: str, names: Sequence[str], keywords: Sequence[str], direct: bool) -> Entry:
@@ -124,11 +133,18 @@ def _call(s: Specializer, value: Any, args: list[Any], kwargs: dict[str, Any], p
         s.on_call_of = (python, _Recursive)
         exits = yield Activation(s, python, frame, value.head[1]).function()
     except Bottom:
-        return Known(None)
+        return _nothing(s)
     if RETURN not in exits:
-        return Known(None)
+        return _nothing(s)
     s.store.apply(exits[RETURN].changes)
     return exits[RETURN].value
+
+
+def _nothing(s: Specializer) -> Known:
+    """The result of a function that never returns: it raises, or is refused."""
+    if not s.b.graph.effects:
+        raise s.refuse("endless-recursion", "this function never returns: it calls itself on every path", help="return a value without the call on some path")
+    return Known(None)
 
 
 def abstract(s: Specializer, node: Node) -> Any:

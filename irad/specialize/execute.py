@@ -11,16 +11,14 @@ from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
 from irad.errors import CompileError
-from irad.graph.build import UNIT_VALUE, constant, literal
-from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Node
+from irad.graph.build import UNIT_VALUE, literal
+from irad.graph.nodes import Apply, Constant, Graph, Node
 from irad.graph.walk import Task
 from irad.specialize.liveness import BREAK, CONTINUE, NEXT, RETURN, liveness
 from irad.specialize.loops import Loop
 from irad.specialize.values import (
-    UNBOUND, Compound, Conflict, Known, Maybe, Obj, Ref, Shape, Shaper, Unbound, has_conflict, join_shapes, leaf_types,
-    new_mark, rebuild,
+    Compound, Conflict, Fitter, Known, Maybe, Obj, Ref, Shape, Shaper, absent, has_conflict, join_shapes, leaf_types, new_mark, rebuild,
 )
-from irad.types import BOOL, Type
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -96,6 +94,7 @@ class Activation:
         for i in range(start, len(body)):
             node = body[i]
             s.span = s.b.span = node.span
+            s.current = self
             name = node.fn.name
             if name == "py_if":
                 exits = yield self.if_(node, graph, i, at_end)
@@ -588,51 +587,6 @@ def _plain(v: Any) -> bool:
 def _name(key: Any) -> str:
     """A store key in words."""
     return f"`{key[1]}`" if isinstance(key, tuple) else f"the {key.kind}"
-
-
-def absent(t: Type) -> Node:
-    """What stands for a value on a path that has none."""
-    return literal(False) if t is BOOL else constant(t, UNDEF)
-
-
-class Fitter:
-    """The nodes of values in the order of a shape's leaves; conversions are emitted in the graph being built."""
-
-    def __init__(self, s: Any, store: Any) -> None:
-        self.s, self.store = s, store
-        self.nodes: list[Node] = []
-
-    def fit(self, shape: Shape, v: Any) -> None:
-        kind = shape[0]
-        if kind == "leaf":
-            self.nodes.append(absent(shape[1]) if isinstance(v, Unbound) else self.s.convert(v, shape[1]))
-        elif kind == "compound":
-            children = [UNBOUND] * len(shape[3]) if isinstance(v, Unbound) else v.children
-            for c, x in zip(shape[3], children, strict=True):
-                self.fit(c, x)
-        elif kind == "maybe":
-            if isinstance(v, Maybe):
-                self.nodes.append(v.flag)
-                self.fit(shape[1], v.value)
-            else:
-                self.nodes.append(literal(not isinstance(v, Unbound)))
-                self.fit(shape[1], v)
-        elif kind == "new":
-            self.object(shape, v)
-
-    def object(self, shape: Shape, v: Any) -> None:
-        if isinstance(v, Unbound):
-            self.nodes.extend(absent(t) for t in leaf_types(shape))
-            return
-        obj, content = v.obj if isinstance(v, Ref) else v, shape[4]
-        if shape[2] == "frame":
-            outer, variables = content
-            if outer is not None and outer[0] == "new":
-                self.object(outer, obj.outer)
-            for name, s in variables:
-                self.fit(s, self.store.get((obj, name)))
-        else:
-            self.fit(content, self.store.get(obj))
 
 
 STATEMENTS: dict[str, Callable[[Activation, Apply], Task]] = {

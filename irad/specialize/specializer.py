@@ -19,15 +19,16 @@ import numpy as np
 from irad.errors import CompileError, Diagnostic, Span, refuse
 from irad.graph.build import Builder, constant, literal
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
-from irad.graph.walk import Task
+from irad.graph.walk import Task, run
 from irad.primitives import REGISTRY
 from irad.primitives.control import result_type
 from irad.specialize import arrays, derivatives, library, objects, operators
-from irad.specialize.execute import Activation, Bottom, Exit, Fitter, NeedsStatic, PathStore, absent
+from irad.specialize.choices import Choices, call_choice
+from irad.specialize.execute import Activation, Bottom, Exit, NeedsStatic, PathStore
 from irad.specialize.liveness import RETURN
 from irad.specialize.store import Store
 from irad.specialize.values import (
-    UNBOUND, Compound, Conflict, Known, Maybe, Obj, Ref, Shape, Shaper, Unbound, describe, join_shapes, leaf_types, rebuild, unreadable,
+    UNBOUND, Compound, Conflict, Fitter, Known, Maybe, Obj, Ref, Shape, Shaper, Unbound, absent, describe, join_shapes, leaf_types, rebuild, unreadable,
     widen,
 )
 from irad.types import BOOL, FLOAT, INT, SCALARS, Scalar, Type
@@ -97,8 +98,11 @@ class Specializer:
     absent = staticmethod(absent)
     arrays = arrays
 
-    def __init__(self, lower: Callable[[FunctionType], Graph], hooks: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, lower: Callable[[FunctionType], Graph], hooks: Mapping[str, Any] | None = None, choices: Choices | None = None) -> None:
         self.lower = lower
+        self.choices = choices or Choices()
+        self.choices.use()
+        self.current: Activation = None  # type: ignore[assignment]
         self.hooks = dict(hooks or {})
         self.module = Module()
         self.b = Builder(self.module, REGISTRY)
@@ -255,6 +259,10 @@ class Specializer:
 
     def emit_raise(self, v: Any) -> None:
         library.emit_raise(self, v)
+
+    def run_now(self, task: Task) -> Any:
+        """Run a task to its end: for the few places that cannot wait."""
+        return run(task)
 
     # -- calls -------------------------------------------------------------------------------------------------------
 
@@ -521,7 +529,15 @@ def _store(s: Specializer, a: Activation, node: Apply) -> Any:
     value = a.env_value(node.args[0])
     if isinstance(value, (Apply, Parameter)) and value.name is None:
         value.name = name                              # for dumps: the first name that a value is given
-    s.store.set((_frame(a, up), name), value)
+    frame = _frame(a, up)
+    _check_frozen(s, frame, name)
+    s.store.set((frame, name), value)
+
+
+def _check_frozen(s: Specializer, frame: Obj, name: str) -> None:
+    if frame.frozen and name in frame.frozen:
+        raise s.refuse("rebound-capture", f"`{name}` is rebound after a function that captured it was stored where several functions may be",
+                       help=f"give it to the function as a default argument: {name}={name}")
 
 
 def _delete(s: Specializer, a: Activation, node: Apply) -> Any:
@@ -721,5 +737,5 @@ def _call_built_in_method(s: Specializer, fn: Compound, args: list[Any], kwargs:
 
 CALLABLE = {
     "method": _call_method, "partial": _call_partial, "built-in method": _call_built_in_method,
-    "transform": derivatives.call_transform, "pullback": derivatives.call_pullback,
+    "transform": derivatives.call_transform, "pullback": derivatives.call_pullback, "choice": call_choice,
 }

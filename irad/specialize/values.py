@@ -18,8 +18,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from irad.errors import CompileError, Diagnostic, Note, Span
-from irad.graph.nodes import Constant, Node
-from irad.types import Array, JoinError, Scalar, Type, join
+from irad.graph.build import constant, literal
+from irad.graph.nodes import UNDEF, Constant, Node
+from irad.types import BOOL, Array, JoinError, Scalar, Type, join
 
 __all__ = [
     "UNBOUND", "Compound", "Conflict", "Known", "Maybe", "Obj", "Ref", "Shape", "Shaper", "Unbound", "Value", "join_shapes", "widen",
@@ -139,13 +140,13 @@ Shape = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Tied:
+class Tied:
     """Keeps a value in a shape without taking part in its equality."""
 
     value: Any
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Tied)
+        return isinstance(other, Tied)
 
     def __hash__(self) -> int:
         return 0
@@ -169,8 +170,11 @@ class Shaper:
             self.leaves.append(v)
             return ("leaf", v.type)
         if isinstance(v, Known):
-            return ("known", v.key(), _Tied(v))
+            return ("known", v.key(), Tied(v))
         if isinstance(v, Compound):
+            if v.kind == "choice":
+                self.leaves.append(v.children[0])
+                return ("choice", v.head)
             return ("compound", v.kind, v.head, tuple([self.shape(c) for c in v.children]))
         if isinstance(v, Ref):
             return self.object(v.obj)
@@ -178,7 +182,7 @@ class Shaper:
             self.leaves.append(v.flag)
             return ("maybe", self.shape(v.value))
         if isinstance(v, Conflict):
-            return ("conflict", _Tied(v))
+            return ("conflict", Tied(v))
         return ("unbound",)
 
     def object(self, obj: Obj) -> Shape:
@@ -188,7 +192,7 @@ class Shaper:
         if found is not None:
             return ("again", found)
         index = self.number[obj] = len(self.number)
-        frozen = _Tied(obj.frozen) if obj.frozen else None
+        frozen = Tied(obj.frozen) if obj.frozen else None
         if obj.kind == "frame":
             outer = self.object(obj.outer) if obj.outer is not None else None
             content = tuple([(n, self.shape(self.store.get((obj, n)))) for n in sorted(obj.head.cells)])
@@ -205,6 +209,10 @@ def rebuild(shape: Shape, leaf: Callable[[Type], Node], store: Any, objects: dic
         return shape[1]
     if kind == "known":
         return shape[2].value
+    if kind == "choice":
+        from irad.specialize.choices import current
+
+        return Compound("choice", shape[1], [leaf(current().type(shape[1]))])
     if kind == "compound":
         return Compound(shape[1], shape[2], [rebuild(c, leaf, store, objects, span) for c in shape[3]])
     if kind == "ref":
@@ -214,8 +222,6 @@ def rebuild(shape: Shape, leaf: Callable[[Type], Node], store: Any, objects: dic
     if kind == "new":
         return Ref(_rebuild_object(shape, leaf, store, objects, span))
     if kind == "maybe":
-        from irad.types import BOOL
-
         flag = leaf(BOOL)
         return Maybe(flag, rebuild(shape[1], leaf, store, objects, span))
     if kind == "conflict":
@@ -243,11 +249,13 @@ def _rebuild_object(shape: Shape, leaf: Callable[[Type], Node], store: Any, obje
 
 def leaf_types(shape: Shape) -> list[Type]:
     """The types of a shape's leaves, in order."""
-    from irad.types import BOOL
-
     kind = shape[0]
     if kind == "leaf":
         return [shape[1]]
+    if kind == "choice":
+        from irad.specialize.choices import current
+
+        return [current().type(shape[1])]
     if kind == "compound":
         return [t for c in shape[3] for t in leaf_types(c)]
     if kind == "new":
@@ -292,9 +300,15 @@ def join_shapes(a: Shape, b: Shape, what: str, spans: Sequence[Span | None] = ()
     if ka == "conflict" or kb == "conflict":
         return a if ka == "conflict" else b
     if ka == kb == "compound" and a[1:3] == b[1:3] and len(a[3]) == len(b[3]):
-        return (*a[:3], tuple([join_shapes(x, y, what, spans) for x, y in zip(a[3], b[3], strict=True)]))
+        joined = (*a[:3], tuple([join_shapes(x, y, what, spans) for x, y in zip(a[3], b[3], strict=True)]))
+        if not (has_conflict(joined) and a[1] == "function"):
+            return joined
     if ka == kb == "new" and a[1:4] == b[1:4]:
         return _join_objects(a, b, what, spans)
+    from irad.specialize.choices import is_callable_shape, join_functions
+
+    if is_callable_shape(a) and is_callable_shape(b):
+        return join_functions(a, b)
     return _conflict(what, describe(a), describe(b), spans)
 
 
@@ -322,7 +336,7 @@ def _conflict(what: str, a: str, b: str, spans: Sequence[Span | None]) -> Shape:
     if "None" in (a, b):
         help = "return a value on every path" if what == "the result" else "give it a number on every path"
     d = Diagnostic("incompatible-types", f"{what} is {a} on one path and {b} on another", None, "", notes, help)
-    return ("conflict", _Tied(Conflict(d)))
+    return ("conflict", Tied(Conflict(d)))
 
 
 def has_conflict(shape: Shape) -> bool:
@@ -354,6 +368,8 @@ def describe(shape: Shape) -> str:
         return f"a {shape[1].kind}"
     if kind == "maybe":
         return describe(shape[1])
+    if kind == "choice":
+        return "one of several functions"
     return {"unbound": "not bound"}.get(kind, "a value without one type")
 
 
@@ -377,3 +393,52 @@ def unreadable(c: Conflict, span: Span | None) -> CompileError:
     """The error of reading a conflict at `span`."""
     d = c.diagnostic
     return CompileError(Diagnostic(d.name, d.message, span, d.label, list(d.notes), d.help))
+
+
+def absent(t: Type) -> Node:
+    """What stands for a value on a path that has none."""
+    return literal(False) if t is BOOL else constant(t, UNDEF)
+
+
+class Fitter:
+    """The nodes of values in the order of a shape's leaves; conversions are emitted in the graph being built."""
+
+    def __init__(self, s: Any, store: Any) -> None:
+        self.s, self.store = s, store
+        self.nodes: list[Node] = []
+
+    def fit(self, shape: Shape, v: Any) -> None:
+        kind = shape[0]
+        if kind == "choice":
+            from irad.specialize.choices import current, fit_choice
+
+            self.nodes.append(absent(current().type(shape[1])) if isinstance(v, Unbound) else fit_choice(self, shape[1], v))
+        elif kind == "leaf":
+            self.nodes.append(absent(shape[1]) if isinstance(v, Unbound) else self.s.convert(v, shape[1]))
+        elif kind == "compound":
+            children = [UNBOUND] * len(shape[3]) if isinstance(v, Unbound) else v.children
+            for c, x in zip(shape[3], children, strict=True):
+                self.fit(c, x)
+        elif kind == "maybe":
+            if isinstance(v, Maybe):
+                self.nodes.append(v.flag)
+                self.fit(shape[1], v.value)
+            else:
+                self.nodes.append(literal(not isinstance(v, Unbound)))
+                self.fit(shape[1], v)
+        elif kind == "new":
+            self.object(shape, v)
+
+    def object(self, shape: Shape, v: Any) -> None:
+        if isinstance(v, Unbound):
+            self.nodes.extend(absent(t) for t in leaf_types(shape))
+            return
+        obj, content = v.obj if isinstance(v, Ref) else v, shape[4]
+        if shape[2] == "frame":
+            outer, variables = content
+            if outer is not None and outer[0] == "new":
+                self.object(outer, obj.outer)
+            for name, s in variables:
+                self.fit(s, self.store.get((obj, name)))
+        else:
+            self.fit(content, self.store.get(obj))

@@ -224,6 +224,11 @@ def _project(f: _Function, node: Apply) -> Tree:
     return [unpack(f.b, t, f.b.getitem(fields, index=i)) for i, t in enumerate(node.type.items)]
 
 
+def _add_sum(f: _Function, node: Apply) -> Tree:
+    dx, dy = (f.tangent(a) for a in node.args)
+    return dy if dx is None else dx if dy is None else f.b.add_sum(dx, dy)
+
+
 def _update(f: _Function, node: Apply) -> Tree:
     """index_update, index_add, slice_update, slice_add: linear in the array and in what is put there."""
     b, (x, v, *where) = f.b, node.args
@@ -238,7 +243,7 @@ def _slice(f: _Function, node: Apply) -> Tree:
 SPECIAL: dict[str, Callable[[_Function, Apply], Any]] = {
     "index": _slice, "slice": _slice, "index_update": _update, "index_add": _update, "slice_update": _update, "slice_add": _update,
     "make_tuple": _make_tuple, "make_record": _make_tuple, "getitem": _getitem, "push": _push, "pop": _pop,
-    "inject": _inject, "project": _project,
+    "inject": _inject, "project": _project, "pop_zero": _pop, "project_zero": _project, "add_sum": _add_sum,
 }
 CONTROL: dict[str, Callable[[_Function, Apply], Task]] = {
     "cond": _Function.cond, "for_loop": _Function.loop, "while_loop": _Function.loop, "call": _Function.call,

@@ -646,6 +646,44 @@ def _backward_project(region: _Region, node: Apply, ct: Tree) -> None:
     region.receive(x, b.inject(*[pack(b, t, c) for t, c in zip(node.type.items, ct, strict=True)], of=target, case=node.static[0]))
 
 
+def _either(b: Builder, test: Node, then: Callable[[], Node], orelse: Callable[[], Node]) -> Node:
+    """cond(test, then(), orelse())."""
+    graphs = []
+    for make in (then, orelse):
+        g = b.new_graph("then" if make is then else "orelse", b.graph, "branch")
+        with b.inside(g):
+            g.finish(make())
+        graphs.append(g)
+    return b.cond(test, graphs=tuple(graphs))  # type: ignore[no-any-return]
+
+
+# Cotangents of cotangents: what reads "nothing" as zeros sends nothing back to it.
+
+
+def _backward_pop_zero(region: _Region, node: Apply, ct: Tree) -> None:
+    b, (stack,) = region.b, node.args
+    assert isinstance(stack.type, Stack)
+    item, below = ct
+    rest = below if below is not None else zero(b, stack.type)
+    packed = pack(b, stack.type.item, item)
+    size = b.stack_size(region.bring(region.f.get(stack)))
+    region.receive(stack, _either(b, b.gt(size, literal(0)), lambda: b.push(rest, packed), lambda: rest))
+
+
+def _backward_project_zero(region: _Region, node: Apply, ct: Tree) -> None:
+    b, (x,) = region.b, node.args
+    assert isinstance(x.type, Sum) and isinstance(node.type, Struct)
+    target = declare_tangent_sum(b, x.type)
+    fields = [pack(b, t, c) for t, c in zip(node.type.items, ct, strict=True)]
+    same = b.eq(b.tag(region.bring(region.f.get(x))), literal(node.static[0]))
+    region.receive(x, _either(b, same, lambda: b.inject(*fields, of=target, case=node.static[0]), lambda: b.undef(target)))
+
+
+def _backward_add_sum(region: _Region, node: Apply, ct: Node) -> None:
+    region.receive(node.args[0], ct)
+    region.receive(node.args[1], ct)
+
+
 def _backward_structure(region: _Region, node: Apply, ct: Tree) -> None:
     region.receive(node, ct)
 
@@ -712,6 +750,7 @@ SPECIAL: dict[str, Callable[[_Region, Apply, Any], None]] = {
     "slice": _backward_slice, "slice_update": _backward_slice_update, "slice_add": _backward_slice_add,
     "getitem": _backward_structure, "make_tuple": _backward_structure, "make_record": _backward_structure,
     "push": _backward_push, "pop": _backward_pop, "inject": _backward_inject, "project": _backward_project,
+    "pop_zero": _backward_pop_zero, "project_zero": _backward_project_zero, "add_sum": _backward_add_sum,
 }
 FORWARD: dict[str, Callable[[_Region, Apply], Task]] = {
     "cond": _Region.forward_cond, "for_loop": _Region.forward_loop, "while_loop": _Region.forward_loop, "call": _Region.forward_call,

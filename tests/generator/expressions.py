@@ -41,6 +41,7 @@ class Expressions:
     exact: bool
     fuel: int
     tags: set[str]
+    helpers: dict[str, list[str]]    # small functions at module level, by name
 
     # -- choices -------------------------------------------------------------------------------------------------------
 
@@ -109,8 +110,10 @@ class Expressions:
             k = float(f"{4 / e.range.size:.2g}")
             e = Expr(f"({e.text} * {k!r})", e.range * Interval(k, k))
         if self.exact or self.chance(0.2):
-            return Expr(f"({e.text} / math.sqrt(1.0 + {e.text} * {e.text}))" if len(e.text) < 12 else
-                        f"(lambda t: t / math.sqrt(1.0 + t * t))({e.text})", UNIT)
+            if len(e.text) < 12:
+                return Expr(f"({e.text} / math.sqrt(1.0 + {e.text} * {e.text}))", UNIT)
+            self.helpers["soft"] = ["def soft(t):", "    return t / math.sqrt(1.0 + t * t)"]
+            return Expr(f"soft({e.text})", UNIT)
         return Expr(f"math.{self.pick(['sin', 'tanh', 'cos', 'sin', 'tanh', 'erf'])}({e.text})", UNIT)
 
     def positive(self, sc: Scope, e: Expr, least: float) -> Expr:
@@ -120,8 +123,9 @@ class Expressions:
         if self.chance(0.5) and e.range.size < 30:
             c = float(f"{least + 0.4:.2g}")
             x = e.text
-            return Expr(f"({c!r} + {x} * {x})" if len(x) < 16 else f"({c!r} + {x} ** 2)" if not self.exact else
-                        f"(lambda t: {c!r} + t * t)({x})", Interval(c, c + e.range.size ** 2))
+            self.helpers["square"] = ["def square(t):", "    return t * t"]
+            text = f"{x} * {x}" if len(x) < 16 else f"{x} ** 2" if not self.exact and self.chance(0.7) else f"square({x})"
+            return Expr(f"({c!r} + {text})", Interval(c, c + e.range.size ** 2))
         s = self.squashed(e)
         c = float(f"{least + 1.3:.2g}")
         return Expr(f"({c!r} + {s.text})", Interval(c - 1, c + 1))
@@ -613,4 +617,5 @@ class Expressions:
             var = self.some(sc, lambda v: isinstance(v.type, Seq))
             if var is not None:
                 return f"isinstance({self.read(sc, var).text}, {self.pick(['tuple', 'list', '(tuple, list)'])})"
-        return f"({self.iexpr(sc, 0).text} {self.pick(['is not', 'is not'])} None)"
+        var = self.some(sc, lambda v: v.type in ("float", "int"))
+        return f"({self.read(sc, var).text} is not None)" if var is not None else "(1 < 2)"

@@ -63,7 +63,7 @@ def registered(source: str, label: str) -> str:
 def load(source: str, label: str = "program") -> Callable[..., Any]:
     """The entry of a text that runs with the real modules, for irad (and for Python, where no derivative is inside)."""
     file = registered(source, label)
-    scope: dict[str, Any] = {"__name__": "generated"}
+    scope: dict[str, Any] = {"__name__": __name__}
     exec(compile(source, file, "exec"), scope)
     return scope[ENTRY]  # type: ignore[no-any-return]
 
@@ -71,7 +71,7 @@ def load(source: str, label: str = "program") -> Callable[..., Any]:
 def _scope(names: dict[str, Any]) -> dict[str, Any]:
     import irad
 
-    return {"__name__": "generated", "math": math, "irad": irad, "functools": functools, "dataclasses": dataclasses,
+    return {"__name__": __name__, "math": math, "irad": irad, "functools": functools, "dataclasses": dataclasses,
             "NamedTuple": NamedTuple, **names}
 
 

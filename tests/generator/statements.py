@@ -183,7 +183,8 @@ class Statements(Expressions):
         kind = self.rng.randrange(6)
         if kind == 0:
             k = self.number(0.2, 0.9) * self.pick([1, -1])
-            return [f"{var.name} *= {self.put(sc, var, Expr(repr(k), now * Interval(k, k))) and repr(k)}"]
+            self.put(sc, var, Expr("", now * Interval(k, k)))
+            return [f"{var.name} *= {k!r}"]
         if kind == 1:
             k = abs(self.number(1.1, 3))
             self.put(sc, var, Expr("", now * Interval(1 / k, 1 / k)))
@@ -294,10 +295,10 @@ class Statements(Expressions):
     @form(0.8)
     def walrus(self, sc: Scope) -> Lines:
         """:= where the value is used at once."""
+        x = self.fit(self.fexpr(sc, 1), NARROW)
         name, text = self.new(sc, self.fexpr(sc, 2))
         kind = self.rng.randrange(3)
         if kind == 0:
-            x = self.fit(self.fexpr(sc, 1), NARROW)
             other, _ = self.new(sc, Expr("", FLOAT))
             return [f"{other} = {self.fit(Expr(f'(({name} := {text}) * 0.5 + {x.text})', FLOAT), FLOAT).text}"]
         if kind == 1:
@@ -308,7 +309,7 @@ class Statements(Expressions):
             return [f"if ({name} := {text}) > {const(self.number(-2, 2)).text}:", *indent(then)]
         items = self.fresh(sc, ["items", "values", "seen"])
         t = self.fresh(sc, ["t", "e"])
-        lines = [f"{items} = [({name} := {t} * {const(self.number(-0.9, 0.9)).text}) + 0.1 for {t} in ({text}, {self.fit(self.fexpr(sc, 0), FLOAT).text})]"]
+        lines = [f"{items} = [({name} := {t} * {const(self.number(-0.9, 0.9)).text}) + 0.1 for {t} in ({text}, {x.text})]"]
         sc.vars[name].now = FLOAT
         sc.bind(items, Seq("list", ("float", "float")), FLOAT)
         return lines
@@ -371,7 +372,7 @@ class Statements(Expressions):
         for i in range(arms):
             last = has_else and i == arms - 1
             head = "else:" if last else f"{'if' if i == 0 else 'elif'} {self.bexpr(sc, 2)}:"
-            body, after = self.arm(sc, self.pick([1, 1, 2, 3]), exits=left < arms - 1)
+            body, after = self.arm(sc, self.pick([1, 1, 2, 3]), exits=left < arms - 1 or not has_else)
             lines += [head, *indent(body)]
             if after is None:
                 left += 1
@@ -585,15 +586,15 @@ class Statements(Expressions):
         w = self.fresh(sc, ["width", "err", "gap", "h0"])
         rate = self.number(0.3, 0.7)
         least = self.pick([0.07, 0.11, 0.23])
+        sc.free(k)
         start = self.positive(sc, self.fit(self.fexpr(sc, 1), FLOAT), 0.5)
         sc.bind(w, "float", Interval(0, 20), fixed=True)
-        lines, orelse = self.loop_body(sc, "while", 9, size, var, counter)
-        sc.free(k)
         more = f" and {k} < 8" if self.chance(0.3) else ""
         first = [f"{k} = 0"] if more else []
         step = [f"    {k} += 1"] if more else []
         if more:
             sc.bind(k, "int", Interval(-1, 9), fixed=True)
+        lines, orelse = self.loop_body(sc, "while", 9, size, var, counter)
         return [*setup, *first, f"{w} = {start.text}", f"while {w} > {least}{more}:", f"    {w} *= {rate!r}", *step, *indent(lines), *orelse]
 
     def is_stable(self, sc: Scope, e: Expr) -> bool:

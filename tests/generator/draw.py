@@ -1,0 +1,158 @@
+"""Programs by seed: draw a text, run it instrumented, and draw again where it is not well-defined at its arguments.
+
+    program = generate(17)
+    print(program.source); load(program.source)(*program.args)
+
+Draws depend on the seed alone. Arrays will be drawn here too: see ARRAYS below.
+"""
+from __future__ import annotations
+
+import ast
+import math
+import random
+from typing import Any
+
+from tests.generator import duals
+from tests.generator.expressions import FLOAT_NAMES, FUNCTION_NAMES
+from tests.generator.intervals import Interval
+from tests.generator.patterns import Patterns
+from tests.generator.program import Program, Rejected, instrumented
+from tests.generator.scope import FLOAT, INT, Fn, Param, Record, Scope
+from tests.generator.statements import FORMS, Lines, indent
+
+__all__ = ["Draw", "check", "generate"]
+
+MARGIN = 1e-6               # no decision is taken closer than this to its border
+STEEPEST = 1e7              # programs with greater derivatives are not drawn: rounding would drown them
+ATTEMPTS = 60
+
+# Note: ARRAYS. A form about arrays goes into a file of its own beside patterns.py, as a mixin of `Draw`: variables of
+# a type Array(shape) in scope.py, productions that give arrays in expressions.py, `np` in program.py's namespaces.
+
+
+class Draw(Patterns):
+    """One attempt at a program."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
+        self.exact = self.chance(0.15)
+        self.tags: set[str] = set()
+        self.imports: set[str] = {"math"}
+        self.records: list[Record] = []
+        self.helpers: dict[str, list[str]] = {}
+        self.fuel = 600
+        self.room = self.weighted([(4, rng.randint(3, 7)), (4, rng.randint(8, 16)), (2, rng.randint(17, 30))])
+        self.focus = set(rng.sample(sorted(FORMS), rng.randint(1, 4)))
+
+    def program(self) -> tuple[str, list[str]]:
+        """(text, types of the entry's parameters)."""
+        module = Scope(None, 0, pure=True)
+        module.used |= {"math", "irad", "np", "program", "functools", "dataclasses", "NamedTuple", "soft", "square"}
+        top: Lines = []
+        for _ in range(self.weighted([(5, 0), (4, 1), (2, 2)])):
+            if self.chance(0.3):
+                name = f"{self.pick(['GAIN', 'RATE', 'BASE'])}{len(module.used)}"
+                v = self.number(-1.5, 1.5)
+                module.bind(name, "float", Interval(v, v), fixed=True)
+                top.append(f"{name} = {v!r}")
+            else:
+                lines, _ = self.define(module, size=self.pick([0, 1, 2, 3]))
+                top += [*lines, ""]
+        sc = Scope(module, 1, returns=Interval(-50, 50))
+        types = self.parameters(sc)
+        header = ", ".join(sc.vars)
+        size = self.room
+        body: Lines = []
+        chosen = [FORMS[n] for n in sorted(self.focus)]
+        self.rng.shuffle(chosen)
+        while size > 0 or chosen:
+            if chosen and (self.chance(0.5) or size <= 0):
+                f = chosen.pop()
+                lines = f.draw(self, sc)
+                if lines:
+                    body += lines
+                    size -= f.size
+                    self.room -= f.size
+                continue
+            lines, used = self.statement(sc, min(size, 6))
+            body += lines
+            size -= used
+        body += self.return_(sc)
+        text = "\n".join([*self.heading([*top, *body]), *top, f"def program({header}):", *indent(body)])
+        return ast.unparse(ast.parse(text)) + "\n", types
+
+    def parameters(self, sc: Scope) -> list[str]:
+        """Bind the entry's parameters; their types."""
+        types = self.weighted([(3, ["float"]), (4, ["float", "int"]), (4, ["float", "float", "int"]), (2, ["float", "float"]),
+                               (1, ["float", "float", "float", "int"]), (1, ["int", "float"]), (1, ["float", "int", "int"])])
+        floats, ints = iter(["x", "y", "z"]), iter(["n", "m"])
+        for t in types:
+            name = next(floats if t == "float" else ints)
+            kept = t == "float" and self.chance(0.5)
+            sc.bind(name, t, FLOAT if t == "float" else Interval(0, 6), FLOAT if t == "float" else INT,
+                    fixed=t == "int" or kept, real=kept)
+        return types
+
+    def heading(self, body: Lines) -> Lines:
+        """Imports, classes and helpers that the text needs."""
+        lines = [f"import {m}" for m in sorted(self.imports | ({"dataclasses"} if any(r.mutable for r in self.records) else set()))]
+        if any(not r.mutable for r in self.records):
+            lines.append("from typing import NamedTuple")
+        for r in self.records:
+            lines += ["@dataclasses.dataclass", f"class {r.name}:"] if r.mutable else [f"class {r.name}(NamedTuple):"]
+            for i, f in enumerate(r.fields):
+                lines.append(f"    {f}: float" + (" = 0.75" if i >= len(r.fields) - r.defaults else ""))
+        for name, helper in self.helpers.items():
+            if any(f"{name}(" in line for line in body):
+                lines += helper
+        return lines
+
+
+def generate(seed: int) -> Program:
+    """The program of a seed."""
+    for attempt in range(ATTEMPTS):
+        rng = random.Random(seed * 1000 + attempt)
+        try:
+            source, types = Draw(rng).program()
+        except RecursionError:
+            continue
+        args = tuple(round(rng.uniform(-2, 2), 3) or 0.5 if t == "float" else rng.randint(1, 5) for t in types)
+        program = Program(seed, source, args)
+        try:
+            tags = check(program)
+        except Rejected as e:
+            REJECTED[str(e)] = REJECTED.get(str(e), 0) + 1
+            continue
+        return program
+    raise AssertionError(f"no program for seed {seed} in {ATTEMPTS} attempts")
+
+
+REJECTED: dict[str, int] = {}
+
+
+def check(program: Program) -> set[str]:
+    """What the program's run went through. Raises Rejected where it is not well-defined, or decides too closely."""
+    run, counters = instrumented(program.source)
+    steepest = 0.0
+    with duals.tracing() as trace:
+        for i in program.floats:
+            try:
+                value, slope = duals.gradient(run, program.args, i)
+            except Rejected:
+                raise
+            except RecursionError:
+                raise Rejected("recursion") from None
+            except Exception as e:
+                raise Rejected(type(e).__name__) from e
+            slope = 0.0 if slope is None else slope                # Python gives an int where irad gives the equal float
+            if not duals.is_real(value) and not isinstance(value, int):
+                raise Rejected("not a number")
+            if not math.isfinite(value) or not math.isfinite(slope) or abs(slope) > STEEPEST:
+                raise Rejected("not finite")
+            steepest = max(steepest, abs(slope))
+            counters.ticks = 0
+    if trace.margin < MARGIN:
+        raise Rejected("close decision")
+    if steepest == 0.0:
+        raise Rejected("no gradient")
+    return counters.kinds | trace.operations

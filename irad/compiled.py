@@ -20,12 +20,16 @@ import numpy as np
 from irad.errors import CompileError, refuse
 from irad.frontend import lower
 from irad.graph.nodes import Module
+from irad.graph.normal import normal_form
+from irad.graph.text import parse_signature
 from irad.pipeline import Hook, optimize
+from irad.primitives import REGISTRY
+from irad.primitives.structure import same_bits
 from irad.specialize import derivatives
 from irad.specialize.entry import Entry, specialize, type_of
 from irad.specialize.specializer import MISSING
-from irad.structures import flatten, resolve, structure_key
-from irad.types import Static, Type
+from irad.structures import Identity, check_apart, flatten, resolve, structure_key, write_back
+from irad.types import Scalar, Static, Type
 
 __all__ = ["BACKENDS", "CacheInfo", "Compiled", "Options", "Transform", "core_of", "unwrap"]
 
@@ -69,8 +73,12 @@ class Program:
     module: Module
     owner: Any = None                                  # the Compiled whose captured functions the stub checks
 
-    def valid(self) -> bool:
-        """Whether every global, attribute and default is what it was."""
+    def valid(self, fn: Any, arguments: Sequence[Any]) -> bool:
+        """Whether every global, attribute and default is what it was, and what is read at each call has its type."""
+        params = self.entry.module.entry.params
+        for h, p in zip(self.entry.hidden, params[len(params) - len(self.entry.hidden):], strict=True):
+            if type_of(resolve(h.path, fn, arguments)) is not p.type:
+                return False
         for scope, name, value in self.entry.guards:
             if scope.get(name, MISSING) is not value:
                 return False
@@ -125,6 +133,8 @@ def _key(fn: Any) -> Any:
     core = core_of(fn)
     if core is not None:
         return _key(core.fn)
+    if isinstance(fn, Module):
+        return Identity(fn)
     if isinstance(fn, Transform):
         return (fn.kind, _key(fn.fn), fn.options)
     return structure_key(fn)
@@ -161,29 +171,39 @@ class Compiled:
         for v, t in zip((*args, *kwargs.values()), types, strict=True):
             flatten(v, t, leaves)
         given = (*args, *kwargs.values())
-        leaves += [resolve(h.path, self.fn, given) for h in program.entry.hidden]
-        return program.call(leaves)
+        params = program.entry.module.entry.params
+        for h, p in zip(program.entry.hidden, params[len(params) - len(program.entry.hidden):], strict=True):
+            flatten(resolve(h.path, self.fn, given), p.type, leaves)
+        if not program.entry.writes:
+            return program.call(leaves)
+        written = [resolve(path, None, given) for path in program.entry.writes]
+        check_apart(written, given)
+        result, changed = program.call(leaves)
+        for target, new in zip(written, changed, strict=True):
+            write_back(target, new)
+        return result
 
     def program(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Program, list[Type]]:
         """The program for these arguments, and the arguments' types."""
         types = [self._type(i, v) for i, v in enumerate(args)] + [type_of(v) for v in kwargs.values()]
         parts = [structure_key(t.value) if isinstance(t, Static) else t for t in types]
         key = (_key(self.fn), tuple(parts), tuple(kwargs), self.options)
+        given = (*args, *kwargs.values())
         with _lock:
             found = self.programs.get(key)
-            if found is not None and found.valid():
+            if found is not None and found.valid(self.fn, given):
                 self.hits += 1
                 self._adopt(key, found)
                 return found, types
             for p in _programs.get(key, ()):
-                if p.valid():
+                if p.valid(self.fn, given):
                     self.hits += 1
                     self._adopt(key, p)
                     return p, types
             self.misses += 1
             made = self.compile(types, tuple(kwargs))
             kept = _programs.setdefault(key, [])
-            kept[:] = [p for p in kept if p.valid()][-7:] + [made]
+            kept[:] = [*kept[-7:], made]
             _programs.move_to_end(key)
             while len(_programs) > MAX_PROGRAMS:
                 _programs.popitem(last=False)
@@ -218,10 +238,32 @@ class Compiled:
 
     def specialized(self, types: Sequence[Type], keywords: Sequence[str] = ()) -> Entry:
         """The typed module for arguments of these types."""
+        if isinstance(self.fn, Module):
+            return self._module_entry(self.fn, types, keywords)
         names = self.parameter_names()
         hooks = {"unwrap": unwrap}
         label = self.fn.kind if isinstance(self.fn, Transform) else "main"
         return specialize(self.fn, types, lower, name=label, names=names, hooks=hooks, keywords=keywords)
+
+    @staticmethod
+    def _module_entry(module: Module, types: Sequence[Type], keywords: Sequence[str]) -> Entry:
+        """A module that was given as it is: its entry says what it takes."""
+        params = module.entry.params
+        if keywords or len(types) != len(params) or not all(map(same_bits, types, [p.type for p in params])):
+            wanted, given = (", ".join(map(str, ts)) for ts in ([p.type for p in params], types))
+            raise refuse("wrong-arguments", f"{module.entry} takes ({wanted}), not ({given})")
+        return Entry(normal_form(module, REGISTRY))
+
+    def ahead(self, signature: str) -> None:
+        """Compile for the types of a signature, before any call."""
+        types = parse_signature(signature)
+        with _lock:
+            key = (_key(self.fn), tuple(types), (), self.options)
+            if key not in self.programs:
+                self.misses += 1
+                made = self.compile(types, ())
+                _programs.setdefault(key, []).append(made)
+                self._adopt(key, made)
 
     def parameter_names(self) -> list[str]:
         return lower(self.function).info.parameters if self.function is not None else []
@@ -241,11 +283,14 @@ class Compiled:
 
         cells = {name: i for i, (name, _) in enumerate(self.cells)}
         hidden = []
-        direct = not keywords
+        direct = not keywords and not entry.writes
         params = entry.module.entry.params
         for h, p in zip(entry.hidden, params[len(params) - len(entry.hidden):], strict=True):
-            direct = direct and h.function is self.function
-            hidden.append(llvm.Hidden(cells.get(h.name, 0), p.type))
+            direct = direct and h.function is self.function and h.function is not None
+            if isinstance(p.type, Scalar):
+                hidden.append(llvm.Hidden(cells.get(h.name, 0), p.type))
+            else:
+                direct = False
         guards, owned = [], False
         names = _names(entry)
         for o, name, value in entry.object_guards:

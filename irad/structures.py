@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from irad.errors import refuse
 from irad.types import Array, List, Record, Scalar, Static, Struct, Tuple, Type
 
-__all__ = ["flatten", "resolve", "restore", "restorer", "structure_key"]
+__all__ = ["check_apart", "flatten", "resolve", "restore", "restorer", "structure_key", "write_back"]
 
 
 def flatten(value: Any, t: Type, out: list[Any]) -> None:
@@ -121,11 +122,49 @@ def resolve(path: tuple[Any, ...], compiled: Any, arguments: Sequence[Any]) -> A
             value = value.__defaults__[where[0]]
         elif kind == "keyword default":
             value = value.__kwdefaults__[where[0]]
+        elif kind == "global":
+            value = where[0][where[1]]
+        elif kind == "attribute":
+            value = getattr(value, where[0])
         elif kind == "core":
             value = value._irad.fn                     # of what `compile` returned
         else:
             value = value.fn                           # "fn": of a transform
     return value
+
+
+def write_back(target: Any, new: Any) -> None:
+    """Make an argument what the compiled function left it as."""
+    if isinstance(target, np.ndarray):
+        np.copyto(target, new)
+    elif isinstance(target, list):
+        target[:] = new
+    elif isinstance(target, dict):
+        target.clear()
+        target.update(new)
+    else:
+        for name, value in vars(new).items():
+            setattr(target, name, value)
+
+
+def check_apart(written: Sequence[Any], arguments: Sequence[Any]) -> None:
+    """Refuse a call whose written arguments are also other arguments, or share memory with them."""
+    seen: list[Any] = []
+    todo = list(arguments)
+    while todo:
+        v = todo.pop()
+        if isinstance(v, (list, tuple)):
+            todo.extend(v)
+        elif isinstance(v, dict):
+            todo.extend(v.values())
+        elif hasattr(v, "__dataclass_fields__"):
+            todo.extend(getattr(v, n) for n in v.__dataclass_fields__)
+        if isinstance(v, (np.ndarray, list, dict)) or hasattr(v, "__dataclass_fields__"):
+            seen.append(v)
+    for w in written:
+        same = [v for v in seen if v is w or (isinstance(v, np.ndarray) and isinstance(w, np.ndarray) and np.may_share_memory(v, w))]
+        if len(same) > 1:
+            raise refuse("aliased-arguments", "an argument that the function writes to shares memory with another argument", help="pass a copy")
 
 
 class Identity:

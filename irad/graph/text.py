@@ -32,7 +32,7 @@ from irad.types import (
     BOOL, FLOAT, INT, NONE, SCALARS, UNBOUND, UNIT, Array, Dim, Form, List, Record, Scalar, Stack, Static, Sum, Tuple, Type,
 )
 
-__all__ = ["parse_module", "print_graph", "print_module"]
+__all__ = ["parse_module", "parse_signature", "print_graph", "print_module"]
 
 
 # -- printing -----------------------------------------------------------------------------------------------------
@@ -209,6 +209,25 @@ def parse_module(text: str, primitives: Mapping[str, Any], *, file: str = "<ir>"
     return _Linker(primitives, file, _spans(text)).link(declarations)
 
 
+def parse_signature(text: str) -> list[Type]:
+    """The argument types of "f64[3], int -> f64". The result's type may be left out; it is not checked here."""
+    from lark.exceptions import LarkError
+
+    from irad.grammar import parser
+
+    try:
+        tree = parser("signature").parse(text)
+        from lark import Transformer
+        from lark.visitors import v_args
+
+        rules = v_args(inline=True)(type("Rules", (Transformer,), dict(_RULES)))()
+        return _transform(tree, rules)  # type: ignore[no-any-return]
+    except CompileError:
+        raise
+    except LarkError:
+        raise refuse("signature", f"{text!r} is not a signature", help='write types, as in "f64[3], int -> f64"') from None
+
+
 _SPAN_COMMENT = re.compile(r"#\s*([^\s:#]+):(\d+)\s*$")
 
 
@@ -338,7 +357,9 @@ def _string(text: str) -> str:
 
 
 _RULES: dict[str, Any] = {
-    "start": lambda self, *items: list(items),
+    "signature": lambda self, *types: list(types),
+    "result": lambda self, type: None,
+    "start": lambda self, *items: [i for i in items if i is not None] if not (len(items) and isinstance(items[0], list)) else items[0],
     "sum_declaration": lambda self, name, *cases: ("sum", str(name)[1:], cases),
     "case": lambda self, *types: tuple(t for t in types if isinstance(t, Type)),
     "graph": lambda self, name, *rest: ("graph", name, rest),

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
@@ -15,7 +16,7 @@ from irad.specialize import objects
 from irad.specialize.choices import Choices
 from irad.specialize.execute import Activation, Bottom
 from irad.specialize.liveness import RETURN
-from irad.specialize.specializer import Copy, Specializer
+from irad.specialize.specializer import Copy, Path, Specializer
 from irad.specialize.values import Compound, Conflict, Known, Obj, Ref, is_number, unreadable
 from irad.types import BOOL, FLOAT, INT, NONE, SCALARS, Array, Form, Record, Scalar, Static, Tuple, Type
 
@@ -63,13 +64,16 @@ def type_of(value: Any) -> Type:
 MAX_STARTS = 20
 
 
+@dataclasses.dataclass(slots=True)
 class Entry:
-    """A specialized program: its module, its hidden arguments, its guards."""
+    """A specialized program: its module; its hidden arguments, which are the last parameters; the arguments that it changes
+    (the output is then (result, their new values)); what it took for constant."""
 
-    def __init__(self, module: Module, s: Specializer, hidden: list[Any], result: Any) -> None:
-        self.module, self.hidden, self.result = module, hidden, result
-        self.guards = list(s.guards.values())
-        self.object_guards = s.object_guards
+    module: Module
+    hidden: list[Any] = dataclasses.field(default_factory=list)
+    writes: list[Path] = dataclasses.field(default_factory=list)
+    guards: list[tuple[dict[str, Any], str, Any]] = dataclasses.field(default_factory=list)
+    object_guards: list[tuple[Any, str, Any]] = dataclasses.field(default_factory=list)
 
 
 class _Recursive(Exception):
@@ -88,7 +92,7 @@ def specialize(
     direct, choices = True, Choices()
     for _ in range(MAX_STARTS):
         choices.changed = False
-        s = Specializer(lower, hooks, choices)
+        s = Specializer(lower, {"entry": sys.modules[__name__], **(hooks or {})}, choices)
         try:
             entry = _specialize(s, fn, types, name, names, keywords, direct)
         except _Recursive:
@@ -109,16 +113,21 @@ def _specialize(s: Specializer, fn: Any, types: Sequence[Type], name: str, names
     copy = _EntryCopy(None, graph, python if direct else None)  # type: ignore[arg-type]
     s.running.append(copy)
     s.span = s.b.span = graph.span
+    places: dict[Obj, Path] = {}
     with s.b.inside(graph):
         args = []
         for i, t in enumerate(types):
-            label = names[i] if i < len(names) else f"x{i}"
-            args.append(s.from_python(t.value, (("argument", i),)) if isinstance(t, Static) else abstract(s, s.b.parameter(graph, t, label)))
+            label, path = names[i] if i < len(names) else f"x{i}", (("argument", i),)
+            args.append(s.from_python(t.value, path) if isinstance(t, Static) else abstract(s, s.b.parameter(graph, t, label), path, places))
+        before = {obj: s.store.get(obj) for obj in places}
         positional, given = args[: len(args) - len(keywords)], dict(zip(keywords, args[len(args) - len(keywords):], strict=True))
         result = run(_call(s, value, positional, given, python if direct else None))
+        changed = [obj for obj in places if s.store.get(obj) is not before[obj]]
         output = pack(s, result)
+        if changed:
+            output = s.b.make_tuple(output, s.b.make_tuple(*[pack(s, Ref(obj)) for obj in changed]))
         graph.finish(output)
-    entry = Entry(s.module, s, list(copy.hidden), result)
+    entry = Entry(s.module, list(copy.hidden), [places[obj] for obj in changed], list(s.guards.values()), s.object_guards)
     prune(s.module)
     return entry
 
@@ -147,27 +156,33 @@ def _nothing(s: Specializer) -> Known:
     return Known(None)
 
 
-def abstract(s: Specializer, node: Node) -> Any:
-    """The abstract value of an argument."""
+def abstract(s: Specializer, node: Node, path: Path = (), places: dict[Obj, Path] | None = None) -> Any:
+    """The abstract value of an argument; `places` notes where each object in it stands."""
     t, b = node.type, s.b
     if isinstance(t, Scalar):
         return node
     if isinstance(t, Static):
         return Known(t.value)
-    if isinstance(t, (Tuple, Record)):
-        items = [abstract(s, b.getitem(node, index=i)) for i in range(len(t.items))]
-        if isinstance(t, Tuple):
-            return Compound("tuple", None, items)
-        if t.form.kind == "list":
-            return objects.new_list(s, items)
-        obj = Obj("dict" if t.form.kind == "dict" else "instance", None if t.form.kind == "dict" else t.form.python_class, span=s.span)
+    if isinstance(t, Tuple):
+        return Compound("tuple", None, [abstract(s, b.getitem(node, index=i), (*path, ("item", i)), places) for i in range(len(t.items))])
+    if isinstance(t, Record):
+        by_attribute = t.form.kind in ("dataclass", "namedtuple")
+        keys = range(len(t.items)) if t.form.kind == "list" else t.form.keys
+        items = [abstract(s, b.getitem(node, index=i), (*path, ("attribute" if by_attribute else "item", k)), places) for i, k in enumerate(keys)]
         if t.form.kind == "namedtuple":
             return Compound("tuple", t.form.python_class, items)
-        s.store.set(obj, Compound("entries" if t.form.kind == "dict" else "fields", t.form.keys, items))
-        return Ref(obj)
-    if isinstance(t, Array):
-        return s.arrays.abstract(s, node)
-    raise s.refuse("unsupported-argument", f"an argument of type {t} cannot be compiled")
+        kind = {"dataclass": "instance"}.get(t.form.kind, t.form.kind)
+        obj = Obj(kind, t.form.python_class if kind == "instance" else None, span=s.span)
+        content = {"list": "items", "dict": "entries", "instance": "fields"}[kind]
+        s.store.set(obj, Compound(content, None if kind == "list" else t.form.keys, items))
+    elif isinstance(t, Array):
+        obj = Obj("array", span=s.span)
+        s.store.set(obj, node)
+    else:
+        raise s.refuse("unsupported-argument", f"an argument of type {t} cannot be compiled")
+    if places is not None:
+        places[obj] = path
+    return Ref(obj)
 
 
 def pack(s: Specializer, v: Any) -> Node:
@@ -191,10 +206,9 @@ def pack(s: Specializer, v: Any) -> Node:
             form = (Form("list", "list", range(len(items))) if v.obj.kind == "list" else Form("dict", "", content.head)
                     if v.obj.kind == "dict" else Form.of_class("dataclass", v.obj.head, content.head))
             return b.make_record(*items, form=form)  # type: ignore[no-any-return]
-    if s.arrays:
-        found = s.arrays.pack(s, v)
-        if found is not None:
-            return found  # type: ignore[no-any-return]
+    found = s.arrays.pack(s, v)
+    if found is not None:
+        return found
     raise s.refuse("unsupported-result", f"{s.describe(v)} cannot be returned from compiled code", help="return numbers, arrays, or tuples, lists, dicts and dataclasses of them")
 
 

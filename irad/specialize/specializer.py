@@ -7,6 +7,7 @@ to end nowhere at first, then to give what its other paths give, until that sett
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import functools
 import importlib
 import sys
@@ -43,18 +44,26 @@ Path = tuple[Any, ...]     # steps from the compiled function and its arguments 
 
 
 class Hidden:
-    """A value read at each call: the closure cell `name` of a function that is found by `path`."""
+    """A value read at each call, at the end of a path; for a closure cell, the function and the variable's name."""
 
     __slots__ = ("function", "name", "path")
 
-    def __init__(self, path: Path, function: FunctionType, name: str) -> None:
-        self.path, self.function, self.name = path, function, name
+    def __init__(self, path: Path, function: FunctionType | None, name: Any) -> None:
+        self.path, self.function, self.name = path, function, str(name)
+
+    def _key(self) -> Any:
+        return tuple((kind, *[id(w) if not isinstance(w, (str, int)) else w for w in where]) for kind, *where in self.path)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Hidden) and self.function is other.function and self.name == other.name
+        return isinstance(other, Hidden) and self._key() == other._key()
 
     def __hash__(self) -> int:
-        return hash((id(self.function), self.name))
+        return hash(self._key())
+
+
+def is_structure(value: Any) -> bool:
+    """Whether a captured value is read at each call, with its structure compiled in."""
+    return isinstance(value, (np.ndarray, list, dict)) or (dataclasses.is_dataclass(value) and not isinstance(value, type))
 
 
 class Result:
@@ -180,7 +189,7 @@ class Specializer:
             parts += [self.from_python(v, step("keyword", k)) for k, v in value.keywords.items()]
             return Compound("partial", (len(value.args), tuple(value.keywords)), parts)
         if isinstance(value, FunctionType):
-            if path is not None:
+            if path is not None and path[0][0] != "global":    # a global function is guarded by identity
                 self.paths.setdefault(value, path)
             return Known(value)
         unwrap = self.hooks.get("unwrap")
@@ -188,7 +197,20 @@ class Specializer:
             found = unwrap(self, value, path)
             if found is not None:
                 return found
+        if is_structure(value):
+            return self.captured(value, path)
         return Known(value)
+
+    def captured(self, value: Any, path: Path | None) -> Any:
+        """A captured or global array, list, dict or dataclass: a hidden argument, read at each call, not written to."""
+        entry = self.hooks["entry"]
+        if path is None:
+            raise self.refuse("unsupported-capture", f"a {type(value).__name__} is reached through an object that is not read at each call",
+                              help="pass it as an argument")
+        found = entry.abstract(self, self.hidden(Hidden(path, None, path[-1][-1]), entry.type_of(value)), path, places := {})
+        for obj in places:
+            obj.frozen = frozenset(["captured"])
+        return found
 
     def scalar_type(self, value: Any) -> Scalar:
         """The type of a Python or NumPy number."""
@@ -205,7 +227,7 @@ class Specializer:
             raise self.refuse("unsupported-dtype", f"a value of type {type(value).__name__} cannot be compiled", help="use float64, int64 or bool")
         return SCALARS[name]
 
-    def hidden(self, path: Hidden, t: Scalar) -> Node:
+    def hidden(self, path: Hidden, t: Type) -> Node:
         """The parameter that carries a value which is read at each call."""
         copy = self.running[-1]
         found = copy.hidden.get(path)
@@ -251,7 +273,9 @@ class Specializer:
         return v
 
     def refuse_frozen(self, obj: Obj) -> CompileError:
-        """The refusal of a write to an object that is one of two on different paths."""
+        """The refusal of a write to an object that is captured, or one of two on different paths."""
+        if obj.frozen == {"captured"}:
+            return self.refuse("captured-write", f"a captured {obj.kind} is written to", help="pass it as an argument")
         return self.refuse("ambiguous-alias", f"this {obj.kind} may be one of two, and is written to", help="copy it first, or write in each branch")
 
     def text_parts(self, v: Any) -> tuple[str, list[Node]]:
@@ -551,8 +575,9 @@ def _global(s: Specializer, a: Activation, node: Apply) -> Any:
     scope = a.origin.__globals__
     if name in scope:
         value = scope[name]
-        s.guards[id(scope), name] = (scope, name, value)
-        return s.from_python(value)
+        if not is_structure(value):
+            s.guards[id(scope), name] = (scope, name, value)
+        return s.from_python(value, (("global", scope, name),))
     if hasattr(builtins, name):
         s.guards[id(scope), name] = (scope, name, MISSING)
         return Known(getattr(builtins, name))
@@ -574,7 +599,7 @@ def _free(s: Specializer, a: Activation, node: Apply) -> Any:
         s.b.raise_(error="NameError", message=f"cannot access free variable '{name}' where it is not associated with a value in enclosing scope")
         raise Bottom from None
     number = isinstance(value, (bool, int, float, np.generic))
-    if not number:
+    if not number and not is_structure(value):
         s.object_guards.append((cell, "cell_contents", value))
     path = (*s.paths.get(function, (("object", function),)), ("cell", name))
     return s.from_python(value, path, Hidden(path, function, name) if number else None)

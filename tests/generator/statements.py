@@ -129,7 +129,7 @@ class Statements(Expressions):
 
     def put(self, sc: Scope, var: Var, e: Expr) -> str:
         """The text of what is assigned to a variable, within its bound."""
-        e = self.fit(e, var.bound)
+        e = self.fit(e, var.bound) if var.type == "float" else self.fit_int(e, var.bound)
         sc.assigned.add(var.name)
         var.now = var.bound if var.shared else e.range
         if var.scope is not sc:
@@ -468,7 +468,10 @@ class Statements(Expressions):
         lines = self.block(sc, size) if size > 0 else []
         if self.chance(0.25):
             leave = self.pick(["break", "break", "continue"])
-            lines += [f"if {self.bexpr(sc, 1)}:", *indent(self.block(sc, 1) if self.chance(0.3) else []), f"    {leave}"]
+            test = self.bexpr(sc, 1)
+            before_leaving, inside = sc.snapshot(), self.block(sc, 1) if self.chance(0.3) else []
+            sc.restore(before_leaving)
+            lines += [f"if {test}:", *indent(inside), f"    {leave}"]
         lines += self.update(sc, var)
         sc.trips //= max(trips, 1)
         sc.loops.pop()

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from irad.errors import refuse
-from irad.types import Array, List, Record, Scalar, Static, Struct, Tuple, Type
+from irad.types import COLUMN, Array, List, Record, Scalar, Static, Struct, Tuple, Type
 
 __all__ = ["check_apart", "flatten", "resolve", "restore", "restorer", "structure_key", "write_back"]
 
@@ -44,6 +44,8 @@ def restore(t: Type, leaves: Iterator[Any]) -> Any:
         items = [restore(u, leaves) for u in t.items]
         if t.form.kind == "list":
             return items
+        if t.form.kind == "growing":
+            return items[0].tolist() if t.form is COLUMN else list(zip(*[c.tolist() for c in items], strict=True))
         if t.form.kind == "dict":
             return dict(zip(t.form.keys, items, strict=True))
         cls = t.form.python_class

@@ -199,6 +199,9 @@ class Form:
         return self._classes.get(self.name)
 
 
+COLUMN = Form("growing", "irad.column", ["c0"])          # a list of numbers in a result, as an array; irad.columns: of tuples
+
+
 class Struct(Type):
     """A fixed sequence of values: what tuples and records have in common."""
 

@@ -10,11 +10,13 @@ import numpy as np
 from irad.errors import InternalError, Span
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node
 from irad.graph.walk import Task, run
-from irad.types import Array, Scalar, Stack, Struct, Sum, Type
+from irad.primitives.list import add_items, zero_item
+from irad.types import Array, List, Scalar, Stack, Struct, Sum, Type
 
 __all__ = ["interpret", "raise_built_in"]
 
 MAX_DEPTH = 200_000
+LISTS = frozenset({"list_add", "list_get", "list_clear", "list_take", "list_plus"})
 
 
 def interpret(module: Module, args: Sequence[Any], *, trace: Callable[[Apply, Any], None] | None = None) -> Any:
@@ -111,6 +113,8 @@ class _Interpreter:
             return self.effect(node, xs)
         if name == "project_zero":
             return self.project_zero(node, xs[0])
+        if name in LISTS:
+            return self.list_operation(name, node, xs)
         if name == "pop_zero":
             assert isinstance(node.type, Struct)
             return (xs[0][1], xs[0][0]) if xs[0] else (self.zero(node.type.items[0]), ())
@@ -133,6 +137,27 @@ class _Interpreter:
             raise_built_in(facts["error"], facts["message"].format(*map(_shown, xs[1:])), node.span)
         return ()
 
+    def list_operation(self, name: str, node: Apply, xs: list[Any]) -> Any:
+        """Lists of cotangents, in which what is missing is zero."""
+        x, *rest = xs
+        t = node.args[0].type
+        assert isinstance(t, List)
+        zero = zero_item(t.item)
+        if name == "list_plus":
+            y = rest[0]
+            n = max(len(x), len(y))
+            x, y = (*x, *[zero] * (n - len(x))), (*y, *[zero] * (n - len(y)))
+            return tuple(map(add_items, x, y))
+        i = int(rest[0])
+        if name == "list_get":
+            return x[i] if i < len(x) else zero
+        if name == "list_take":
+            return (x[i] if i < len(x) else zero, x[:i])
+        if name == "list_clear":
+            return (*x[:i], zero, *x[i + 1:]) if i < len(x) else x
+        x = (*x, *[zero] * (i + 1 - len(x)))
+        return (*x[:i], add_items(x[i], rest[1]), *x[i + 1:])
+
     def project_zero(self, node: Apply, value: Any) -> Any:
         if value is not None and value[0] == node.static[0]:
             return value[1]
@@ -146,7 +171,7 @@ class _Interpreter:
             return np.zeros(t.shape, t.dtype.dtype)
         if isinstance(t, Struct):
             return tuple(map(self.zero, t.items))
-        if isinstance(t, Stack):
+        if isinstance(t, (Stack, List)):
             return ()
         if isinstance(t, Sum):
             return None

@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from irad.backends.llvm import arrays, cotangents, runtime
+from irad.backends.llvm import arrays, cotangents, lists, runtime
 from irad.backends.llvm.layout import HEADER, flat, item_layout, literal_text, managed, offsets, scalar_type
 from irad.backends.llvm.ownership import Captures, Plan, Ref, plan
 from irad.backends.llvm.scalar import ScalarOps
 from irad.errors import InternalError, Span
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node
 from irad.graph.walk import Task, applies, nested_graphs, run
-from irad.types import Array, Scalar, Stack, Struct, Sum, Type
+from irad.types import Array, List, Scalar, Stack, Struct, Sum, Type
 
 __all__ = ["FunctionEmitter", "Program", "Site", "emit_module"]
 
@@ -158,7 +158,7 @@ def _may_fail(node: Apply) -> bool:
         return node.fn.name in ("assert", "raise")
     if node.fn.order == "checked":
         return node.fn.name != "pop" and not (isinstance(node.type, Scalar) and node.type.kind == "f")
-    return node.fn.name in ("push", "inject", "add_sum", "pop_zero", "project_zero")
+    return node.fn.name in ("push", "inject", "add_sum", "pop_zero", "project_zero", "list_plus") or isinstance(node.type, (Array, List))
 
 
 def _stack_visit(name: str, t: Stack) -> str:
@@ -680,7 +680,7 @@ class FunctionEmitter(ScalarOps):
         offset = self.emit(f"mul nuw nsw i64 {index}, {size}") if size != 1 else index
         return self.address(self.address(block, HEADER), offset)
 
-    def room(self, t: Stack, block: str, length: str, size: int) -> str:
+    def room(self, t: Stack | List, block: str, length: str, size: int) -> str:
         """The block, with room for one more item that nobody else can see."""
         check, grow, go_on = self.new_label("check"), self.new_label("grow"), self.new_label("room")
         self.branch(self.emit(f"icmp eq ptr {block}, null"), grow, check)
@@ -797,5 +797,5 @@ OPERATIONS = {
     "make_record": FunctionEmitter.make_tuple, "getitem": FunctionEmitter.getitem, "empty_stack": FunctionEmitter.empty_stack,
     "push": FunctionEmitter.push, "pop": FunctionEmitter.pop, "stack_size": FunctionEmitter.stack_size,
     "inject": FunctionEmitter.inject, "tag": FunctionEmitter.tag, "project": FunctionEmitter.project, **cotangents.OPERATIONS,
-    **arrays.KERNELS,
+    **arrays.KERNELS, **lists.OPERATIONS,
 }

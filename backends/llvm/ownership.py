@@ -22,7 +22,9 @@ ALIASES = frozenset({"make_tuple", "make_record", "getitem"})
 # What a primitive does with its managed arguments, where it does not only read them.
 CONSUMES = frozenset({"push", "pop", "pop_zero", "call", "for_loop", "while_loop", "inject", "project", "project_zero", "add_sum"})
 # Those that take over their first argument only: it becomes the result.
-UPDATES = frozenset({"index_update", "index_add", "slice_update", "slice_add", "reshape", "retype"})
+UPDATES = frozenset({
+    "index_update", "index_add", "slice_update", "slice_add", "reshape", "retype", "list_append", "list_update", "list_add", "list_clear",
+    "list_take", "list_pop", "list_plus"})
 END = 1 << 60
 
 

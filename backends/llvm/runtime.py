@@ -225,6 +225,56 @@ out:
 none:
   ret ptr null
 }"""),
+    # A block that nobody else sees, with the items of `b` and zeros up to `want` items, or null.
+    "irad.list_room": (("irad.alloc", "irad.release"), """
+define internal ptr @irad.list_room(ptr %ctx, ptr %b, i64 %len, i64 %want, i64 %size) {
+entry:
+  %need = mul i64 %want, %size
+  %have = mul i64 %len, %size
+  %null = icmp eq ptr %b, null
+  br i1 %null, label %fresh, label %old
+fresh:
+  %f = call ptr @irad.alloc(ptr %ctx, i64 %need, ptr null)
+  br label %check
+old:
+  %p3 = getelementptr i8, ptr %b, i64 24
+  %capacity = load i64, ptr %p3
+  %count = load i64, ptr %b
+  %alone = icmp eq i64 %count, 1
+  %fits = icmp ule i64 %need, %capacity
+  %good = and i1 %alone, %fits
+  br i1 %good, label %clear, label %more
+more:
+  %same = icmp eq i64 %len, %want
+  %two = shl i64 %len, 1
+  %less = icmp ult i64 %want, %two
+  %least = select i1 %less, i64 %two, i64 %want
+  %room = select i1 %same, i64 %want, i64 %least
+  %bytes = mul i64 %room, %size
+  %n = call ptr @irad.alloc(ptr %ctx, i64 %bytes, ptr null)
+  %nnull = icmp eq ptr %n, null
+  br i1 %nnull, label %none, label %copy
+copy:
+  %nd = getelementptr i8, ptr %n, i64 48
+  %bd = getelementptr i8, ptr %b, i64 48
+  call void @llvm.memcpy.p0.p0.i64(ptr %nd, ptr %bd, i64 %have, i1 false)
+  call void @irad.release(ptr %b)
+  br label %clear
+check:
+  %fnull = icmp eq ptr %f, null
+  br i1 %fnull, label %none, label %clear
+clear:
+  %own = phi ptr [ %b, %old ], [ %n, %copy ], [ %f, %check ]
+  %p2 = getelementptr i8, ptr %own, i64 16
+  store i64 %want, ptr %p2
+  %d = getelementptr i8, ptr %own, i64 48
+  %from = getelementptr i8, ptr %d, i64 %have
+  %rest = sub i64 %need, %have
+  call void @llvm.memset.p0.i64(ptr %from, i8 0, i64 %rest, i1 false)
+  ret ptr %own
+none:
+  ret ptr null
+}"""),
     "floordiv": (("floor", "fmod", "copysign"), """
 define internal double @irad.floordiv(double %x, double %y) {
   %m = call double @fmod(double %x, double %y)

@@ -312,6 +312,9 @@ def _fields(form: Any, pairs: tuple[Any, ...]) -> Record:
 
 
 def _class_form(name: str) -> Any:
+    if name in ("irad.column", "irad.columns"):
+        return lambda keys: Form("growing", name, keys)
+
     def make(keys: tuple[Any, ...]) -> Form:
         known = Form._interned.get(("namedtuple", name, tuple((type(k), k) for k in keys)))
         return known or Form("dataclass", name, keys)

@@ -16,7 +16,7 @@ from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
 from irad.specialize import objects
 from irad.specialize.numbers import PRIMITIVE, arithmetic, as_int, known_int
-from irad.specialize.values import Compound, Known, Obj, Ref, is_number
+from irad.specialize.values import Compound, Known, Obj, Ref, is_number, leaf_types
 from irad.types import BOOL, F32, F64, FLOAT, I32, I64, INT, Array, Dim, JoinError, Scalar, Type, fresh_dim, join
 
 __all__ = [
@@ -1054,8 +1054,11 @@ def _array(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     _no_keywords(s, "array", kwargs)
     _count(s, "array", args, 1, 2)
     (v, *_) = args
+    column = objects.growing(s, v)
     if is_array(s, v):
         node = read(s, v)
+    elif column is not None:
+        node = list_array(s, column)
     else:
         shape, nodes = _nested(s, v)
         if not shape:
@@ -1070,6 +1073,25 @@ def _array(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if dtype is not None and b.scalar_of(node).strong is not dtype_of(s, dtype):
         node = b.convert(node, to=dtype_of(s, dtype))
     return new_array(s, node)
+
+
+def list_array(s: Any, content: Compound) -> Node:
+    """The array of a list that grows: a column for each number of an item."""
+    b, (node,) = s.b, content.children
+    types = leaf_types(content.head)
+    size = b.list_size(node)
+    n = fresh_dim()
+    columns = [b.list_column(node, size, leaf=k, to=Array(t.strong, (n,))) for k, t in enumerate(types)]  # type: ignore[attr-defined]
+    if content.head[0] == "leaf":
+        return columns[0]  # type: ignore[no-any-return]
+    if any(leaf[0] != "leaf" for leaf in content.head[3]):
+        raise s.refuse("type-mismatch", "np.array takes a list of numbers, or of tuples of numbers")
+    dtype = promote(s, columns, "np.array").strong
+    out = b.zeros(size, of=Array(dtype, (n, len(columns))))
+    for k, c in enumerate(columns):
+        c = c if b.scalar_of(c) is dtype else b.convert(c, to=dtype)
+        out = b.slice_update(out, b.reshape(c, size, shape=(n, 1)), literal(0), literal(k), steps=(1, 1))
+    return out  # type: ignore[no-any-return]
 
 
 def _stacked(s: Any, shape: Shape, nodes: list[Node]) -> Any:

@@ -17,8 +17,8 @@ from irad.specialize.choices import Choices
 from irad.specialize.execute import Activation, Bottom
 from irad.specialize.liveness import RETURN
 from irad.specialize.specializer import Copy, Path, Specializer
-from irad.specialize.values import Compound, Conflict, Known, Obj, Ref, is_number, unreadable
-from irad.types import BOOL, FLOAT, INT, NONE, SCALARS, Array, Form, Record, Scalar, Static, Tuple, Type
+from irad.specialize.values import Compound, Conflict, Known, Obj, Ref, is_number, leaf_types, unreadable
+from irad.types import BOOL, COLUMN, FLOAT, INT, NONE, SCALARS, Array, Form, Record, Scalar, Static, Tuple, Type, fresh_dim
 
 __all__ = ["Entry", "specialize", "type_of"]
 
@@ -201,15 +201,28 @@ def pack(s: Specializer, v: Any) -> Node:
         return b.make_tuple(*items) if v.head is None else b.make_record(*items, form=Form.of_class("namedtuple", v.head, v.head._fields))  # type: ignore[no-any-return]
     if isinstance(v, Ref) and v.obj.kind in ("list", "dict", "instance"):
         content = objects.content(s, v)
-        if content.kind != "growing":
-            items = [pack(s, c) for c in content.children]
-            form = (Form("list", "list", range(len(items))) if v.obj.kind == "list" else Form("dict", "", content.head)
-                    if v.obj.kind == "dict" else Form.of_class("dataclass", v.obj.head, content.head))
-            return b.make_record(*items, form=form)  # type: ignore[no-any-return]
+        if content.kind == "growing":
+            return _columns(s, content)
+        items = [pack(s, c) for c in content.children]
+        form = (Form("list", "list", range(len(items))) if v.obj.kind == "list" else Form("dict", "", content.head)
+                if v.obj.kind == "dict" else Form.of_class("dataclass", v.obj.head, content.head))
+        return b.make_record(*items, form=form)  # type: ignore[no-any-return]
     found = s.arrays.pack(s, v)
     if found is not None:
         return found
     raise s.refuse("unsupported-result", f"{s.describe(v)} cannot be returned from compiled code", help="return numbers, arrays, or tuples, lists, dicts and dataclasses of them")
+
+
+def _columns(s: Specializer, content: Compound) -> Node:
+    """A list that grew, as an array for each number of its items."""
+    (node,) = content.children
+    types = leaf_types(content.head)
+    if content.head[0] != "leaf" and any(c[0] != "leaf" for c in content.head[3]):
+        raise s.refuse("unsupported-result", "a list of nested tuples cannot be returned from compiled code", help="return lists of numbers or of plain tuples")
+    size = s.b.list_size(node)
+    columns = [s.b.list_column(node, size, leaf=k, to=Array(t.strong, (fresh_dim(),))) for k, t in enumerate(types)]  # type: ignore[attr-defined]
+    form = COLUMN if content.head[0] == "leaf" else Form("growing", "irad.columns", [f"c{k}" for k in range(len(columns))])
+    return s.b.make_record(*columns, form=form)  # type: ignore[no-any-return]
 
 
 def prune(module: Module) -> None:

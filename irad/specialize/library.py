@@ -426,6 +426,8 @@ def _list(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
         return new_list(s, [])
     if isinstance(args[0], Compound) and args[0].kind == "generator":
         return (yield collect(s, args[0], "list"))
+    if objects.growing(s, args[0]) is not None:
+        return _copied(s, args[0])
     items = yield from _collected(s, args[0])
     return new_list(s, items)
 
@@ -648,6 +650,13 @@ def _list_method(f: Callable[..., Any]) -> Handler:
 
 
 def _pop(s: Any, v: Ref, i: Any = None) -> Any:
+    found = objects.growing(s, v)
+    if found is not None:
+        if i is not None and not (isinstance(i, Constant) and i.value == -1):
+            raise s.refuse("unsupported-pop", "only the last item of a list of run-time length can be popped")
+        popped = s.b.list_pop(found.children[0])
+        objects.grown(s, v, s.b.getitem(popped, index=1))
+        return objects.item_value(s, found.head, s.b.getitem(popped, index=0))
     items = list(objects.items_of(s, v))
     if not items:
         s.b.raise_(error="IndexError", message="pop from empty list")
@@ -656,6 +665,12 @@ def _pop(s: Any, v: Ref, i: Any = None) -> Any:
     value = items.pop(n)
     objects.write(s, v, Compound("items", None, items))
     return value
+
+
+def _copied(s: Any, v: Ref) -> Ref:
+    copy = new_list(s, [])
+    objects.write(s, copy, objects.content(s, v))
+    return copy
 
 
 def _insert(s: Any, v: Ref, i: Any, value: Any) -> Known:
@@ -691,7 +706,7 @@ def _static_keys(s: Any, v: Ref) -> list[Any]:
 METHODS: dict[tuple[str, str], Handler] = {
     ("list", "append"): _list_method(objects.append), ("list", "extend"): _list_method(_extend), ("list", "pop"): _list_method(_pop),
     ("list", "insert"): _list_method(_insert), ("list", "reverse"): _list_method(_reverse), ("list", "clear"): _list_method(_clear),
-    ("list", "copy"): _list_method(lambda s, v: new_list(s, objects.items_of(s, v))),
+    ("list", "copy"): _list_method(lambda s, v: _copied(s, v)),
     ("dict", "get"): _list_method(_dict_get), ("dict", "keys"): _list_method(lambda s, v: Compound("tuple", None, _static_keys(s, v))),
     ("dict", "values"): _list_method(lambda s, v: Compound("tuple", None, objects.content(s, v).children)),
     ("dict", "items"): _list_method(lambda s, v: Compound("tuple", None, [
@@ -785,6 +800,10 @@ def iteration_now(s: Any, v: Any) -> Iteration:
             return Iteration(None, inner.trips, lambda i: inner.item(b.sub(last, i)))  # type: ignore[misc]
     if s.arrays.is_array(s, v):
         return s.arrays.iteration(s, v)  # type: ignore[no-any-return]
+    found = objects.growing(s, v)
+    if found is not None:
+        (node,) = found.children
+        return Iteration(None, s.b.list_size(node), lambda i: objects.growing_item(s, v, i))
     items = objects.static_items(s, v)
     if items is None:
         raise s.refuse("not-iterable", f"{s.describe(v)} cannot be iterated over")

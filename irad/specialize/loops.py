@@ -17,6 +17,7 @@ from irad.specialize.values import UNBOUND, Obj, Shape, Shaper, Unbound, has_con
 from irad.types import BOOL, INT
 
 MAX_RUNS = 60
+UNROLLED_LISTS = 32        # trips of a loop that is unrolled so that a list keeps a known length
 
 
 class Loop:
@@ -137,8 +138,11 @@ class Loop:
                     new[key] = back
                 else:
                     new[key] = join_shapes(new[key], back, name, (self.node.span,))
-                    if isinstance(self.trips, Constant) and has_conflict(new[key]) and not has_conflict(head[key]):
+                    few = isinstance(self.trips, Constant)
+                    if few and has_conflict(new[key]) and not has_conflict(head[key]):
                         raise self.s.needs_static(f"{name} changes its structure in each trip")
+                    if few and self.trips.value <= UNROLLED_LISTS and _kind(new[key]) == "growing" != _kind(head[key]):  # type: ignore[union-attr]
+                        raise self.s.needs_static(f"{name} grows in each trip")
         return new
 
     # -- emission ----------------------------------------------------------------------------------------------------
@@ -287,6 +291,10 @@ class Loop:
     def endless(self, exits: Any) -> bool:
         """`while True` ends only by leaving."""
         return self.trips is None and exits[CONTINUE].value is literal(True)
+
+
+def _kind(shape: Shape) -> str:
+    return str(shape[1]) if shape[0] == "compound" else ""
 
 
 def _absent(node: Node) -> bool:

@@ -14,7 +14,10 @@ from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
 from irad.specialize.numbers import known_int
-from irad.specialize.values import Compound, Known, Obj, Ref, Unbound, is_number
+from irad.specialize.values import (
+    Compound, Fitter, Known, Obj, Ref, Shaper, Unbound, is_number, join_shapes, leaf_types, rebuild, widen,
+)
+from irad.types import INT
 
 __all__ = [
     "append", "dict_item", "dict_keys", "extend", "getattr_", "is_list", "is_tuple", "items_of", "joined_text", "known_items",
@@ -45,8 +48,56 @@ def new_list(s: Any, items: Sequence[Any]) -> Ref:
 
 
 def items_of(s: Any, v: Ref) -> tuple[Any, ...]:
-    """The items of a list."""
-    return content(s, v).children
+    """The items of a list whose length is known."""
+    found = content(s, v)
+    if found.kind == "growing":
+        raise s.needs_static("the length of this list is known at run time only", "loop over it, or convert it with np.array")
+    return found.children
+
+
+def growing(s: Any, v: Any) -> Compound | None:
+    """The content of a list that grows at run time; None for anything else."""
+    if is_list(v):
+        found = content(s, v)
+        return found if found.kind == "growing" else None
+    return None
+
+
+def grown(s: Any, v: Ref, node: Node) -> None:
+    """Replace the content of a list that grows."""
+    write(s, v, Compound("growing", content(s, v).head, [node]))
+
+
+def growing_item(s: Any, v: Ref, i: Node) -> Any:
+    """Item i of a list that grows, counted from 0."""
+    found = content(s, v)
+    return item_value(s, found.head, s.b.list_index(found.children[0], i))
+
+
+def item_value(s: Any, shape: Any, node: Node) -> Any:
+    count = len(leaf_types(shape))
+    feed = iter(s.b.parts(node, count) if count > 1 else [node])
+    return rebuild(shape, lambda t: next(feed), s.store, {}, s.span)
+
+
+def packed_item(s: Any, v: Ref, value: Any) -> Node:
+    """A value as an item of a list that grows; refused where it has another shape."""
+    shape = content(s, v).head
+    found = widen(Shaper(s.store, lambda o: False).shape(value))
+    if join_shapes(shape, found, "an item") != shape:
+        raise s.refuse("list-items", f"an item of another type is put into a list: {s.describe(value)}", help="give all items one type: 0.0, not 0")
+    return Fitter(s, s.store).item(shape, value)
+
+
+def position(s: Any, i: Any, size: Node, what: str) -> Node:
+    """An index into a list of run-time length, counted from the start."""
+    if not (is_number(i) and i.type.kind in "ib"):
+        raise s.refuse("type-mismatch", f"{what} must be an integer, not {s.describe(i)}")
+    b = s.b
+    i = s.convert(i if i.type.kind == "i" else b.convert(i, to=INT), INT)
+    if isinstance(i, Constant):
+        return i if i.value >= 0 else b.add(size, i)  # type: ignore[no-any-return]
+    return b.select(b.lt(i, literal(0)), b.add(i, size), i)  # type: ignore[no-any-return]
 
 
 def content(s: Any, v: Ref) -> Compound:
@@ -65,6 +116,8 @@ def static_items(s: Any, v: Any, expected: int | None = None) -> list[Any] | Non
     """The items of anything iterable whose length is known now; None where it is not."""
     if is_tuple(v):
         return list(v.children)
+    if growing(s, v) is not None:
+        return None
     if is_list(v):
         return list(items_of(s, v))
     keys = dict_keys(s, v)
@@ -99,6 +152,9 @@ def length(s: Any, v: Any) -> Node | None:
     """len(v) where v is a built-in container."""
     if is_tuple(v):
         return literal(len(v.children))
+    found = growing(s, v)
+    if found is not None:
+        return s.b.list_size(found.children[0])  # type: ignore[no-any-return]
     if is_list(v):
         return literal(len(items_of(s, v)))
     keys = dict_keys(s, v)
@@ -111,6 +167,8 @@ def length(s: Any, v: Any) -> Node | None:
 
 def sequence_item(s: Any, v: Any, i: Any) -> Any:
     """v[i] for a tuple, list or string."""
+    if growing(s, v) is not None and not (isinstance(i, Compound) and i.kind == "slice"):
+        return growing_item(s, v, position(s, i, s.b.list_size(content(s, v).children[0]), "the index of a list"))
     items = known_items(s, v)
     if isinstance(i, Compound) and i.kind == "slice":
         picked = items[known_slice(s, i)]
@@ -151,6 +209,10 @@ def known_slice(s: Any, v: Compound) -> slice:
 
 
 def set_list_item(s: Any, v: Ref, i: Any, value: Any) -> None:
+    found = growing(s, v)
+    if found is not None and not (isinstance(i, Compound) and i.kind == "slice"):
+        (node,) = found.children
+        return grown(s, v, s.b.list_update(node, position(s, i, s.b.list_size(node), "the index of a list"), packed_item(s, v, value)))
     items = list(items_of(s, v))
     if isinstance(i, Compound) and i.kind == "slice":
         items[known_slice(s, i)] = known_items(s, value)
@@ -164,11 +226,19 @@ def set_list_item(s: Any, v: Ref, i: Any, value: Any) -> None:
 
 
 def append(s: Any, v: Ref, value: Any) -> Known:
+    found = growing(s, v)
+    if found is not None:
+        grown(s, v, s.b.list_append(found.children[0], packed_item(s, v, value)))
+        return Known(None)
     write(s, v, Compound("items", None, [*items_of(s, v), value]))
     return Known(None)
 
 
 def extend(s: Any, v: Ref, more: Any) -> Ref:
+    if growing(s, v) is not None:
+        for x in known_items(s, more):
+            append(s, v, x)
+        return v
     write(s, v, Compound("items", None, [*items_of(s, v), *known_items(s, more)]))
     return v
 

@@ -20,7 +20,7 @@ from typing import Any
 from irad.errors import CompileError, Diagnostic, Note, Span
 from irad.graph.build import constant, literal
 from irad.graph.nodes import UNDEF, Constant, Node
-from irad.types import BOOL, Array, JoinError, Scalar, Type, join
+from irad.types import BOOL, Array, JoinError, List, Scalar, Tuple, Type, join
 
 __all__ = [
     "UNBOUND", "Compound", "Conflict", "Known", "Maybe", "Obj", "Ref", "Shape", "Shaper", "Unbound", "Value", "join_shapes", "widen",
@@ -303,6 +303,10 @@ def join_shapes(a: Shape, b: Shape, what: str, spans: Sequence[Span | None] = ()
         joined = (*a[:3], tuple([join_shapes(x, y, what, spans) for x, y in zip(a[3], b[3], strict=True)]))
         if not (has_conflict(joined) and a[1] == "function"):
             return joined
+    if ka == kb == "compound" and {a[1], b[1]} <= {"items", "growing"}:
+        grown = _growing(a, b, what, spans)
+        if grown is not None:
+            return grown
     if ka == kb == "new" and a[1:4] == b[1:4]:
         return _join_objects(a, b, what, spans)
     from irad.specialize.choices import is_callable_shape, join_functions
@@ -310,6 +314,34 @@ def join_shapes(a: Shape, b: Shape, what: str, spans: Sequence[Span | None] = ()
     if is_callable_shape(a) and is_callable_shape(b):
         return join_functions(a, b)
     return _conflict(what, describe(a), describe(b), spans)
+
+
+def _growing(a: Shape, b: Shape, what: str, spans: Sequence[Span | None]) -> Shape | None:
+    """The shape of a list whose length is known at run time only: its items must have one shape, of numbers."""
+    items = [i for s in (a, b) for i in ([s[2]] if s[1] == "growing" else s[3])]
+    if not items:
+        return None
+    item = widen(items[0])
+    for i in items[1:]:
+        item = join_shapes(item, widen(i), what, spans)
+    return growing_shape(item)
+
+
+def growing_shape(item: Shape) -> Shape | None:
+    """The shape of a list that grows, of items of this shape; None where they are not made of numbers."""
+    types = leaf_types(item)
+    if not _is_plain(item) or not types or not all(isinstance(t, Scalar) for t in types):
+        return None
+    return ("compound", "growing", item, (("leaf", List(item_type(item))),))
+
+
+def item_type(item: Shape) -> Type:
+    types = leaf_types(item)
+    return types[0] if len(types) == 1 else Tuple(types)
+
+
+def _is_plain(shape: Shape) -> bool:
+    return shape[0] in ("leaf", "known") or (shape[0] == "compound" and shape[1] == "tuple" and all(map(_is_plain, shape[3])))
 
 
 def _join_leaves(a: Shape, b: Shape, what: str, spans: Sequence[Span | None]) -> Shape:
@@ -415,6 +447,8 @@ class Fitter:
             self.nodes.append(absent(current().type(shape[1])) if isinstance(v, Unbound) else fit_choice(self, shape[1], v))
         elif kind == "leaf":
             self.nodes.append(absent(shape[1]) if isinstance(v, Unbound) else self.s.convert(v, shape[1]))
+        elif kind == "compound" and shape[1] == "growing":
+            self.growing(shape, v)
         elif kind == "compound":
             children = [UNBOUND] * len(shape[3]) if isinstance(v, Unbound) else v.children
             for c, x in zip(shape[3], children, strict=True):
@@ -428,6 +462,24 @@ class Fitter:
                 self.fit(shape[1], v)
         elif kind == "new":
             self.object(shape, v)
+
+    def growing(self, shape: Shape, v: Any) -> None:
+        """A list, as one that grows."""
+        b = self.s.b
+        if isinstance(v, Unbound):
+            self.nodes.append(absent(shape[3][0][1]))
+        elif v.kind == "items":
+            self.nodes.append(b.make_list(*[self.item(shape[2], c) for c in v.children], of=item_type(shape[2])))
+        elif v.head == shape[2]:
+            self.nodes.append(v.children[0])
+        else:
+            raise self.s.refuse("list-items", "the items of this list become of another type in a loop", help="start with items of the final type: 0.0, not 0")
+
+    def item(self, shape: Shape, v: Any) -> Node:
+        """An item of a list as one node."""
+        inner = Fitter(self.s, self.store)
+        inner.fit(shape, v)
+        return self.s.b.tuple_(inner.nodes)  # type: ignore[no-any-return]
 
     def object(self, shape: Shape, v: Any) -> None:
         if isinstance(v, Unbound):

@@ -26,7 +26,7 @@ def add_trees(b: Builder, t: Type, x: Tree, y: Tree) -> Tree:
         return [add_trees(b, i, p, q) for i, p, q in zip(t.items, x, y, strict=True)]
     if isinstance(t, (Scalar, Array)):
         return b.add(x, y)
-    return b.add_sum(x, y)
+    return b.list_plus(x, y) if isinstance(t, List) else b.add_sum(x, y)
 
 
 def pack(b: Builder, t: Type, tree: Tree) -> Node:
@@ -75,7 +75,8 @@ def zero(b: Builder, t: Type) -> Node:
             raise InternalError(f"the zero of {t} needs its dims: use zero_like")
         return b.zeros(of=t)  # type: ignore[no-any-return]
     if isinstance(t, List):
-        raise InternalError("lists have no zero yet")
+        assert isinstance(target, List)
+        return b.make_list(of=target.item)  # type: ignore[no-any-return]
     raise InternalError(f"{t} has no zero")
 
 

@@ -10,14 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 from irad.errors import refuse
-from irad.graph.build import UNIT_VALUE, Builder
+from irad.graph.build import UNIT_VALUE, Builder, literal
 from irad.graph.nodes import Apply, Constant, Graph, Node
 from irad.graph.walk import Task
 from irad.optimize.demand import state_of
 from irad.primitives.table import Missing
 from irad.transforms.activity import Activity
 from irad.transforms.cotangents import Tree, declare_tangent_sum, pack, unpack, zero, zero_like
-from irad.types import Stack, Struct, Tuple, tangent_type
+from irad.types import List, Stack, Struct, Tuple, tangent_type
 
 __all__ = ["Forward"]
 
@@ -240,7 +240,72 @@ def _slice(f: _Function, node: Apply) -> Tree:
     return None if dx is None else f.b.apply(node.fn, [dx, *map(f.get, node.args[1:])], node.static)
 
 
+# -- lists: a tangent may be shorter than the primal; what is missing is zero ------------------------------------------------
+
+
+def _list_tangent(f: _Function, x: Node) -> Node:
+    d = f.tangent(x)
+    return zero(f.b, x.type) if d is None else d
+
+
+def _make_list(f: _Function, node: Apply) -> Tree:
+    target = tangent_type(node.type)
+    assert isinstance(target, List)
+    return f.b.make_list(*map(f.packed, node.args), of=target.item)
+
+
+def _append(f: _Function, node: Apply) -> Tree:
+    x, v = node.args
+    return f.b.list_add(_list_tangent(f, x), f.b.list_size(f.get(x)), f.packed(v))
+
+
+def _list_index(f: _Function, node: Apply) -> Tree:
+    x, i = node.args
+    return unpack(f.b, node.type, f.b.list_get(_list_tangent(f, x), f.get(i)))
+
+
+def _list_update(f: _Function, node: Apply) -> Tree:
+    x, i, v = node.args
+    return f.b.list_add(f.b.list_clear(_list_tangent(f, x), f.get(i)), f.get(i), f.packed(v))
+
+
+def _list_pop(f: _Function, node: Apply) -> Tree:
+    b, (x,) = f.b, node.args
+    assert isinstance(x.type, List)
+    taken = b.list_take(_list_tangent(f, x), b.sub(b.list_size(f.get(x)), literal(1)))
+    return [unpack(b, x.type.item, b.getitem(taken, index=0)), b.getitem(taken, index=1)]
+
+
+def _list_take(f: _Function, node: Apply) -> Tree:
+    b, (x, n) = f.b, node.args
+    assert isinstance(x.type, List)
+    taken = b.list_take(_list_tangent(f, x), f.get(n))
+    return [unpack(b, x.type.item, b.getitem(taken, index=0)), b.getitem(taken, index=1)]
+
+
+def _list_linear(f: _Function, node: Apply) -> Tree:
+    """Linear in the list (and, for list_add, in what is added)."""
+    x, *rest = node.args
+    if node.fn.name == "list_add":
+        return f.b.list_add(_list_tangent(f, x), f.get(rest[0]), f.packed(rest[1]))
+    return f.b.apply(node.fn, [_list_tangent(f, x), *map(f.get, rest)], node.static)
+
+
+def _list_from_column(f: _Function, node: Apply) -> Tree:
+    target = tangent_type(node.type)
+    assert isinstance(target, List)
+    return f.b.list_from_column(f.tangent(node.args[0]), leaf=node.static[0], of=target.item)
+
+
+def _list_plus(f: _Function, node: Apply) -> Tree:
+    dx, dy = (f.tangent(a) for a in node.args)
+    return dy if dx is None else dx if dy is None else f.b.list_plus(dx, dy)
+
+
 SPECIAL: dict[str, Callable[[_Function, Apply], Any]] = {
+    "make_list": _make_list, "list_append": _append, "list_index": _list_index, "list_get": _list_index, "list_update": _list_update,
+    "list_pop": _list_pop, "list_take": _list_take, "list_add": _list_linear, "list_clear": _list_linear, "list_column": _list_linear,
+    "list_from_column": _list_from_column, "list_plus": _list_plus,
     "index": _slice, "slice": _slice, "index_update": _update, "index_add": _update, "slice_update": _update, "slice_add": _update,
     "make_tuple": _make_tuple, "make_record": _make_tuple, "getitem": _getitem, "push": _push, "pop": _pop,
     "inject": _inject, "project": _project, "pop_zero": _pop, "project_zero": _project, "add_sum": _add_sum,

@@ -745,7 +745,93 @@ def _backward_slice_add(region: _Region, node: Apply, ct: Node) -> None:
     region.receive(node.args[0], ct)
 
 
+# -- lists: cotangents may be shorter than the primal ---------------------------------------------------------------------
+
+
+def _size(region: _Region, x: Node) -> Node:
+    """The length of a primal list, in the backward graph."""
+    with region.b.inside(region.fwd):
+        n = region.b.list_size(region.f.get(x))
+    return region.bring(n)
+
+
+def _backward_make_list(region: _Region, node: Apply, ct: Node) -> None:
+    for k, a in enumerate(node.args):
+        region.receive(a, unpack(region.b, a.type, region.b.list_get(ct, literal(k))))
+
+
+def _backward_append(region: _Region, node: Apply, ct: Node) -> None:
+    b, (x, v) = region.b, node.args
+    taken = b.list_take(ct, _size(region, x))
+    region.receive(v, unpack(b, v.type, b.getitem(taken, index=0)))
+    region.receive(x, b.getitem(taken, index=1))
+
+
+def _backward_list_index(region: _Region, node: Apply, ct: Tree) -> None:
+    x, i = node.args
+    acc = region.accumulator(x)
+    region.ct[x] = region.b.list_add(acc, *_brought(region, [i]), pack(region.b, node.type, ct))
+
+
+def _backward_list_update(region: _Region, node: Apply, ct: Node) -> None:
+    b, (x, i, v) = region.b, node.args
+    (place,) = _brought(region, [i])
+    region.receive(v, unpack(b, v.type, b.list_get(ct, place)))
+    region.receive(x, b.list_clear(ct, place))
+
+
+def _backward_list_pop(region: _Region, node: Apply, ct: Tree) -> None:
+    b, (x,) = region.b, node.args
+    item, rest = ct
+    _receive_rest(region, x, b.sub(_size(region, x), literal(1)), item, rest)
+
+
+def _backward_list_take(region: _Region, node: Apply, ct: Tree) -> None:
+    x, n = node.args
+    item, rest = ct
+    (size,) = _brought(region, [n])
+    _receive_rest(region, x, size, item, rest)
+
+
+def _receive_rest(region: _Region, x: Node, size: Node, item: Tree, rest: Tree) -> None:
+    """A list of which item `size` and the items before it were taken. The rest may have a cotangent beyond them: dropped."""
+    b = region.b
+    assert isinstance(x.type, List)
+    below = zero(b, x.type) if rest is None else b.getitem(b.list_take(rest, size), index=1)
+    region.receive(x, below if item is None else b.list_add(below, size, pack(b, x.type.item, item)))
+
+
+def _backward_list_add(region: _Region, node: Apply, ct: Node) -> None:
+    x, i, v = node.args
+    region.receive(v, unpack(region.b, v.type, region.b.list_get(ct, *_brought(region, [i]))))
+    region.receive(x, ct)
+
+
+def _backward_list_clear(region: _Region, node: Apply, ct: Node) -> None:
+    region.receive(node.args[0], region.b.list_clear(ct, *_brought(region, node.args[1:])))
+
+
+def _backward_list_column(region: _Region, node: Apply, ct: Node) -> None:
+    x = node.args[0]
+    target = tangent_type(x.type)
+    assert isinstance(target, List)
+    region.receive(x, region.b.list_from_column(ct, leaf=node.static[0], of=target.item))
+
+
+def _backward_list_from_column(region: _Region, node: Apply, ct: Node) -> None:
+    (a,) = node.args
+    assert isinstance(a.type, Array)
+    value = region.f.get(a)
+    with region.b.inside(region.fwd):
+        n = region.b.dim(value, axis=0)
+    region.receive(a, region.b.list_column(ct, region.bring(n), leaf=node.static[0], to=a.type))
+
+
 SPECIAL: dict[str, Callable[[_Region, Apply, Any], None]] = {
+    "make_list": _backward_make_list, "list_append": _backward_append, "list_index": _backward_list_index, "list_get": _backward_list_index,
+    "list_update": _backward_list_update, "list_pop": _backward_list_pop, "list_take": _backward_list_take, "list_add": _backward_list_add,
+    "list_clear": _backward_list_clear, "list_plus": _backward_add_sum, "list_column": _backward_list_column,
+    "list_from_column": _backward_list_from_column,
     "index": _backward_index, "index_update": _backward_index_update, "index_add": _backward_index_add,
     "slice": _backward_slice, "slice_update": _backward_slice_update, "slice_add": _backward_slice_add,
     "getitem": _backward_structure, "make_tuple": _backward_structure, "make_record": _backward_structure,

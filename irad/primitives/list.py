@@ -1,0 +1,163 @@
+"""Lists that grow at run time. Items are numbers, or tuples of numbers.
+
+Cotangents of a list are a list too, which may be shorter than the primal: what is missing is zero. So its zero is the
+empty list, and the operations that read or add to cotangents take that into account.
+"""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from irad.errors import refuse
+from irad.primitives.array import symbols
+from irad.primitives.structure import BY_TRANSFORM, same_bits
+from irad.primitives.table import CHECKED, Missing, Primitive, primitive
+from irad.types import I64, INT, Array, List, Scalar, Struct, Tuple, Type
+
+IN_BACKEND = Missing("lists are lowered by backends/llvm/lists")
+
+
+def _list(name: str, t: Type) -> List:
+    if not isinstance(t, List):
+        raise refuse("type-mismatch", f"`{name}` takes a list, not {t}")
+    return t
+
+
+def _int(name: str, t: Type) -> None:
+    if not (isinstance(t, Scalar) and t.strong is I64):
+        raise refuse("type-mismatch", f"`{name}` takes an integer index, not {t}")
+
+
+def _item(name: str, wanted: Type, t: Type) -> None:
+    if not same_bits(t, wanted):
+        raise refuse("type-mismatch", f"`{name}` takes an item of type {wanted}, not {t}")
+
+
+def zero_item(t: Type) -> Any:
+    if isinstance(t, Struct):
+        return tuple(map(zero_item, t.items))
+    assert isinstance(t, Scalar)
+    return t.dtype.type(0)
+
+
+def add_items(x: Any, y: Any) -> Any:
+    return tuple(map(add_items, x, y)) if isinstance(x, tuple) else x + y
+
+
+def _operation(name: str, infer: Any, doc: str, ref: Any, **facets: Any) -> Primitive:
+    return primitive(name, infer, doc=doc, ref=ref, vjp=BY_TRANSFORM, jvp=BY_TRANSFORM, llvm=IN_BACKEND, **facets)
+
+
+def _make_infer(types: tuple[Type, ...], of: Type) -> Type:
+    for t in types:
+        _item("make_list", of, t)
+    return List(of)
+
+
+def _append_infer(types: tuple[Type, ...]) -> Type:
+    t = _list("list_append", types[0])
+    _item("list_append", t.item, types[1])
+    return t
+
+
+def _index_infer(name: str) -> Any:
+    def infer(types: tuple[Type, ...]) -> Type:
+        t = _list(name, types[0])
+        _int(name, types[1])
+        return t.item
+    return infer
+
+
+def _put_infer(name: str) -> Any:
+    def infer(types: tuple[Type, ...]) -> Type:
+        t = _list(name, types[0])
+        _int(name, types[1])
+        _item(name, t.item, types[2])
+        return t
+    return infer
+
+
+def _checked(x: Any, i: Any) -> Any:
+    if not 0 <= i < len(x):
+        raise IndexError("list index out of range")
+    return x[i]
+
+
+def _popped(x: Any) -> Any:
+    if not x:
+        raise IndexError("pop from empty list")
+    return x[-1], x[:-1]
+
+
+make_list = _operation("make_list", _make_infer, "[x, y, ...] as a list that may grow.", lambda *xs, of: xs, statics=("of",))
+list_append = _operation("list_append", _append_infer, "The list with an item more.", lambda x, v: (*x, v))
+list_index = _operation("list_index", _index_infer("list_index"), "Item i, counted from 0.", _checked, order=CHECKED, cost=2)
+list_update = _operation(
+    "list_update", _put_infer("list_update"), "The list with another item at i.", lambda x, i, v: (_checked(x, i), (*x[:i], v, *x[i + 1:]))[1], order=CHECKED)
+list_pop = _operation("list_pop", lambda types: Tuple((_list("list_pop", types[0]).item, types[0])), "(the last item, the list without it).", _popped, order=CHECKED)
+list_size = primitive("list_size", lambda types: INT if _list("list_size", types[0]) else INT, doc="len(list).", ref=len, llvm=IN_BACKEND)
+
+# -- what derivatives need: lists in which what is missing is zero ---------------------------------------------------------
+
+
+def _column_infer(types: tuple[Type, ...], leaf: int, to: Array) -> Type:
+    _list("list_column", types[0])
+    for t in types[1:]:
+        _int("list_column", t)
+    if len(types) - 1 != 1 or to.rank != 1 or len(symbols(to)) > 1:
+        raise refuse("type-mismatch", "`list_column` takes a list and a length, and gives an array of one axis")
+    return to
+
+
+def leaf_of(item: Any, leaf: int) -> Any:
+    """Number `leaf` of an item, nested tuples counted through."""
+    flat = []
+
+    def walk(x: Any) -> None:
+        if isinstance(x, tuple):
+            for y in x:
+                walk(y)
+        else:
+            flat.append(x)
+
+    walk(item)
+    return flat[leaf]
+
+
+def _column_ref(x: Any, n: Any, *, leaf: int, to: Array) -> Any:
+    out = np.zeros(int(n), to.dtype.dtype)
+    for k in range(min(int(n), len(x))):
+        out[k] = leaf_of(x[k], leaf)
+    return out
+
+
+list_column = _operation(
+    "list_column", _column_infer, "An array of length n of number `leaf` of each item; zeros where there are no items.", _column_ref, statics=("leaf", "to"))
+
+
+def _from_column_infer(types: tuple[Type, ...], leaf: int, of: Type) -> Type:
+    if not isinstance(types[0], Array):
+        raise refuse("type-mismatch", f"`list_from_column` takes an array, not {types[0]}")
+    return List(of)
+
+
+def _placed(t: Type, leaf: int, value: Any, at: list[int]) -> Any:
+    if isinstance(t, Struct):
+        return tuple(_placed(u, leaf, value, at) for u in t.items)
+    at[0] += 1
+    assert isinstance(t, Scalar)
+    return value if at[0] - 1 == leaf else t.dtype.type(0)
+
+
+list_from_column = _operation(
+    "list_from_column", _from_column_infer, "A list of items that are zero but for number `leaf`, which an array gives.",
+    lambda a, *, leaf, of: tuple(_placed(of, leaf, v, [0]) for v in a), statics=("leaf", "of"))
+IN_INTERPRETER = Missing("needs the item's type: the interpreter has it")
+list_add = _operation("list_add", _put_infer("list_add"), "The list with v added at i; it is extended by zeros up to there.", IN_INTERPRETER)
+list_get = _operation("list_get", _index_infer("list_get"), "Item i, zero where there is none.", IN_INTERPRETER)
+list_clear = _operation(
+    "list_clear", lambda types: _list("list_clear", types[0]), "The list with zero at i, where it has an item there.", IN_INTERPRETER)
+list_take = _operation(
+    "list_take", lambda types: Tuple((_list("list_take", types[0]).item, types[0])), "(item n or zero, the first n items).", IN_INTERPRETER)
+list_plus = _operation("list_plus", lambda types: _list("list_plus", types[0]), "The sum of two lists, item by item; the shorter is extended by zeros.", IN_INTERPRETER)

@@ -15,7 +15,7 @@ from irad.optimize.demand import ALL, Demand, state_of
 from irad.primitives import REGISTRY
 from irad.types import Struct, Tuple, Type
 
-__all__ = ["Rebuild", "rebuild"]
+__all__ = ["Rebuild", "is_undef", "rebuild"]
 
 
 def rebuild(module: Module, *, inline: Container[Graph] = (), demand: Demand | None = None, hoist: bool = False, fast: bool = False) -> Module:
@@ -222,16 +222,16 @@ class Rebuild:
         values: list[Node | None] = [None] * count
         different = []
         for i, x, y in zip(needed, *outs, strict=True):
-            if _absent(x) or x is y:
+            if is_undef(x) or x is y:
                 values[i] = y
-            elif _absent(y):
+            elif is_undef(y):
                 values[i] = x
             if values[i] is None or not self.visible(values[i]):  # type: ignore[arg-type]
                 different.append(i)
         if different or any(g.effects for g in graphs):
             for new, nodes in zip(graphs, outs, strict=True):
                 with b.inside(new):
-                    picked = [nodes[needed.index(i)] for i in different]
+                    picked = [self.alike(nodes[k], outs[0][k], outs[1][k]) for i in different for k in (needed.index(i),)]
                     new.finish(b.tuple_(picked) if picked else UNIT_VALUE)
             result = b.cond(test, graphs=tuple(graphs))
             for i, v in zip(different, b.parts(result, len(different)) if different else (), strict=True):
@@ -240,6 +240,10 @@ class Rebuild:
             self.env[node] = values[0] if values[0] is not None else UNIT_VALUE
         else:
             self.parts[node] = values
+
+    def alike(self, node: Node, x: Node, y: Node) -> Node:
+        """A branch's result; where it is absent, of the type that the other branch gives it."""
+        return self.b.undef((y if is_undef(x) else x).type) if is_undef(node) else node  # type: ignore[no-any-return]
 
     def components(self, out: Node, needed: list[int], single: bool) -> list[Node]:
         if single:
@@ -286,7 +290,7 @@ class Rebuild:
             p, s, x = old.params[first + i], state[i], self.get(init[i])
             if s is p or (s.__class__ is Constant and s is x):
                 values[i] = self.env[p] = x                 # it never changes
-            elif _absent(s) and counted:
+            elif is_undef(s) and counted:
                 values[i] = x
                 self.env[p] = x
             else:
@@ -340,7 +344,8 @@ class Rebuild:
         self.results_of_loop(node, [self.get(s) if i in needed else None for i, s in enumerate(state)])
 
 
-def _absent(node: Node) -> bool:
+def is_undef(node: Node) -> bool:
+    """Whether a value is absent: it stands where nobody reads it."""
     return node.__class__ is Constant and node.value is UNDEF  # type: ignore[attr-defined]
 
 

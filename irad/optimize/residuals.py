@@ -12,15 +12,16 @@ After Griewank and Walther, "Evaluating Derivatives", 2008, ch. 12; the cut as i
 """
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from irad.graph.build import literal
-from irad.graph.nodes import Apply, Constant, Module, Node, Parameter
-from irad.graph.walk import all_graphs
+from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
 from irad.optimize.demand import state_of
 from irad.optimize.mincut import INFINITE, Network
-from irad.optimize.rebuild import Rebuild
-from irad.types import Scalar, Stack, Tuple, Type, leaves
+from irad.optimize.rebuild import Rebuild, is_undef
+from irad.optimize.stacks import Path, Stacks
+from irad.types import Scalar, Stack, Struct, Tuple, Type, leaves
 
 __all__ = ["choose_residuals", "nbytes"]
 
@@ -43,79 +44,75 @@ class _Pair:
     push: Apply
     pop: Apply
     reads: dict[Apply, int]                                 # in the reverse body: which item of the tuple each node is
+    around: _Pair | None = None                             # the pair whose bodies these loops stand in
+    wanted: dict[Node, None] = field(default_factory=dict)  # the forward values that the reverse body reads
     stored: list[Node] = field(default_factory=list)
     again: list[Apply] = field(default_factory=list)        # recomputed, in order
+
+    @property
+    def body(self) -> Graph:
+        return self.forward.graphs[0]
+
+    @property
+    def reverse_body(self) -> Graph:
+        return self.reverse.graphs[0]
 
 
 def choose_residuals(module: Module) -> Module:
     """The module with less on its stacks."""
-    pairs = [p for p in _pairs(module) if _decide(p)]
-    return _Rewrite(module, pairs).run() if pairs else module
+    stacks = Stacks(module)
+    found = _pairs(stacks)
+    changed = [_decide(p) for p in found]                   # inner loops first: they may ask the outer ones for more
+    return _Rewrite(module, stacks, found).run() if any(changed) else module
 
 
 # -- finding ----------------------------------------------------------------------------------------------------------------
 
 
-def _pairs(module: Module) -> list[_Pair]:
-    uses: dict[Node, list[tuple[Apply, int]]] = {}
-    for g in all_graphs(module):
-        for node in g.body:
-            for i, a in enumerate(node.args):
-                uses.setdefault(a, []).append((node, i))
-    outputs = {g.output for g in all_graphs(module)}
+def _pairs(stacks: Stacks) -> list[_Pair]:
+    """The pairs of loops of which one pushes once a trip and the other pops all of it; inner loops first."""
     found = []
-    for g in all_graphs(module):
-        for node in g.body:
-            if node.fn.name in ("for_loop", "while_loop"):
-                p = _pair(node, uses, outputs)
-                if p is not None:
-                    found.append(p)
-    return found
+    for slot, pushes in stacks.sites["push"].items():
+        pops, empties = stacks.sites["pop"].get(slot, ()), stacks.sites["empty_stack"].get(slot, ())
+        if slot not in stacks.lost and len(pushes) == len(pops) == len(empties) == 1:
+            p = _pair(stacks, pushes[0], pops[0], empties[0])
+            if p is not None:
+                found.append(p)
+    bodies = {p.body: p for p in found}
+    for p in found:
+        p.around = next((q for g in p.body.path() if g is not p.body and (q := bodies.get(g)) is not None and p.reverse_body.within(q.reverse_body)), None)
+    return sorted(found, key=lambda p: -sum(1 for _ in p.body.path()))
 
 
-def _pair(loop: Apply, uses: dict[Node, list[tuple[Apply, int]]], outputs: set[Node]) -> _Pair | None:
-    """The pair that `loop` is the forward loop of, if each trip pushes once and one loop pops it all."""
-    first = 1 if loop.fn.name == "for_loop" else 0
-    (body,) = loop.graphs
-    state = state_of(body, loop.fn.name)
-    for k, a in enumerate(loop.args[first:]):
-        if not (isinstance(a, Apply) and a.fn.name == "empty_stack" and len(uses[a]) == 1):
-            continue
-        param, push = body.params[first + k], state[k]
-        if not (isinstance(push, Apply) and push.fn.name == "push" and push.args[0] is param and push.graph is body):
-            continue
-        item = push.args[1]
-        if len(uses.get(param, ())) != 1 or len(uses.get(push, ())) != 1 or not (isinstance(item, Apply) and item.fn.name == "make_tuple"):
-            continue
-        stack: Node = loop
-        if len(state) > 1:
-            parts = [n for n, _ in uses.get(loop, ()) if n.fn.name == "getitem" and n.static[0] == k]
-            if len(parts) != 1 or loop in outputs:
-                continue
-            stack = parts[0]
-        readers = [(n, i) for n, i in uses.get(stack, ()) if n.fn.name != "stack_size"]
-        if len(readers) != 1 or stack in outputs or readers[0][0].fn.name != "for_loop":
-            continue
-        reverse, position = readers[0]
-        inner = reverse.graphs[0]
-        top = inner.params[position]
-        pops = [n for n, _ in uses.get(top, ())]
-        if len(pops) != 1 or pops[0].fn.name != "pop" or pops[0].graph is not inner:
-            continue
-        reads = _reads(pops[0], uses, outputs)
-        if reads is not None:
-            return _Pair(loop, reverse, a, push, pops[0], reads)
-    return None
+def _pair(stacks: Stacks, push: Apply, pop: Apply, empty: Apply) -> _Pair | None:
+    forward, reverse = stacks.owner.get(push.graph), stacks.owner.get(pop.graph)  # type: ignore[arg-type]
+    if forward is None or reverse is None or forward.fn.name not in ("for_loop", "while_loop") or reverse.fn.name != "for_loop":
+        return None
+    body, param, top = push.graph, push.args[0], pop.args[0]
+    assert body is not None
+    if param not in body.params or len(stacks.uses[param]) != 1 or top not in reverse.graphs[0].params or len(stacks.uses[top]) != 1:
+        return None
+    first = 1 if forward.fn.name == "for_loop" else 0
+    k = body.params.index(param) - first  # type: ignore[arg-type]
+    if state_of(body, forward.fn.name)[k] is not push or forward.args[first + k] is not empty:
+        return None
+    item = push.args[1]
+    if len(stacks.uses.get(push, ())) > 1 or len(stacks.uses[empty]) != 1 or not (isinstance(item, Apply) and item.fn.name == "make_tuple"):
+        return None
+    reads = _reads(pop, stacks)
+    if reads is None:
+        return None
+    return _Pair(forward, reverse, empty, push, pop, reads, wanted=dict.fromkeys(item.args[i] for i in reads.values()))
 
 
-def _reads(pop: Apply, uses: dict[Node, list[tuple[Apply, int]]], outputs: set[Node]) -> dict[Apply, int] | None:
+def _reads(pop: Apply, stacks: Stacks) -> dict[Apply, int] | None:
     """The nodes that take the popped tuple apart; None where it is used in another way."""
     out: dict[Apply, int] = {}
-    for part, _ in uses.get(pop, ()):
-        if part.fn.name != "getitem" or part in outputs:
+    for part, _ in stacks.uses.get(pop, ()):
+        if part.fn.name != "getitem" or part in stacks.outputs:
             return None
         if part.static[0] == 0:
-            for read, _ in uses.get(part, ()):
+            for read, _ in stacks.uses.get(part, ()):
                 if read.fn.name != "getitem":
                     return None
                 out[read] = read.static[0]
@@ -127,26 +124,29 @@ def _reads(pop: Apply, uses: dict[Node, list[tuple[Apply, int]]], outputs: set[N
 
 def _decide(p: _Pair) -> bool:
     """Choose what is stored; False where all stays as it is."""
-    (body,) = p.forward.graphs
-    inner = p.reverse.graphs[0]
-    item = p.push.args[1]
-    assert isinstance(item, Apply)
-    wanted = list(dict.fromkeys(item.args[i] for i in p.reads.values()))
+    body, inner = p.body, p.reverse_body
     index = body.params[0] if p.forward.fn.name == "for_loop" else None
 
+    def lender(x: Node) -> _Pair | None:
+        """The pair around this one whose reverse body can have x, a value of its forward body."""
+        q = p.around
+        while q is not None and x.graph is not q.body:
+            q = q.around
+        return q
+
     def free(x: Node) -> bool:
-        """Whether the reverse loop has x anyway."""
-        return x.__class__ is Constant or x is index or (x.graph is not body and inner.within(x.graph))
+        """Whether the reverse loop has x, or can have it once from a loop around it."""
+        return x.__class__ is Constant or x is index or (x.graph is not body and (inner.within(x.graph) or lender(x) is not None))
 
     def repeatable(x: Node) -> bool:
         return (x.__class__ is Apply and x.graph is body and x.fn.order == "total" and not x.graphs  # type: ignore[attr-defined]
-                and (x.fn.elementwise and isinstance(x.type, Scalar) or x.fn.name == "getitem") and x.fn.cost <= CHEAP)  # type: ignore[attr-defined]
+                and x.fn.elementwise and isinstance(x.type, Scalar) and x.fn.cost <= CHEAP)  # type: ignore[attr-defined]
 
     network = Network()
     source, sink = network.vertex(), network.vertex()
     inside: dict[Node, int] = {}
     outside: dict[Node, int] = {}
-    todo = list(wanted)
+    todo = list(p.wanted)
     while todo:
         x = todo.pop()
         if x in inside or free(x):
@@ -155,8 +155,7 @@ def _decide(p: _Pair) -> bool:
         if repeatable(x):
             todo.extend(x.args)  # type: ignore[attr-defined]
     for x in inside:
-        storable = isinstance(x.type, Scalar) or not repeatable(x)
-        network.edge(inside[x], outside[x], BYTE * max(nbytes(x.type), 1) if storable else INFINITE)
+        network.edge(inside[x], outside[x], BYTE * max(nbytes(x.type), 1))
         if repeatable(x):
             network.edge(source, inside[x], OPERATION * x.fn.cost)  # type: ignore[attr-defined]
             for a in x.args:  # type: ignore[attr-defined]
@@ -164,19 +163,25 @@ def _decide(p: _Pair) -> bool:
                     network.edge(outside[a], inside[x], INFINITE)
         else:
             network.edge(source, inside[x], INFINITE)
-    for x in wanted:
+    for x in p.wanted:
         if x in outside:
             network.edge(outside[x], sink, INFINITE)
     side = network.source_side(source, sink)
     stored = {x for x in inside if inside[x] in side and outside[x] not in side}
     again = {x for x in inside if inside[x] not in side}
-    needed = _needed(wanted, stored, again)
-    p.stored = [x for x in [*body.params, *body.body] if x in stored and x in needed]
+    needed = _needed(p.wanted, stored, again)
+    order = {x: i for i, x in enumerate([*body.params, *body.body])}
+    p.stored = sorted((x for x in inside if x in stored and x in needed), key=lambda x: order.get(x, -1))
     p.again = [x for x in body.body if x in again and x in needed]
+    for x in needed:
+        if x not in inside and not (x.__class__ is Constant or x is index or inner.within(x.graph)):
+            lender(x).wanted[x] = None  # type: ignore[union-attr]
+    item = p.push.args[1]
+    assert isinstance(item, Apply)
     return len(p.stored) < len(item.args) or bool(p.again)
 
 
-def _needed(wanted: list[Node], stored: set[Node], again: set[Node]) -> set[Node]:
+def _needed(wanted: Iterable[Node], stored: set[Node], again: set[Node]) -> set[Node]:
     out: set[Node] = set()
     todo = list(wanted)
     while todo:
@@ -193,36 +198,48 @@ def _needed(wanted: list[Node], stored: set[Node], again: set[Node]) -> set[Node
 
 
 class _Rewrite(Rebuild):
-    def __init__(self, module: Module, pairs: list[_Pair]) -> None:
+    def __init__(self, module: Module, stacks: Stacks, pairs: list[_Pair]) -> None:
         super().__init__(module)
+        self.slots = stacks
         self.by_push = {p.push: p for p in pairs}
         self.by_empty = {p.empty: p for p in pairs}
         self.by_pop = {p.pop: p for p in pairs}
+        self.by_slot = {stacks.find((p.empty, ())): p for p in pairs}
         self.reads = {read: p for p in pairs for read in p.reads}
         self.found: dict[int, dict[Node, Node]] = {}           # id of a pair -> forward values in its reverse body
-        self.stacks: dict[Node, _Pair] = {}
-        for p in pairs:
-            self.stacks[p.push.args[0]] = p
-            self.stacks[p.pop.args[0]] = p
 
     def item_type(self, p: _Pair) -> Type:
-        return Tuple(x.type for x in p.stored)
+        return Tuple(self.retype(x, (), x.type) for x in p.stored)
+
+    def retype(self, x: Node, path: Path, t: Type) -> Type:
+        """The new type of the part of an old value at `path`, of old type t: stacks in it may hold other items."""
+        if isinstance(t, Struct):
+            items = [self.retype(x, (*path, i), u) for i, u in enumerate(t.items)]
+            return t if all(a is b for a, b in zip(items, t.items, strict=True)) else Tuple(items)
+        if isinstance(t, Stack):
+            p = self.by_slot.get(self.slots.find((x, path)))
+            return Stack(self.item_type(p) if p is not None else self.retype(x, (*path, "*"), t.item))
+        return t
 
     def parameter_type(self, p: Parameter) -> Type:
-        pair = self.stacks.get(p)
-        return Stack(self.item_type(pair)) if pair is not None else p.type
+        return self.retype(p, (), p.type)
 
     def plain(self, node: Apply) -> None:
         b = self.b
-        if node in self.by_empty:
-            self.env[node] = b.empty_stack(of=self.item_type(self.by_empty[node]))
-        elif node in self.by_push:
+        if node in self.by_push:
             p = self.by_push[node]
             stack = self.get(node.args[0])
             keeps = p.stored or p.forward.fn.name == "while_loop"
             self.env[node] = b.push(stack, b.make_tuple(*map(self.get, p.stored))) if keeps else stack
+        elif node.fn.name == "empty_stack":
+            t = self.retype(node, (), node.type)
+            assert isinstance(t, Stack)
+            self.env[node] = b.empty_stack(of=t.item)
         elif node in self.by_pop:
             self.pop(node)
+        elif node.fn.name == "make_tuple" and any(is_undef(a) for a in node.args):
+            args = [b.undef(self.retype(node, (i,), a.type)) if is_undef(a) else self.get(a) for i, a in enumerate(node.args)]
+            self.env[node] = b.make_tuple(*args)
         elif node in self.reads:
             p = self.reads[node]
             item = p.push.args[1]
@@ -246,15 +263,19 @@ class _Rewrite(Rebuild):
         # The popped tuple itself is read by nobody else.
         self.parts[node] = [None, rest]
         if p.forward.fn.name == "for_loop":
-            trips, j = self.get(p.reverse.args[0]), self.get(p.reverse.graphs[0].params[0])
-            known[p.forward.graphs[0].params[0]] = b.sub(b.sub(trips, literal(1)), j)
+            trips, j = self.get(p.reverse.args[0]), self.get(p.reverse_body.params[0])
+            known[p.body.params[0]] = b.sub(b.sub(trips, literal(1)), j)
         for x in p.again:
             b.span, b.adjoint = x.span, x.adjoint
             known[x] = b.apply(x.fn, [self.value(p, a) for a in x.args], x.static)
         b.span = node.span
 
     def value(self, p: _Pair, x: Node) -> Node:
-        """A value of the forward body, in the reverse body."""
-        known = self.found[id(p)]
-        return known[x] if x in known else self.get(x)
-
+        """A value of the forward body, or of what is around it, in the reverse body."""
+        q: _Pair | None = p
+        while q is not None:
+            known = self.found[id(q)]
+            if x in known:
+                return known[x]
+            q = q.around
+        return self.get(x)

@@ -24,10 +24,11 @@ from irad.api import (  # noqa: E402
     value_and_grad,
     vjp,
 )
+from irad.check import check_grads  # noqa: E402
 from irad.errors import CompileError, InternalError  # noqa: E402
 
 __version__ = "0.1.0"
 __all__ = [
-    "CompileError", "InternalError", "compile", "grad", "hessian", "hvp", "ir", "jacfwd", "jacrev", "jvp", "parse_ir",
+    "CompileError", "InternalError", "check_grads", "compile", "grad", "hessian", "hvp", "ir", "jacfwd", "jacrev", "jvp", "parse_ir",
     "stop_gradient", "value_and_grad", "vjp",
 ]

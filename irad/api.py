@@ -127,7 +127,10 @@ def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Any:
 
 
 def vjp(f: Callable[..., Any], *primals: Any) -> Any:
-    """(f(*primals), pullback): pullback(ct) is the tuple of the primals' cotangents for a cotangent of the output."""
+    """(f(*primals), pullback): pullback(ct) is the tuple of the primals' cotangents for a cotangent of the output.
+
+    The cotangents of integers and static values are None. Outside compiled code each pullback computes f again.
+    """
     out = _compiled(_value)(f, primals)
     return out, functools.partial(_compiled(_pullback), f, primals)
 

@@ -282,15 +282,10 @@ class Compiled:
         from irad.backends.llvm import run as llvm
 
         cells = {name: i for i, (name, _) in enumerate(self.cells)}
-        hidden = []
-        direct = not keywords and not entry.writes
         params = entry.module.entry.params
-        for h, p in zip(entry.hidden, params[len(params) - len(entry.hidden):], strict=True):
-            direct = direct and h.function is self.function and h.function is not None
-            if isinstance(p.type, Scalar):
-                hidden.append(llvm.Hidden(cells.get(h.name, 0), p.type))
-            else:
-                direct = False
+        captured = params[len(params) - len(entry.hidden):]
+        direct = not keywords and not entry.writes and self.function is not None and all(
+            h.function is self.function and isinstance(p.type, Scalar) for h, p in zip(entry.hidden, captured, strict=True))
         guards, owned = [], False
         names = _names(entry)
         for o, name, value in entry.object_guards:
@@ -304,6 +299,11 @@ class Compiled:
                 guards.append(guard)
                 owned = owned or isinstance(o, CellType)
         arguments: list[Any] = [llvm.Identical(t.value) if isinstance(t, Static) else llvm.Dynamic(t) for t in types]
+        hidden = []
+        if direct:
+            hidden = [llvm.Hidden(cells[h.name], p.type) for h, p in zip(entry.hidden, captured, strict=True)]  # type: ignore[arg-type]
+        else:
+            arguments += [llvm.Dynamic(p.type) for p in captured]      # the slow path reads them and hands them in
         loaded = llvm.load(module, arguments, hidden=hidden, guards=guards, names=names, fast_math=self.options.fast_math)
         return Program(entry, loaded, loaded.stub if direct else None, module, self if owned or hidden else None)
 

@@ -14,7 +14,7 @@ import numpy as np
 from irad.errors import refuse
 from irad.types import COLUMN, Array, List, Record, Scalar, Static, Struct, Tuple, Type
 
-__all__ = ["check_apart", "flatten", "resolve", "restore", "restorer", "structure_key", "write_back"]
+__all__ = ["assemble", "check_apart", "flatten", "resolve", "restore", "restorer", "structure_key", "write_back"]
 
 
 def flatten(value: Any, t: Type, out: list[Any]) -> None:
@@ -34,14 +34,17 @@ def flatten(value: Any, t: Type, out: list[Any]) -> None:
 
 def restore(t: Type, leaves: Iterator[Any]) -> Any:
     """The Python value of type t whose leaves are given."""
-    if isinstance(t, Scalar):
-        return {"f": float, "i": int, "b": bool}[t.kind](next(leaves))
+    return assemble(t, lambda u: {"f": float, "i": int, "b": bool}[u.kind](next(leaves)) if isinstance(u, Scalar) else next(leaves))
+
+
+def assemble(t: Type, leaf: Callable[[Type], Any]) -> Any:
+    """A Python value with the structure of type t; leaf gives its leaves, left to right."""
     if isinstance(t, Static):
         return t.value
     if isinstance(t, Tuple):
-        return tuple([restore(u, leaves) for u in t.items])
+        return tuple([assemble(u, leaf) for u in t.items])
     if isinstance(t, Record):
-        items = [restore(u, leaves) for u in t.items]
+        items = [assemble(u, leaf) for u in t.items]
         if t.form.kind == "list":
             return items
         if t.form.kind == "growing":
@@ -57,7 +60,7 @@ def restore(t: Type, leaves: Iterator[Any]) -> Any:
         for k, v in zip(t.form.keys, items, strict=True):
             object.__setattr__(made, k, v)
         return made
-    return next(leaves)
+    return leaf(t)
 
 
 def restorer(t: Type) -> Callable[[tuple[Any, ...]], Any]:

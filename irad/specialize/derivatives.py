@@ -54,7 +54,7 @@ def _vjp(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
     if not args or kwargs:
         raise s.refuse("wrong-arguments", "vjp() takes a function and its arguments")
     fn, *primals = args
-    call = yield from _prepare(s, fn, primals, {}, tuple(range(len(primals))), "vjp")
+    call = yield from _prepare(s, fn, primals, {}, tuple(range(len(primals))), "vjp", some=True)
     out, residual = call.run_forward()
     pullback = Compound("pullback", call, [residual])
     return Compound("tuple", None, [out, pullback])
@@ -236,14 +236,14 @@ def tangent_value(s: Any, shape: Shape, feed: Iterator[Node | None], store: Any)
     return Known(None)
 
 
-def _prepare(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], argnums: tuple[int, ...], kind: str) -> Task:
-    """The call as a graph; refuses what has no derivative."""
+def _prepare(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], argnums: tuple[int, ...], kind: str, *, some: bool = False) -> Task:
+    """The call as a graph; refuses what has no derivative: any of the arguments `argnums`, or with `some` all of them."""
     copy, nodes, shapes = yield s.thunk(fn, args, kwargs, argnums)
     if copy.result.writes:
         raise s.refuse("write-under-derivative", f"the function under {kind} changes an object of its caller", help="copy it first, and return the new one")
     call = _Call(s, copy, nodes, shapes, argnums)
     for i in argnums:
-        if not any(k in call.wrt for k in call.places[i]):
+        if not any(k in call.wrt for k in call.places[i]) and not (some and call.wrt):
             raise s.refuse(
                 "not-a-float", f"{kind} in argument {i}, which is {s.describe(args[i])}: integers and static values have no derivative",
                 help="pass a float: 3.0, not 3")

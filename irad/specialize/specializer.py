@@ -179,8 +179,8 @@ class Specializer:
                 return self.hidden(hidden, t)
             return constant(t, {"f": float, "i": int, "b": bool}[t.kind](value))
         step = (lambda *s: (*path, s)) if path is not None else lambda *s: None
-        if type(value) is tuple:
-            return Compound("tuple", None, [self.from_python(v, step("item", i)) for i, v in enumerate(value)])
+        if type(value) is tuple or (isinstance(value, tuple) and hasattr(value, "_fields")):
+            return Compound("tuple", None if type(value) is tuple else type(value), [self.from_python(v, step("item", i)) for i, v in enumerate(value)])
         if isinstance(value, MethodType):
             return Compound("method", None, [self.from_python(value.__func__, step("func")), self.from_python(value.__self__, step("self"))])
         if isinstance(value, functools.partial):

@@ -27,7 +27,8 @@ def expand_transforms(module: Module, lean: Callable[[Module], Module]) -> Modul
     """The module without transforms. `lean` is run before each round, so that a transform meets a small program."""
     while has_transforms(module):
         module = lean(module)
-        module = _Expand(module, _innermost(module)).run()
+        if has_transforms(module):
+            module = _Expand(module, _innermost(module)).run()
     return module
 
 

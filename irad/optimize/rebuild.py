@@ -70,11 +70,11 @@ class Rebuild:
                 self.env[p].span = p.span
         new.result = self.type(old.result)  # type: ignore[arg-type]
         self.kept[old] = []
-        if not whole and isinstance(old.result, Tuple):
+        if not whole:
             parts = self.demand.outputs.get(old, set())  # type: ignore[union-attr]
-            if parts is not ALL and self.demand.live.get(old.output, ALL) is not ALL and _is_tuple(old.output):  # type: ignore[union-attr]
+            if parts is not ALL and (not parts or (_is_tuple(old.output) and self.demand.live.get(old.output, ALL) is not ALL)):  # type: ignore[union-attr]
                 self.kept[old] = sorted(parts) if parts else [-1]
-                items = [old.result.items[i] for i in self.kept[old] if i >= 0]
+                items = [old.result.items[i] for i in self.kept[old] if i >= 0]  # type: ignore[union-attr]
                 new.result = self.type(items[0] if len(items) == 1 else Tuple(items))
         return new
 
@@ -188,8 +188,8 @@ class Rebuild:
         if not kept:
             self.env[node] = result
             return
-        values: list[Node | None] = [None] * len(node.type.items)  # type: ignore[attr-defined]
         wanted = [i for i in kept if i >= 0]
+        values: list[Node | None] = [None] * (len(node.type.items) if isinstance(node.type, Struct) else 1)
         for i, v in zip(wanted, self.b.parts(result, len(wanted)), strict=True):
             values[i] = v
         self.parts[node] = values

@@ -5,6 +5,7 @@ business of `growing`.
 """
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Sequence
 from types import FunctionType
@@ -376,6 +377,8 @@ def getattr_(s: Any, v: Any, name: str) -> Any:
                 raise s.refuse("unbound-attribute", f"`{name}` is not set on every path")
             return found
     found = _class_attribute(cls, name)
+    if is_tuple(v) and isinstance(found, FunctionType) and found.__code__.co_filename == collections.__file__:
+        return None                                         # a NamedTuple's own methods are irad's
     if isinstance(found, property):
         return s.call(s.from_python(found.fget), [v], {})
     if isinstance(found, FunctionType):

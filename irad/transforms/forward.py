@@ -100,7 +100,7 @@ class _Function:
         special = SPECIAL.get(fn.name)
         if special is not None:
             return special(self, node)
-        if tangent_type(node.type) is None:
+        if fn.order == "effect" or tangent_type(node.type) is None:
             return None
         out, *xs = [self.get(a) for a in (node, *node.args)]
         dxs = [self.tangent(a) for a in node.args]

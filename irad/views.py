@@ -11,11 +11,11 @@ from irad.graph.nodes import Apply, Module
 from irad.graph.text import print_graph
 from irad.graph.walk import all_graphs
 from irad.optimize.residuals import nbytes
-from irad.pipeline import expand, optimize
+from irad.pipeline import Hook, expand, optimize
 from irad.specialize.entry import type_of
-from irad.types import Stack, Tuple
+from irad.types import Stack, Tuple, Type
 
-__all__ = ["IR", "STAGES", "Residual", "view"]
+__all__ = ["IR", "STAGES", "Residual", "program_at", "view"]
 
 STAGES = ("python", "typed", "adjoint", "optimized", "lowered", "llvm", "asm")
 PLUMBING = frozenset({"make_tuple", "make_record", "getitem", "push", "pop", "pop_zero", "empty_stack", "stack_size"})
@@ -66,18 +66,22 @@ class IR:
 
 def view(core: Any, args: Sequence[Any], kwargs: dict[str, Any], stage: str) -> IR:
     """The program of a compiled function for these arguments, at a stage."""
+    return program_at(core, [type_of(v) for v in (*args, *kwargs.values())], tuple(kwargs), stage)
+
+
+def program_at(core: Any, types: Sequence[Type], keywords: Sequence[str], stage: str, hook: Hook | None = None) -> IR:
+    """The program of a compiled function for arguments of these types, at a stage; `hook` sees the passes."""
     if stage not in STAGES:
         raise refuse("unknown-stage", f"no stage is called {stage!r}", help=f"use one of {', '.join(STAGES)}")
     if stage == "python":
         if core.function is None:
             raise refuse("unknown-stage", "this program was not made from a Python function")
         return IR(stage, print_graph(lower(core.function)), None)
-    types = [type_of(v) for v in (*args, *kwargs.values())]
-    module = core.specialized(types, tuple(kwargs)).module
+    module = core.specialized(types, keywords).module
     if stage == "adjoint":
-        module = expand(module)
+        module = expand(module, hook)
     elif stage != "typed":
-        module = optimize(module)
+        module = optimize(module, hook)
     if stage in ("llvm", "asm"):
         from irad.backends.llvm.emit import emit_module
         from irad.backends.llvm.jit import assembly

@@ -33,6 +33,9 @@ from irad.types import INT, Array, List, Stack, Struct, Sum, Tuple, Type, leaves
 __all__ = ["Pair", "Reverse"]
 
 
+MANY = 16             # residuals of a branch that are handed on one by one
+
+
 @dataclass(slots=True)
 class Pair:
     """The two graphs of a function for one choice of parameters, and how to call them.
@@ -410,10 +413,11 @@ class _Region:
             with b.inside(side.fwd):
                 out = f.get(g.output)
                 outs = b.parts(out, items) if isinstance(node.type, Tuple) else [out]
-                side.fwd.finish(b.tuple_([*outs, *slots.values(b, i)]))
+                kept = slots.values(b, i)
+                side.fwd.finish(b.tuple_([*outs, b.make_tuple(*kept)] if slots.packed else [*outs, *kept]))
         b.span = node.span
         result = b.cond(test, graphs=tuple(side.fwd for side in sides))
-        parts = b.parts(result, items + len(slots.types))
+        parts = b.parts(result, items + (1 if slots.packed else len(slots.types)))
         f.env[node] = b.make_tuple(*parts[:items]) if isinstance(node.type, Tuple) else parts[0]
         if not varies:
             return
@@ -422,6 +426,8 @@ class _Region:
             packed = region.packed(node, ct)
             lent = region.handed_in(captured)
             kept = [region.bring(p) for p in parts[items:]]
+            if slots.packed:
+                kept = b.parts(kept[0], len(slots.types))
             graphs = []
             for i, side in enumerate(sides):
                 w = side.bwd.parent = b.new_graph(node.graphs[i].name, b.graph, "branch")
@@ -590,7 +596,10 @@ def _sum(b: Builder, t: Type, x: Node, y: Node) -> Node:
 
 
 class _Slots:
-    """Residuals of two branches in shared places: only one branch runs, so values of one type take turns."""
+    """Residuals of two branches in shared places: only one branch runs, so values of one type take turns.
+
+    Many are packed in a tuple, so that a branch in a branch in a branch hands on one value and not those of all levels.
+    """
 
     def __init__(self, residuals: list[list[Node]]) -> None:
         self.types: list[Type] = []
@@ -608,6 +617,7 @@ class _Slots:
                     free.remove(k)
                 places.append(k)
             self.places.append(places)
+        self.packed = len(self.types) > MANY
 
     def values(self, b: Builder, side: int) -> list[Node]:
         out = [b.undef(t) for t in self.types]

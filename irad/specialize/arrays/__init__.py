@@ -1,0 +1,14 @@
+"""NumPy's arrays in compiled code: values and views, indexing, operators, functions, methods."""
+from irad.specialize.arrays import functions, reductions, shaping  # noqa: F401  (they register their functions)
+from irad.specialize.arrays.attributes import getattr_, iteration, length, method, pack, static_items
+from irad.specialize.arrays.elementwise import elementwise
+from irad.specialize.arrays.indexing import getitem, setitem
+from irad.specialize.arrays.jacobian import jacobian
+from irad.specialize.arrays.operators import binary, compare, contains, inplace, truth, unary
+from irad.specialize.arrays.table import handler
+from irad.specialize.arrays.values import as_scalar, is_array, new_array, node_of
+
+__all__ = [
+    "as_scalar", "binary", "compare", "contains", "elementwise", "getattr_", "getitem", "handler", "inplace", "is_array",
+    "iteration", "jacobian", "length", "method", "new_array", "node_of", "pack", "setitem", "static_items", "truth", "unary",
+]

@@ -1,0 +1,102 @@
+"""`len`, iteration, attributes and methods of arrays."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from irad.graph.build import literal
+from irad.graph.nodes import Node
+from irad.specialize.arrays.creation import array, dtype_of
+from irad.specialize.arrays.functions import clip
+from irad.specialize.arrays.indexing import getitem, setitem
+from irad.specialize.arrays.reductions import mean
+from irad.specialize.arrays.shaping import dot, ravel, reshape, transpose
+from irad.specialize.arrays.table import HANDLERS, Handler, check_count, no_keywords
+from irad.specialize.arrays.values import array_type, as_scalar, count_of, is_array, new_array, read, size_of, view
+from irad.specialize.values import Compound, Known, Ref, is_number
+from irad.types import Dim
+
+
+def length(s: Any, v: Any) -> Node | None:
+    if not is_array(s, v):
+        return None
+    if array_type(s, v).rank == 0:
+        raise s.refuse("type-mismatch", "len() of a number")
+    return size_of(s, v, 0)
+
+
+def static_items(s: Any, v: Ref, expected: int | None = None) -> list[Any] | None:
+    n = array_type(s, v).shape[0]
+    if isinstance(n, Dim):
+        if expected is None:
+            return None
+        size = size_of(s, v, 0)
+        s.b.assert_(s.b.eq(size, literal(expected)), error="ValueError", message=f"cannot unpack an array of another length into {expected} values")
+        n = expected
+    return [getitem(s, v, literal(i)) for i in range(n)]
+
+
+def iteration(s: Any, v: Ref) -> Any:
+    from irad.specialize.library import Iteration
+
+    return Iteration(None, size_of(s, v, 0), lambda i: getitem(s, v, i))
+
+
+def getattr_(s: Any, v: Any, name: str) -> Any:
+    if not is_array(s, v):
+        return None
+    t = array_type(s, v)
+    if name == "shape":
+        return Compound("tuple", None, [size_of(s, v, i) for i in range(t.rank)])
+    if name == "ndim":
+        return literal(t.rank)
+    if name == "size":
+        return count_of(s, v)
+    if name == "T":
+        return view(s, v, ("transpose", tuple(reversed(range(t.rank))))) if t.rank > 1 else v
+    if name == "dtype":
+        return Known(t.dtype.dtype)
+    if name in METHODS:
+        return Compound("built-in method", ("array", name), [v])
+    return None
+
+
+
+def _astype(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    no_keywords(s, "astype", kwargs)
+    check_count(s, "astype", args, 2)
+    node = read(s, args[0])
+    t = dtype_of(s, args[1])
+    return new_array(s, node if s.b.scalar_of(node) is t else s.b.convert(node, to=t))
+
+
+def _item(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    if len(args) == 1:
+        x = as_scalar(s, args[0])
+        if not is_number(x):
+            raise s.refuse("type-mismatch", "item() takes an array of one element, or an index")
+        return x
+    return getitem(s, args[0], args[1] if len(args) == 2 else Compound("tuple", None, args[1:]))
+
+
+def _fill(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    check_count(s, "fill", args, 2)
+    setitem(s, args[0], Known(Ellipsis), args[1])
+    return Known(None)
+
+
+METHODS: dict[str, Handler] = {
+    "sum": HANDLERS[np.sum], "prod": HANDLERS[np.prod], "max": HANDLERS[np.max], "min": HANDLERS[np.min], "mean": mean,
+    "any": HANDLERS[np.any], "all": HANDLERS[np.all], "dot": dot, "reshape": reshape, "ravel": ravel,
+    "flatten": lambda s, args, kwargs: array(s, [ravel(s, args, kwargs)], {}), "transpose": transpose,
+    "copy": lambda s, args, kwargs: array(s, args, kwargs), "astype": _astype, "item": _item, "fill": _fill, "clip": clip,
+}
+
+
+def method(head: tuple[str, str]) -> Handler:
+    return METHODS[head[1]]
+
+
+def pack(s: Any, v: Any) -> Node | None:
+    return read(s, v) if is_array(s, v) else None

@@ -1,0 +1,273 @@
+"""Functions that make arrays."""
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from irad.graph.build import constant, literal
+from irad.graph.nodes import Constant, Node
+from irad.specialize import objects
+from irad.specialize.arrays.elementwise import promote, spread
+from irad.specialize.arrays.table import HANDLERS, Handler, check_count, no_keywords
+from irad.specialize.arrays.values import (
+    Shape,
+    array_type,
+    as_scalar,
+    dims_of,
+    element,
+    is_array,
+    never_negative,
+    new_array,
+    node_of,
+    read,
+)
+from irad.specialize.values import Compound, Known, is_number, leaf_types
+from irad.types import BOOL, F32, F64, FLOAT, I32, I64, INT, Array, Dim, Scalar, fresh_dim
+
+
+def numeric(s: Any, v: Any, name: str) -> Node:
+    """The node of a number, an array, or a nested list of numbers."""
+    if objects.is_tuple(v) or objects.is_list(v):
+        v = array(s, [v], {})
+    v = node_of(s, v)
+    if not isinstance(v, Node) or not isinstance(v.type, (Scalar, Array)):
+        raise s.refuse("type-mismatch", f"np.{name} takes numbers and arrays, not {s.describe(v)}")
+    return v
+
+
+DTYPES: dict[Any, Scalar] = {
+    float: F64, int: I64, bool: BOOL, np.float64: F64, np.float32: F32, np.int64: I64, np.int32: I32, np.bool_: BOOL,
+    "float64": F64, "float": F64, "float32": F32, "int64": I64, "int": I64, "int32": I32, "bool": BOOL,
+}
+
+
+def dtype_of(s: Any, v: Any) -> Scalar:
+    """A dtype given by the user."""
+    if isinstance(v, Known):
+        found = DTYPES.get(v.value) if not isinstance(v.value, np.dtype) else DTYPES.get(str(v.value))
+        if found is not None:
+            return found
+    raise s.refuse("unsupported-dtype", f"the dtype {s.describe(v)} cannot be compiled", help="use float64, float32, int64, int32 or bool")
+
+
+def shape_of(s: Any, v: Any) -> tuple[Shape, list[Node]]:
+    """A shape given by the user, and the nodes of the sizes that are known at run time only."""
+    items = list(v.children) if objects.is_tuple(v) else objects.known_items(s, v) if objects.is_list(v) else [v]
+    shape: list[int | Dim] = []
+    dims = []
+    for i in items:
+        i = as_scalar(s, i)
+        if not is_number(i) or i.type.kind not in "ib":
+            raise s.refuse("type-mismatch", f"a shape is made of integers, not {s.describe(i)}")
+        if isinstance(i, Constant):
+            if i.value < 0:
+                s.b.raise_(error="ValueError", message="negative dimensions are not allowed")
+                raise s.Bottom
+            shape.append(int(i.value))
+        else:
+            n = s.convert(i, INT)
+            if not never_negative(n):
+                s.b.assert_(s.b.ge(n, literal(0)), error="ValueError", message="negative dimensions are not allowed")
+            known = n.fn.name == "dim" and n.args[0].type.shape[n.static[0]] if getattr(n, "fn", None) is not None else None
+            shape.append(known if isinstance(known, Dim) else fresh_dim())
+            dims.append(n)
+    return tuple(shape), dims
+
+
+def filled(s: Any, value: Node | None, shape: Shape, dims: list[Node], dtype: Scalar) -> Any:
+    if not shape:
+        return s.convert(value, dtype) if value is not None else constant(dtype, 0.0 if dtype.kind == "f" else 0)
+    if value is None:
+        return new_array(s, s.b.zeros(*dims, of=Array(dtype, shape)))
+    if s.b.scalar_of(value).strong is not dtype:
+        value = s.b.convert(value, to=dtype)
+    return new_array(s, spread(s, value, shape, dims))
+
+
+def _filled(name: str, value: float | None) -> Handler:
+    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        kwargs = dict(kwargs)
+        dtype = kwargs.pop("dtype", args[1] if len(args) == 2 else Known(float))
+        shape = kwargs.pop("shape", args[0] if args else None)
+        no_keywords(s, name, kwargs)
+        if shape is None or len(args) > 2:
+            raise s.refuse("wrong-arguments", f"np.{name} takes a shape and a dtype")
+        t = dtype_of(s, dtype)
+        return filled(s, None if value is None else constant(t, {"f": float, "i": int, "b": bool}[t.kind](value)), *shape_of(s, shape), t)
+    return call
+
+
+HANDLERS[np.zeros], HANDLERS[np.empty], HANDLERS[np.ones] = _filled("zeros", None), _filled("empty", None), _filled("ones", 1)
+
+
+def _full(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    kwargs = dict(kwargs)
+    dtype = kwargs.pop("dtype", None)
+    no_keywords(s, "full", kwargs)
+    check_count(s, "full", args, 2)
+    value = numeric(s, args[1], "full")
+    t = dtype_of(s, dtype) if dtype is not None else s.b.scalar_of(value).strong
+    return filled(s, value, *shape_of(s, args[0]), t)
+
+
+def _like(name: str, value: float | None) -> Handler:
+    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        kwargs = dict(kwargs)
+        dtype = kwargs.pop("dtype", None)
+        no_keywords(s, name, kwargs)
+        check_count(s, name, args, 2 if name == "full_like" else 1)
+        x = numeric(s, args[0], name)
+        t = dtype_of(s, dtype) if dtype is not None else s.b.scalar_of(x).strong
+        fill = numeric(s, args[1], name) if name == "full_like" else None if value is None else constant(t, {"f": float, "i": int, "b": bool}[t.kind](value))
+        shape = x.type.shape if isinstance(x.type, Array) else ()
+        return filled(s, fill, shape, dims_of(s, shape, [x]), t)
+    return call
+
+
+HANDLERS[np.full] = _full
+HANDLERS[np.zeros_like], HANDLERS[np.empty_like] = _like("zeros_like", None), _like("empty_like", None)
+HANDLERS[np.ones_like], HANDLERS[np.full_like] = _like("ones_like", 1), _like("full_like", None)
+
+
+def _arange(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    b = s.b
+    kwargs = dict(kwargs)
+    dtype = kwargs.pop("dtype", None)
+    no_keywords(s, "arange", kwargs)
+    check_count(s, "arange", args, 1, 3)
+    xs = [as_scalar(s, a) for a in args]
+    if not all(map(is_number, xs)):
+        raise s.refuse("type-mismatch", "np.arange takes numbers")
+    start, stop, step = (literal(0), xs[0], literal(1)) if len(xs) == 1 else (*xs, literal(1)) if len(xs) == 2 else xs
+    t = promote(s, [start, stop, step], "arange").strong
+    start, stop, step = (s.convert(x, INT if t.kind == "i" else FLOAT) for x in (start, stop, step))
+    if t.kind == "i":
+        towards = b.select(b.gt(step, literal(0)), literal(-1), literal(1)) if not isinstance(step, Constant) else literal(-1 if step.value > 0 else 1)
+        count = b.floordiv(b.add(b.sub(stop, start), b.add(step, towards)), step)
+    else:
+        count = b.convert(b.ceil(b.div(b.sub(stop, start), step)), to=INT)
+    count = b.maximum(count, literal(0))
+    n: int | Dim = int(count.value) if isinstance(count, Constant) else fresh_dim()
+    dims = [] if isinstance(n, int) else [count]
+    index = b.iota(*dims, of=Array(I64, (n,)))
+    if t.kind == "f":
+        index = b.convert(index, to=F64)
+    grid = b.add(b.mul(index, b.broadcast(step, *dims, shape=(n,))), b.broadcast(start, *dims, shape=(n,)))
+    if dtype is not None and dtype_of(s, dtype) is not t:
+        grid = b.convert(grid, to=dtype_of(s, dtype))
+    return new_array(s, grid)
+
+
+def _linspace(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    b = s.b
+    kwargs = dict(kwargs)
+    num = kwargs.pop("num", args[2] if len(args) == 3 else literal(50))
+    no_keywords(s, "linspace", kwargs)
+    check_count(s, "linspace", args, 2, 3)
+    start, stop = (s.convert(as_scalar(s, a), FLOAT) for a in args[:2])
+    (n,), dims = shape_of(s, num)
+    index = b.convert(b.iota(*dims, of=Array(I64, (n,))), to=F64)
+    steps = b.convert(b.maximum(b.sub(dims[0] if dims else literal(n), literal(1)), literal(1)), to=FLOAT)
+    step = b.div(b.sub(stop, start), steps)
+    grid = b.add(b.mul(index, b.broadcast(step, *dims, shape=(n,))), b.broadcast(start, *dims, shape=(n,)))
+    if isinstance(n, int) and n > 1:                   # the end is exact, as NumPy has it
+        grid = b.index_update(grid, stop, literal(n - 1))
+    return new_array(s, grid)
+
+
+HANDLERS[np.arange], HANDLERS[np.linspace] = _arange, _linspace
+
+
+def _nested(s: Any, v: Any) -> tuple[Shape, list[Node]]:
+    """The shape and elements of a nested list of numbers and arrays."""
+    if is_array(s, v):
+        t = array_type(s, v)
+        if any(isinstance(d, Dim) for d in t.shape) or math.prod(t.shape) > 64:  # type: ignore[arg-type]
+            return t.shape, [read(s, v)]
+        return t.shape, [element(s, v, [literal(int(i)) for i in ix]) for ix in np.ndindex(*t.shape)]  # type: ignore[arg-type]
+    if is_number(v):
+        return (), [v]
+    if not (objects.is_tuple(v) or objects.is_list(v)):
+        raise s.refuse("type-mismatch", f"np.array takes numbers, arrays and lists of them, not {s.describe(v)}")
+    parts = [_nested(s, c) for c in objects.known_items(s, v)]
+    if not parts:
+        return (0,), []
+    if any(shape != parts[0][0] for shape, _ in parts):
+        raise s.refuse("shape-mismatch", "the rows of an array have different shapes", help="pad them, or keep a list of arrays")
+    return (len(parts), *parts[0][0]), [n for _, nodes in parts for n in nodes]
+
+
+def array(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    b = s.b
+    kwargs = dict(kwargs)
+    dtype = kwargs.pop("dtype", args[1] if len(args) == 2 else None)
+    copy = kwargs.pop("copy", literal(True))
+    if not (isinstance(copy, Constant) and copy.value is True):
+        raise s.refuse("unsupported-keyword", "np.array always copies in compiled code", help="leave `copy` out, or use np.asarray")
+    no_keywords(s, "array", kwargs)
+    check_count(s, "array", args, 1, 2)
+    (v, *_) = args
+    column = objects.growing(s, v)
+    if is_array(s, v):
+        node = read(s, v)
+    elif column is not None:
+        node = list_array(s, column)
+    else:
+        shape, nodes = _nested(s, v)
+        if not shape:
+            return s.convert(nodes[0], dtype_of(s, dtype)) if dtype is not None else nodes[0]
+        if not nodes:
+            return filled(s, None, shape, [], dtype_of(s, dtype) if dtype is not None else F64)
+        if any(isinstance(n.type, Array) for n in nodes):
+            return _stacked(s, shape, nodes)
+        t = promote(s, nodes, "np.array").strong if not all(n.type is BOOL for n in nodes) else BOOL
+        twin = {F64: FLOAT, I64: INT}.get(t, t)
+        node = b.array(*[s.convert(n, twin) for n in nodes], shape=shape)
+    if dtype is not None and b.scalar_of(node).strong is not dtype_of(s, dtype):
+        node = b.convert(node, to=dtype_of(s, dtype))
+    return new_array(s, node)
+
+
+def list_array(s: Any, content: Compound) -> Node:
+    """The array of a list that grows: a column for each number of an item."""
+    b, (node,) = s.b, content.children
+    types = leaf_types(content.head)
+    size = b.list_size(node)
+    n = fresh_dim()
+    columns = [b.list_column(node, size, leaf=k, to=Array(t.strong, (n,))) for k, t in enumerate(types)]  # type: ignore[attr-defined]
+    if content.head[0] == "leaf":
+        return columns[0]  # type: ignore[no-any-return]
+    if any(leaf[0] != "leaf" for leaf in content.head[3]):
+        raise s.refuse("type-mismatch", "np.array takes a list of numbers, or of tuples of numbers")
+    dtype = promote(s, columns, "np.array").strong
+    out = b.zeros(size, of=Array(dtype, (n, len(columns))))
+    for k, c in enumerate(columns):
+        c = c if b.scalar_of(c) is dtype else b.convert(c, to=dtype)
+        out = b.slice_update(out, b.reshape(c, size, shape=(n, 1)), literal(0), literal(k), steps=(1, 1))
+    return out  # type: ignore[no-any-return]
+
+
+def _stacked(s: Any, shape: Shape, nodes: list[Node]) -> Any:
+    """An array of arrays: each is put in its place."""
+    b = s.b
+    inner = nodes[0].type
+    assert isinstance(inner, Array)
+    lead = shape[: len(shape) - inner.rank]
+    dims = dims_of(s, shape, nodes)
+    out = b.zeros(*dims, of=Array(promote(s, nodes, "np.array").strong, shape))
+    for place, n in zip(np.ndindex(*lead), nodes, strict=True):  # type: ignore[arg-type]
+        block = b.reshape(n, *dims_of(s, inner.shape, [n]), shape=(*[1] * len(lead), *inner.shape))
+        out = b.slice_update(out, block, *[literal(int(i)) for i in place], *[literal(0)] * inner.rank, steps=(1,) * len(shape))
+    return new_array(s, out)
+
+
+def _asarray(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    if len(args) == 1 and not kwargs and is_array(s, args[0]):
+        return args[0]
+    return array(s, args, kwargs)
+
+
+HANDLERS[np.array], HANDLERS[np.asarray] = array, _asarray
+HANDLERS[np.copy] = lambda s, args, kwargs: array(s, args[:1], kwargs)

@@ -1,0 +1,88 @@
+"""Elementwise operations: NumPy's promotion and broadcasting, then one scalar primitive over all elements."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from irad.graph.build import literal
+from irad.graph.nodes import Node
+from irad.specialize.arrays.values import Shape, dims_of, new_array
+from irad.types import BOOL, INT, Array, Dim, JoinError, Scalar, Type, join
+
+
+def promote(s: Any, xs: Sequence[Node], op: str) -> Scalar:
+    """The dtype that NumPy 2 computes in."""
+    total: Type | None = None
+    for x in xs:
+        t = s.b.scalar_of(x)
+        t = INT if t is BOOL and not isinstance(x.type, Array) else t
+        try:
+            total = t if total is None else join(total, t) if not (BOOL in (total, t) and total is not t) else (t if total is BOOL else total)
+        except JoinError as e:
+            raise s.refuse("type-mismatch", f"`{op}` cannot join {e}") from None
+    assert isinstance(total, Scalar)
+    return total
+
+
+def broadcast_shape(s: Any, xs: Sequence[Node], op: str) -> Shape:
+    """The common shape; sizes known at run time only must be equal, which is checked by `spread`."""
+    shapes = [x.type.shape if isinstance(x.type, Array) else () for x in xs]
+    rank = max(map(len, shapes))
+    out: list[int | Dim] = []
+    for axis in range(-rank, 0):
+        sizes = [sh[axis] for sh in shapes if len(sh) >= -axis]
+        wanted = [d for d in sizes if d != 1]
+        fixed = {d for d in wanted if isinstance(d, int)}
+        if len(fixed) > 1:
+            raise s.refuse("shape-mismatch", f"`{op}` cannot join shapes {' and '.join(shape_text(sh) for sh in shapes)}",
+                           help="NumPy joins axes of equal size, and axes of size 1 with any")
+        out.append(next(iter(fixed)) if fixed else wanted[0] if wanted else 1)
+    return tuple(out)
+
+
+def shape_text(shape: Shape) -> str:
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def spread(s: Any, x: Node, shape: Shape, dims: Sequence[Node]) -> Node:
+    """x in this shape, repeated where NumPy repeats it."""
+    b = s.b
+    if isinstance(x.type, Array):
+        if x.type.shape == shape:
+            return x
+        lead = len(shape) - x.type.rank
+        if lead < 0:
+            raise s.refuse("shape-mismatch", f"an array of shape {shape_text(x.type.shape)} does not fit {shape_text(shape)}")
+        own = []
+        for d, n in zip(x.type.shape, shape[lead:], strict=True):
+            if d != n and d != 1 and isinstance(d, int) and isinstance(n, int):
+                raise s.refuse("shape-mismatch", f"an array of shape {shape_text(x.type.shape)} does not fit {shape_text(shape)}")
+            own.append(d if d == 1 else n)
+        if tuple(own) != x.type.shape:                 # equal if at all: found out at run time
+            feed = iter(dims)
+            wanted = {n: next(feed) for n in shape if isinstance(n, Dim)}
+            for axis, (d, n) in enumerate(zip(x.type.shape, own, strict=True)):
+                if d != n:
+                    size = wanted[n] if isinstance(n, Dim) else literal(n)
+                    b.assert_(b.eq(size, b.dim(x, axis=axis) if isinstance(d, Dim) else literal(d)), error="ValueError",
+                              message="operands could not be broadcast together")
+            x = b.retype(x, to=Array(x.type.dtype, own))
+        if x.type.shape == shape:  # type: ignore[attr-defined]
+            return x
+    if not shape:
+        return x
+    return b.broadcast(x, *dims, shape=shape)  # type: ignore[no-any-return]
+
+
+def elementwise(s: Any, prim: str, xs: Sequence[Node], dtype: Scalar | None, op: str) -> Any:
+    """A scalar primitive over numbers and arrays, broadcast to one shape and converted to one dtype."""
+    b = s.b
+    shape = broadcast_shape(s, xs, op)
+    nodes = [x if dtype is None or b.scalar_of(x).strong is dtype.strong else b.convert(x, to=dtype) for x in xs]
+    if shape:
+        dims = dims_of(s, shape, nodes)
+        nodes = [spread(s, x, shape, dims) for x in nodes]
+        nodes = [b.broadcast(x, *dims, shape=shape) if not isinstance(x.type, Array) else x for x in nodes]
+    elif dtype is not None:
+        nodes = [s.convert(x, dtype) for x in nodes]
+    return new_array(s, b.apply(b.primitives[prim], nodes))

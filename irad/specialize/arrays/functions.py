@@ -1,0 +1,149 @@
+"""NumPy's elementwise functions."""
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from irad.specialize.arrays.creation import numeric
+from irad.specialize.arrays.elementwise import elementwise, promote
+from irad.specialize.arrays.operators import binary, compare
+from irad.specialize.arrays.table import HANDLERS, Handler, check_count, no_keywords
+from irad.specialize.arrays.values import new_array
+from irad.specialize.numbers import arithmetic
+from irad.specialize.values import Known, is_number
+from irad.types import BOOL, F64, I64
+
+FLOAT_UNARY = {
+    "sqrt": "sqrt", "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log", "log1p": "log1p", "log2": "log2", "log10": "log10",
+    "sin": "sin", "cos": "cos", "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "sinh": "sinh", "cosh": "cosh",
+    "tanh": "tanh", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "cbrt": "cbrt", "rint": "rint",
+}
+FLOAT_BINARY = {"arctan2": "atan2", "hypot": "hypot", "copysign": "copysign", "fmod": "fmod"}
+OPERATORS = {
+    "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "true_divide": "/", "floor_divide": "//", "mod": "%", "remainder": "%",
+    "power": "**", "equal": "==", "not_equal": "!=", "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=",
+    "bitwise_and": "&", "bitwise_or": "|", "bitwise_xor": "^",
+}
+
+
+def _float_function(name: str, prim: str, count: int) -> Handler:
+    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        no_keywords(s, name, kwargs)
+        check_count(s, name, args, count)
+        xs = [numeric(s, a, name) for a in args]
+        dtype = promote(s, xs, name)
+        return elementwise(s, prim, xs, (dtype if dtype.kind == "f" else F64).strong, name)
+    return call
+
+
+def _operator_function(name: str, op: str) -> Handler:
+    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        from irad.specialize import operators
+
+        no_keywords(s, name, kwargs)
+        check_count(s, name, args, 2)
+        xs = [numeric(s, a, name) for a in args]
+        if all(map(is_number, xs)):
+            if op in operators.SWAPPED:
+                return operators.compare(s, op, *xs)
+            return arithmetic(s, op, *[s.b.convert(x, to=x.type.strong) if x.type.weak else x for x in xs])  # type: ignore[attr-defined]
+        return (compare if op in operators.SWAPPED else binary)(s, op, *[new_array(s, x) for x in xs])
+    return call
+
+
+for _name, _prim in FLOAT_UNARY.items():
+    HANDLERS[getattr(np, _name)] = _float_function(_name, _prim, 1)
+for _name, _prim in FLOAT_BINARY.items():
+    HANDLERS[getattr(np, _name)] = _float_function(_name, _prim, 2)
+for _name, _op in OPERATORS.items():
+    HANDLERS[getattr(np, _name)] = _operator_function(_name, _op)
+
+
+def _same_dtype(name: str, prim: str, count: int) -> Handler:
+    """Functions of any number that give the same dtype."""
+    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        no_keywords(s, name, kwargs)
+        check_count(s, name, args, count)
+        xs = [numeric(s, a, name) for a in args]
+        dtype = promote(s, xs, name)
+        return elementwise(s, prim, xs, (I64 if dtype is BOOL and count == 1 else dtype).strong, name)
+    return call
+
+
+for _name, _prim, _n in (("abs", "abs", 1), ("absolute", "abs", 1), ("fabs", "abs", 1), ("negative", "neg", 1), ("maximum", "maximum", 2), ("minimum", "minimum", 2)):
+    HANDLERS[getattr(np, _name)] = _same_dtype(_name, _prim, _n)
+
+
+def _rounding(name: str, prim: str) -> Handler:
+    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        no_keywords(s, name, kwargs)
+        check_count(s, name, args, 1)
+        x = numeric(s, args[0], name)
+        return new_array(s, x) if s.b.scalar_of(x).kind != "f" else elementwise(s, prim, [x], s.b.scalar_of(x).strong, name)
+    return call
+
+
+for _name in ("floor", "ceil", "trunc", "sign"):
+    HANDLERS[getattr(np, _name)] = _rounding(_name, _name)
+
+
+def _test(name: str) -> Handler:
+    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        no_keywords(s, name, kwargs)
+        check_count(s, name, args, 1)
+        x = numeric(s, args[0], name)
+        return elementwise(s, name, [x], s.b.scalar_of(x).strong if s.b.scalar_of(x).kind == "f" else F64, name)
+    return call
+
+
+for _name in ("isnan", "isinf", "isfinite"):
+    HANDLERS[getattr(np, _name)] = _test(_name)
+
+
+def _square(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    no_keywords(s, "square", kwargs)
+    check_count(s, "square", args, 1)
+    x = numeric(s, args[0], "square")
+    return elementwise(s, "mul", [x, x], promote(s, [x], "square").strong, "square")
+
+
+def _logical(name: str, prim: str, count: int) -> Handler:
+    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        no_keywords(s, name, kwargs)
+        check_count(s, name, args, count)
+        xs = [numeric(s, a, name) for a in args]
+        return elementwise(s, prim, [x if s.b.scalar_of(x) is BOOL else s.b.ne(x, s.b.like(0, x)) for x in xs], BOOL, name)
+    return call
+
+
+HANDLERS[np.square] = _square
+for _name, _prim, _n in (("logical_and", "and", 2), ("logical_or", "or", 2), ("logical_xor", "xor", 2), ("logical_not", "not", 1)):
+    HANDLERS[getattr(np, _name)] = _logical(_name, _prim, _n)
+
+
+def _where(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    no_keywords(s, "where", kwargs)
+    check_count(s, "where", args, 3)
+    c, x, y = (numeric(s, a, "where") for a in args)
+    if s.b.scalar_of(c) is not BOOL:
+        c = s.b.ne(c, s.b.like(0, c))
+    dtype = promote(s, [x, y], "where").strong
+    x, y = (v if s.b.scalar_of(v).strong is dtype else s.b.convert(v, to=dtype) for v in (x, y))
+    return elementwise(s, "select", [c, x, y], None, "where")
+
+
+def clip(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    given = dict(zip(("a", "a_min", "a_max"), args, strict=False))
+    given.update({{"min": "a_min", "max": "a_max"}.get(k, k): v for k, v in kwargs.items()})
+    if set(given) - {"a", "a_min", "a_max"} or "a" not in given:
+        raise s.refuse("wrong-arguments", "np.clip takes an array, a least and a greatest value")
+    result = given["a"]
+    for key, f in (("a_min", np.maximum), ("a_max", np.minimum)):
+        bound = given.get(key)
+        if bound is not None and not (isinstance(bound, Known) and bound.value is None):
+            result = HANDLERS[f](s, [result, bound], {})
+    return result
+
+
+HANDLERS[np.where], HANDLERS[np.clip] = _where, clip

@@ -1,0 +1,187 @@
+"""`x[i, j]`, `x[a:b, ...] = v`: indices taken apart, then an element, a view or a block."""
+from __future__ import annotations
+
+from typing import Any
+
+from irad.graph.build import literal
+from irad.graph.nodes import Constant, Node
+from irad.specialize import objects
+from irad.specialize.arrays.creation import array
+from irad.specialize.arrays.elementwise import spread
+from irad.specialize.arrays.values import (
+    array_type,
+    as_scalar,
+    element,
+    from_zero,
+    is_array,
+    never_negative,
+    node_of,
+    size_of,
+    view,
+    write_block,
+    write_element,
+)
+from irad.specialize.numbers import known_int
+from irad.specialize.values import Compound, Known, Ref, is_number
+from irad.types import BOOL, INT, Array, Dim, Scalar, fresh_dim
+
+
+class Index:
+    """x[...] taken apart: for each axis of x a start, a step (None: one element) and a size; then the result's shape."""
+
+    def __init__(self, s: Any, v: Ref, index: Any) -> None:
+        self.s, self.v = s, v
+        self.t = array_type(s, v)
+        items = list(index.children) if objects.is_tuple(index) else [index]
+        self.starts: list[Node] = []
+        self.steps: list[int | None] = []
+        self.sizes: list[int | Dim] = []
+        self.dims: list[Node] = []
+        self.shape: list[int | Dim] = []
+        count = sum(not self._is_new(i) and not self._is_dots(i) for i in items)
+        dots = [k for k, i in enumerate(items) if self._is_dots(i)]
+        if len(dots) > 1 or count > self.t.rank:
+            raise s.refuse("index", f"too many indices for an array of {self.t.rank} axes" if count > self.t.rank else "more than one `...` in an index")
+        whole = Compound("slice", None, [Known(None)] * 3)
+        if not dots:
+            items.append(Known(Ellipsis))
+            dots = [len(items) - 1]
+        items[dots[0]:dots[0] + 1] = [whole] * (self.t.rank - count)
+        axis = 0
+        for item in items:
+            if self._is_new(item):
+                self.shape.append(1)
+                continue
+            self._axis(axis, item)
+            axis += 1
+
+    @staticmethod
+    def _is_new(i: Any) -> bool:
+        return isinstance(i, Known) and i.value is None
+
+    @staticmethod
+    def _is_dots(i: Any) -> bool:
+        return isinstance(i, Known) and i.value is Ellipsis
+
+    def _axis(self, axis: int, item: Any) -> None:
+        s = self.s
+        item = as_scalar(s, item)
+        if is_number(item) and item.type.kind == "i":
+            self.starts.append(from_zero(s, item, size_of(s, self.v, axis)))
+            self.steps.append(None)
+            self.sizes.append(1)
+            return
+        if isinstance(item, Compound) and item.kind == "slice":
+            self._slice(axis, item)
+            return
+        what = "a truth value" if is_number(item) and item.type is BOOL else s.describe(item)
+        raise s.refuse("unsupported-index", f"an array is indexed by {what}", help="use integers, slices, `...` and None; loop over the positions for others")
+
+    def _slice(self, axis: int, item: Compound) -> None:
+        s, b = self.s, self.s.b
+        n = self.t.shape[axis]
+        lower, upper, step = item.children
+        k = 1 if self._is_new(step) else known_int(s, step, "the step of a slice")
+        if k == 0:
+            b.raise_(error="ValueError", message="slice step cannot be zero")
+            raise s.Bottom
+        bounds = [None if self._is_new(x) else as_scalar(s, x) for x in (lower, upper)]
+        for x in bounds:
+            if x is not None and not (is_number(x) and x.type.kind == "i"):
+                raise s.refuse("type-mismatch", f"the bounds of a slice are integers, not {s.describe(x)}")
+        if isinstance(n, int) and all(x is None or isinstance(x, Constant) for x in bounds):
+            r = range(n)[slice(*[None if x is None else x.value for x in bounds], k)]
+            start, size = literal(r.start if len(r) else 0), len(r)
+        else:
+            start, size = self._run_time(axis, bounds, k)
+        self.starts.append(start)
+        self.steps.append(k)
+        self.sizes.append(size)
+        self.shape.append(size)
+
+    def _run_time(self, axis: int, bounds: list[Any], k: int) -> tuple[Node, int | Dim]:
+        """Bounds known at run time: clipped as Python does, and a new symbol for the size."""
+        s, b = self.s, self.s.b
+        n = size_of(s, self.v, axis)
+        last = b.sub(n, literal(1))
+
+        def clipped(x: Any, default: Node, low: Node, high: Node) -> Node:
+            if x is None:
+                return default
+            x = s.convert(x, INT)
+            x = b.select(b.lt(x, literal(0)), b.add(x, n), x) if not never_negative(x) else x
+            return b.minimum(b.maximum(x, low), high)  # type: ignore[no-any-return]
+
+        if k > 0:
+            start, stop = clipped(bounds[0], literal(0), literal(0), n), clipped(bounds[1], n, literal(0), n)
+            span = b.add(b.sub(stop, start), literal(k - 1))
+        else:
+            start, stop = clipped(bounds[0], last, literal(-1), last), clipped(bounds[1], literal(-1), literal(-1), last)
+            span = b.add(b.sub(start, stop), literal(-k - 1))
+        size = b.maximum(b.floordiv(span, literal(abs(k))), literal(0))
+        if bounds[0] is None and bounds[1] is None and k == 1:
+            return start, self.t.shape[axis] if not isinstance(self.t.shape[axis], int) else self._symbol(size)
+        return start, self._symbol(size)
+
+    def _symbol(self, size: Node) -> int | Dim:
+        if isinstance(size, Constant):
+            return int(size.value)
+        d = fresh_dim()
+        self.dims.append(size)
+        return d
+
+    def run_time_dims(self) -> list[Node]:
+        """One node for each symbol among the sizes, in order."""
+        feed = iter(self.dims)
+        known = self.t.shape
+        out = []
+        for axis, d in enumerate(self.sizes):
+            if isinstance(d, Dim):
+                out.append(size_of(self.s, self.v, axis) if d is known[axis] else next(feed))
+        return out
+
+    @property
+    def is_element(self) -> bool:
+        return all(k is None for k in self.steps) and not self.shape
+
+
+def getitem(s: Any, v: Any, index: Any) -> Any:
+    if not is_array(s, v):
+        return None
+    parts = Index(s, v, index)
+    if parts.is_element:
+        return element(s, v, parts.starts)
+    return view(s, v, ("basic", tuple(parts.steps), tuple(parts.sizes), tuple(parts.shape)), [*parts.starts, *parts.run_time_dims()])
+
+
+def setitem(s: Any, v: Ref, index: Any, value: Any) -> None:
+    parts = Index(s, v, index)
+    t = parts.t
+    if parts.is_element:
+        value = as_scalar(s, value)
+        if not is_number(value):
+            raise s.refuse("type-mismatch", f"an element is set to {s.describe(value)}", help="put one number")
+        return write_element(s, v, parts.starts, cast(s, value, t.dtype, "this element"))
+    dims = parts.run_time_dims()
+    node = node_of(s, value)
+    if not (is_number(node) or isinstance(node, Node) and isinstance(node.type, Array)):
+        node = node_of(s, array(s, [value], {}))
+    node = cast(s, node, t.dtype, "these elements")
+    shape = tuple(parts.shape)
+    sources = dict(zip([d for d in parts.sizes if isinstance(d, Dim)], dims, strict=True))
+    block = spread(s, node, shape, [sources[d] for d in shape if isinstance(d, Dim)])
+    full = tuple(parts.sizes)
+    if full != shape:
+        block = s.b.reshape(block, *dims, shape=full)
+    write_block(s, v, parts.starts, [1 if k is None else k for k in parts.steps], block)
+    return None
+
+
+def cast(s: Any, node: Node, dtype: Scalar, what: str) -> Node:
+    """A value as it is stored in an array of this dtype."""
+    kind = s.b.scalar_of(node).kind
+    if kind == "f" and dtype.kind != "f":
+        if is_number(node):
+            raise s.refuse("dtype", f"{what} of an integer array is set to a float", help="make the array of floats: dtype=float")
+        raise s.refuse("dtype", "floats are put into an integer array", help="use astype")
+    return node if s.b.scalar_of(node).strong is dtype else s.b.convert(node, to=dtype)  # type: ignore[no-any-return]

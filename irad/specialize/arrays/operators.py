@@ -1,0 +1,102 @@
+"""Python's operators, truth and `in` for arrays."""
+from __future__ import annotations
+
+from typing import Any
+
+from irad.graph.build import constant
+from irad.graph.nodes import Node
+from irad.specialize import objects
+from irad.specialize.arrays.creation import array
+from irad.specialize.arrays.elementwise import elementwise, promote, shape_text
+from irad.specialize.arrays.reductions import reduce
+from irad.specialize.arrays.shaping import matmul
+from irad.specialize.arrays.values import array_type, as_scalar, is_array, new_array, node_of, read, write_whole
+from irad.specialize.numbers import PRIMITIVE
+from irad.specialize.values import Ref, is_number
+from irad.types import BOOL, F64, I64, Array
+
+
+def _operands(s: Any, *values: Any) -> list[Node] | None:
+    """The nodes of numbers and arrays, if that is what all are; lists and tuples beside an array become arrays."""
+    if not any(is_array(s, v) for v in values):
+        return None
+    out = []
+    for v in values:
+        if objects.is_tuple(v) or objects.is_list(v):
+            v = array(s, [v], {})
+        v = node_of(s, v)
+        if not isinstance(v, Node):
+            return None
+        out.append(v)
+    return out
+
+
+def binary(s: Any, op: str, x: Any, y: Any) -> Any:
+    nodes = _operands(s, x, y)
+    if nodes is None:
+        return None
+    if op == "@":
+        return matmul(s, [x, y], {})
+    dtype = promote(s, nodes, op)
+    if op == "/":
+        dtype = dtype if dtype.kind == "f" else F64
+        return elementwise(s, "div", nodes, dtype, op)
+    if op == "**":
+        if dtype.kind == "f":
+            return elementwise(s, "pow", nodes, dtype, op)
+        return elementwise(s, "ipow", nodes, dtype, op)
+    if op in "&|^" or op in ("<<", ">>"):
+        if dtype.kind == "f":
+            raise s.refuse("type-mismatch", f"`{op}` takes integers or truth values, not floats")
+        return elementwise(s, PRIMITIVE[op], nodes, dtype, op)
+    if dtype is BOOL:
+        dtype = I64
+    return elementwise(s, PRIMITIVE[op], nodes, dtype, op)
+
+
+def inplace(s: Any, op: str, x: Ref, y: Any) -> Ref:
+    """x op= y: the array keeps its shape and dtype."""
+    t = array_type(s, x)
+    result = binary(s, op, x, y)
+    if result is None:
+        raise s.refuse("type-mismatch", f"`{op}=` does not apply to an array and {s.describe(y)}")
+    node = read(s, result)
+    assert isinstance(node.type, Array)
+    if node.type.dtype is not t.dtype:
+        raise s.refuse("dtype", f"`{op}=` would change the dtype of the array from {t.dtype} to {node.type.dtype}", help="make the array of floats: dtype=float")
+    if node.type.shape != t.shape:
+        raise s.refuse("shape-mismatch", f"`{op}=` would change the shape of the array from {shape_text(t.shape)} to {shape_text(node.type.shape)}")
+    write_whole(s, x, node)
+    return x
+
+
+def unary(s: Any, op: str, x: Any) -> Any:
+    if not is_array(s, x):
+        return None
+    node = read(s, x)
+    dtype = s.b.scalar_of(node)
+    if op == "+":
+        return new_array(s, node)
+    if op == "~":
+        return new_array(s, s.b.not_(node) if dtype is BOOL else s.b.invert(node))
+    return new_array(s, s.b.neg(node if dtype is not BOOL else s.b.convert(node, to=I64)))
+
+
+def compare(s: Any, op: str, x: Any, y: Any) -> Any:
+    nodes = _operands(s, x, y)
+    if nodes is None:
+        return None
+    return elementwise(s, PRIMITIVE[op], nodes, promote(s, nodes, op), op)
+
+
+def truth(s: Any, v: Any) -> Any:
+    if not is_array(s, v):
+        return None
+    x = as_scalar(s, v)
+    if not is_number(x):
+        raise s.refuse("ambiguous-truth", "the truth value of an array with several elements is ambiguous", help="use .any() or .all()")
+    return x if x.type is BOOL else s.b.ne(x, constant(x.type, 0.0 if x.type.kind == "f" else 0))
+
+
+def contains(s: Any, x: Any, v: Ref) -> Node:
+    return reduce(s, "any", read(s, compare(s, "==", v, x)), None, False)  # type: ignore[no-any-return]

@@ -1,0 +1,103 @@
+"""reshape, transpose and products of matrices."""
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from irad.graph.build import literal
+from irad.graph.nodes import Constant
+from irad.specialize import objects
+from irad.specialize.arrays.creation import array, numeric, shape_of
+from irad.specialize.arrays.elementwise import promote, shape_text
+from irad.specialize.arrays.table import HANDLERS, check_count, no_keywords
+from irad.specialize.arrays.values import array_type, count_of, element, is_array, new_array, view
+from irad.specialize.numbers import known_int
+from irad.specialize.values import Compound, is_number
+from irad.types import Array
+
+
+def reshape(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    no_keywords(s, "reshape", kwargs)
+    v, *rest = args
+    if not is_array(s, v):
+        v = array(s, [v], {})
+    wanted = rest[0] if len(rest) == 1 else Compound("tuple", None, rest)
+    items = list(wanted.children) if objects.is_tuple(wanted) else [wanted]
+    t = array_type(s, v)
+    unknown = [i for i, x in enumerate(items) if isinstance(x, Constant) and x.value == -1]
+    if len(unknown) > 1:
+        raise s.refuse("shape-mismatch", "a shape has one unknown size at most")
+    if unknown:
+        known = math.prod(x.value for i, x in enumerate(items) if i not in unknown and isinstance(x, Constant))
+        if all(isinstance(x, Constant) for x in items) and all(isinstance(d, int) for d in t.shape):
+            total = math.prod(t.shape)  # type: ignore[arg-type]
+            if known == 0 or total % known:
+                raise s.refuse("shape-mismatch", f"an array of {total} elements cannot be reshaped into {[x.value for x in items]}")
+            items[unknown[0]] = literal(total // known)
+        else:
+            size = count_of(s, v)
+            for i, x in enumerate(items):
+                size = size if i in unknown else s.b.floordiv(size, x)
+            items[unknown[0]] = size
+    shape, dims = shape_of(s, Compound("tuple", None, items))
+    if all(isinstance(d, int) for d in (*shape, *t.shape)) and math.prod(shape) != math.prod(t.shape):  # type: ignore[arg-type]
+        raise s.refuse("shape-mismatch", f"an array of shape {shape_text(t.shape)} cannot be reshaped into {shape_text(shape)}")
+    if not shape:
+        return element(s, v, [literal(0)] * t.rank)
+    return view(s, v, ("reshape", shape), dims)
+
+
+def ravel(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    no_keywords(s, "ravel", kwargs)
+    return reshape(s, [args[0], literal(-1)], {})
+
+
+def transpose(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    kwargs = dict(kwargs)
+    v, *rest = args
+    axes = kwargs.pop("axes", rest[0] if len(rest) == 1 else Compound("tuple", None, rest) if rest else None)
+    no_keywords(s, "transpose", kwargs)
+    rank = array_type(s, v).rank
+    order = tuple(reversed(range(rank))) if axes is None else tuple(known_int(s, a, "an axis") % rank for a in objects.known_items(s, axes))
+    if sorted(order) != list(range(rank)):
+        raise s.refuse("axis", f"the axes {order} are no permutation of {rank} axes")
+    return view(s, v, ("transpose", order)) if order != tuple(range(rank)) else v
+
+
+HANDLERS[np.reshape], HANDLERS[np.ravel], HANDLERS[np.transpose] = reshape, ravel, transpose
+
+
+def matmul(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    no_keywords(s, "matmul", kwargs)
+    check_count(s, "matmul", args, 2)
+    b = s.b
+    x, y = (numeric(s, a, "matmul") for a in args)
+    if not isinstance(x.type, Array) or not isinstance(y.type, Array):
+        raise s.refuse("type-mismatch", "`@` takes arrays, not numbers", help="use `*`")
+    if x.type.rank > 2 or y.type.rank > 2:
+        raise s.refuse("unsupported-matmul", "products of arrays with more than two axes cannot be compiled yet", help="loop over the first axes")
+    dtype = promote(s, [x, y], "@")
+    x, y = (v if s.b.scalar_of(v) is dtype else b.convert(v, to=dtype) for v in (x, y))
+    m, n = x.type.shape[-1], y.type.shape[0]
+    if isinstance(m, int) and isinstance(n, int) and m != n:
+        raise s.refuse("shape-mismatch", f"`@` cannot join shapes {shape_text(x.type.shape)} and {shape_text(y.type.shape)}")
+    if m != n:                                         # found out at run time
+        fixed = m if isinstance(m, int) else n
+        x = b.retype(x, to=Array(dtype, (*x.type.shape[:-1], fixed)))
+        y = b.retype(y, to=Array(dtype, (fixed, *y.type.shape[1:]))) if isinstance(fixed, int) else y
+        if not isinstance(fixed, int):
+            b.assert_(b.eq(b.dim(x, axis=x.type.rank - 1), b.dim(y, axis=0)), error="ValueError", message="matmul: the sizes do not match")
+    return new_array(s, b.matmul(x, y))
+
+
+def dot(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    check_count(s, "dot", args, 2)
+    xs = [numeric(s, a, "dot") for a in args]
+    if any(map(is_number, xs)):
+        return HANDLERS[np.multiply](s, args, kwargs)
+    return matmul(s, args, kwargs)
+
+
+HANDLERS[np.matmul], HANDLERS[np.dot] = matmul, dot

@@ -1,0 +1,25 @@
+"""The NumPy functions that compiled code may call, and what their handlers share."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Handler = Callable[[Any, list[Any], dict[str, Any]], Any]
+HANDLERS: dict[Any, Handler] = {}
+
+
+def handler(s: Any, value: Any) -> Handler | None:
+    try:
+        return HANDLERS.get(value)
+    except TypeError:
+        return None
+
+
+def no_keywords(s: Any, name: str, kwargs: dict[str, Any]) -> None:
+    if kwargs:
+        raise s.refuse("unsupported-keyword", f"np.{name} with the keyword `{next(iter(kwargs))}` cannot be compiled")
+
+
+def check_count(s: Any, name: str, args: list[Any], least: int, most: int | None = None) -> None:
+    if not least <= len(args) <= (most or least):
+        raise s.refuse("wrong-arguments", f"np.{name} takes {least}{f' to {most}' if most else ''} arguments, not {len(args)}")

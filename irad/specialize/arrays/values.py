@@ -1,0 +1,243 @@
+"""Arrays as abstract values: objects of the store whose content is a node, or a view of another array.
+
+A view keeps what it was made from, so reading it reads the array as it is now, and a write through it goes to the array.
+Slices can be written through; a transposed or reshaped array can only be read.
+"""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from irad.graph.build import literal
+from irad.graph.nodes import Constant, Node
+from irad.specialize import objects
+from irad.specialize.numbers import as_int
+from irad.specialize.values import Compound, Obj, Ref
+from irad.types import BOOL, INT, Array, Dim
+
+Shape = tuple[int | Dim, ...]
+
+
+def is_array(s: Any, v: Any) -> bool:
+    return isinstance(v, Ref) and v.obj.kind == "array"
+
+
+def new_array(s: Any, node: Node) -> Any:
+    """The value of a node: an array object, or the number it is."""
+    if not isinstance(node.type, Array):
+        return node
+    obj = Obj("array", span=s.span)
+    s.store.set(obj, node)
+    return Ref(obj)
+
+
+abstract = new_array
+
+
+def view(s: Any, base: Ref, spec: tuple[Any, ...], nodes: Sequence[Node] = ()) -> Ref:
+    obj = Obj("array", span=s.span)
+    s.store.set(obj, Compound("view", spec, [base, *nodes]))
+    return Ref(obj)
+
+
+def read(s: Any, v: Ref) -> Node:
+    """The array as it is now."""
+    content = s.readable(s.store.get(v.obj))
+    if isinstance(content, Node):
+        return content
+    base, *nodes = content.children
+    return _apply_view(s, read(s, base), content.head, nodes)
+
+
+def _apply_view(s: Any, x: Node, spec: tuple[Any, ...], nodes: list[Node]) -> Node:
+    b = s.b
+    kind, *facts = spec
+    if kind == "transpose":
+        return b.transpose(x, axes=facts[0])  # type: ignore[no-any-return]
+    if kind == "reshape":
+        return b.reshape(x, *nodes, shape=facts[0])  # type: ignore[no-any-return]
+    steps, sizes, shape = facts
+    rank = len(steps)
+    starts, dims = nodes[:rank], nodes[rank:]
+    block = b.slice(x, *starts, *dims, shape=sizes, steps=tuple(1 if k is None else k for k in steps))
+    return block if shape == sizes else b.reshape(block, *dims, shape=shape)  # type: ignore[no-any-return]
+
+
+def array_type(s: Any, v: Ref) -> Array:
+    """The type of an array without reading it where it is a view."""
+    content = s.readable(s.store.get(v.obj))
+    if isinstance(content, Node):
+        assert isinstance(content.type, Array)
+        return content.type
+    base = array_type(s, content.children[0])
+    kind, *facts = content.head
+    shape = tuple(base.shape[a] for a in facts[0]) if kind == "transpose" else facts[0] if kind == "reshape" else facts[2]
+    return Array(base.dtype, shape)
+
+
+def node_of(s: Any, v: Any) -> Any:
+    """The node of an array or number; anything else as it is."""
+    return read(s, v) if is_array(s, v) else v
+
+
+def as_scalar(s: Any, v: Any) -> Any:
+    """The number in an array of one element; anything else as it is."""
+    if is_array(s, v):
+        t = array_type(s, v)
+        if all(d == 1 for d in t.shape):
+            return element(s, v, [literal(0)] * t.rank)
+    return v
+
+
+def size_of(s: Any, v: Ref, axis: int) -> Node:
+    d = array_type(s, v).shape[axis]
+    return literal(d) if isinstance(d, int) else s.b.dim(read(s, v), axis=axis)
+
+
+def count_of(s: Any, v: Ref) -> Node:
+    """The number of elements."""
+    total: Node = literal(1)
+    for axis in range(array_type(s, v).rank):
+        total = s.b.mul(total, size_of(s, v, axis))
+    return total
+
+
+def dims_of(s: Any, shape: Shape, sources: Sequence[Node]) -> list[Node]:
+    """A node for each run-time dim of a shape, found among arrays that have it."""
+    out = []
+    for d in shape:
+        if isinstance(d, Dim):
+            out.append(next(s.b.dim(x, axis=x.type.shape.index(d)) for x in sources if isinstance(x.type, Array) and d in x.type.shape))  # type: ignore[attr-defined]
+    return out
+
+
+# -- elements and blocks --------------------------------------------------------------------------------------------------
+
+
+def from_zero(s: Any, i: Node, n: Node) -> Node:
+    """An index that may count from the end, counted from the start."""
+    i = s.convert(as_int(s, i), INT)
+    if isinstance(i, Constant):
+        return i if i.value >= 0 else s.b.add(n, i)  # type: ignore[no-any-return]
+    if never_negative(i):
+        return i
+    return s.b.select(s.b.lt(i, literal(0)), s.b.add(i, n), i)  # type: ignore[no-any-return]
+
+
+def never_negative(i: Node) -> bool:
+    """Whether an integer is known not to be negative: it counts trips, or is made of such."""
+    if isinstance(i, Constant):
+        return bool(i.value >= 0)
+    if i.graph is not None and i.graph.role == "loop" and i.graph.params and i is i.graph.params[0] and i.name == "i" and i.graph.info == "counted":
+        return True
+    fn = getattr(i, "fn", None)
+    if fn is None:
+        return False
+    if fn.name in ("add", "mul", "minimum", "and"):
+        return all(map(never_negative, i.args))  # type: ignore[attr-defined]
+    if fn.name == "maximum":
+        return any(map(never_negative, i.args))  # type: ignore[attr-defined]
+    if fn.name in ("floordiv", "mod"):
+        return never_negative(i.args[1]) and (fn.name == "mod" or never_negative(i.args[0]))  # type: ignore[attr-defined]
+    return fn.name == "dim" or (fn.name == "convert" and i.args[0].type is BOOL)  # type: ignore[attr-defined]
+
+
+def element(s: Any, v: Ref, index: list[Node]) -> Node:
+    """v[i, j, ...], counted from 0."""
+    content = s.readable(s.store.get(v.obj))
+    if isinstance(content, Node):
+        return s.b.index(content, *index)  # type: ignore[no-any-return]
+    placed = _through(s, content, index, array_type(s, v).shape)
+    if placed is not None:
+        return element(s, content.children[0], placed)
+    return s.b.index(read(s, v), *index)  # type: ignore[no-any-return]
+
+
+def _through(s: Any, content: Compound, index: list[Node], shape: Shape) -> list[Node] | None:
+    """The index into the array that a view shows, with the view's own bounds checked; None through a reshape."""
+    b = s.b
+    kind, *facts = content.head
+    if kind == "transpose":
+        out: list[Any] = [None] * len(index)
+        for i, a in zip(index, facts[0], strict=True):
+            out[a] = i
+        return out
+    if kind == "reshape":
+        return None
+    steps, sizes, result = facts
+    feed = iter([i for i, d in zip(index, result, strict=True) if d != 1] if len(result) != sum(k is not None for k in steps) else index)
+    placed = []
+    kept = [n for k, n in zip(steps, sizes, strict=True) if k is not None]
+    if len(result) != len(kept):
+        return None                                    # with new axes: rare, read as a whole
+    for k, n, start in zip(steps, sizes, content.children[1:1 + len(steps)], strict=True):
+        if k is None:
+            placed.append(start)
+            continue
+        i = next(feed)
+        if not (isinstance(n, int) and isinstance(i, Constant) and 0 <= i.value < n):
+            size = literal(n) if isinstance(n, int) else content.children[1 + len(steps) + [d for d in sizes if isinstance(d, Dim)].index(n)]
+            b.assert_(b.and_(b.ge(i, literal(0)), b.lt(i, size)), i, size, error="IndexError", message="index {0} is out of bounds for axis with size {1}")
+        placed.append(b.add(start, b.mul(i, literal(k))))
+    return placed
+
+
+def write_element(s: Any, v: Ref, index: list[Node], value: Node) -> None:
+    content = s.readable(s.store.get(v.obj))
+    if isinstance(content, Node):
+        return objects.write(s, v, s.b.index_update(content, value, *index))
+    placed = _through(s, content, index, array_type(s, v).shape)
+    if placed is None:
+        raise _unwritable(s)
+    write_element(s, content.children[0], placed, value)
+    return None
+
+
+def _unwritable(s: Any) -> Exception:
+    return s.refuse("view-write", "this array shares memory with another, through a reshape or new axes, and is written to",  # type: ignore[no-any-return]
+                    help="copy it first, or write to the array it was made from")
+
+
+def write_block(s: Any, v: Ref, starts: list[Node], steps: list[int], block: Node) -> None:
+    """Put a block of v's rank at `starts`."""
+    if v.obj.frozen:
+        raise s.refuse_frozen(v.obj)
+    b = s.b
+    content = s.readable(s.store.get(v.obj))
+    if isinstance(content, Node):
+        return objects.write(s, v, b.slice_update(content, block, *starts, steps=tuple(steps)))
+    kind, *facts = content.head
+    base = content.children[0]
+    if kind == "transpose":
+        axes = facts[0]
+        inverse = tuple(axes.index(i) for i in range(len(axes)))
+        return write_block(s, base, [starts[i] for i in inverse], [steps[i] for i in inverse], b.transpose(block, axes=inverse))
+    if kind == "reshape":
+        raise _unwritable(s)
+    view_steps, sizes, result = facts
+    kept = [i for i, k in enumerate(view_steps) if k is not None]
+    if len(result) != len(kept):
+        raise _unwritable(s)
+    new_starts, new_steps, shape, j = [], [], [], 0
+    for k, start in zip(view_steps, content.children[1:1 + len(view_steps)], strict=True):
+        if k is None:
+            new_starts.append(start)
+            new_steps.append(1)
+            shape.append(1)
+        else:
+            new_starts.append(b.add(start, b.mul(starts[j], literal(k))))
+            new_steps.append(k * steps[j])
+            shape.append(block.type.shape[j])  # type: ignore[attr-defined]
+            j += 1
+    write_block(s, base, new_starts, new_steps, b.reshape(block, *dims_of(s, tuple(shape), [block]), shape=tuple(shape)))
+    return None
+
+
+def write_whole(s: Any, v: Ref, node: Node) -> None:
+    """Replace all elements."""
+    content = s.store.get(v.obj)
+    if isinstance(content, Node):
+        objects.write(s, v, node)
+    else:
+        rank = array_type(s, v).rank
+        write_block(s, v, [literal(0)] * rank, [1] * rank, node)

@@ -7,8 +7,9 @@ dev:             # everything a developer needs
 
 check: lint types test
 
-lint:
+lint:            # style, unused names, layout
 	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
 
 # mypy follows packages by folder: .typing/irad shows it the mapped ones as the package they are installed as.
 types:

@@ -1,4 +1,5 @@
 """Python source to python-stage IR."""
+
 from irad.frontend.parse import Signature, lower
 
 __all__ = ["Signature", "lower"]

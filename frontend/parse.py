@@ -9,6 +9,7 @@
 Scopes are resolved here; everything else waits for specialize. Methods are tasks (see `graph.walk.run`): a long chain
 of `elif` or of operators does not recurse.
 """
+
 from __future__ import annotations
 
 import ast
@@ -18,9 +19,10 @@ from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
-from irad.errors import CompileError, Span, refuse
 from irad.frontend.source import Definition, definition
 from irad.frontend.subset import BINARY, COMPARE, UNARY, unsupported
+
+from irad.errors import CompileError, Span, refuse
 from irad.graph.build import constant, literal
 from irad.graph.nodes import Apply, Graph, Node, Parameter
 from irad.graph.walk import Task, run
@@ -40,11 +42,11 @@ class Signature:
     vararg: str | None
     keyword_only: list[str]
     kwarg: str | None
-    defaults: int                                     # how many of the last positional parameters have one
-    keyword_defaults: list[str]                       # keyword-only parameters that have one
+    defaults: int  # how many of the last positional parameters have one
+    keyword_defaults: list[str]  # keyword-only parameters that have one
     variables: set[str] = field(default_factory=set)
-    cells: set[str] = field(default_factory=set)      # variables that inner functions read or write
-    rebound: set[str] = field(default_factory=set)    # ... that inner functions write (nonlocal)
+    cells: set[str] = field(default_factory=set)  # variables that inner functions read or write
+    rebound: set[str] = field(default_factory=set)  # ... that inner functions write (nonlocal)
     first_line: int = 0
 
     @property
@@ -62,9 +64,13 @@ def lower(function: FunctionType) -> Graph:
     found = _lowered.get(code)
     if found is None:
         node = definition(function)
-        if code.co_flags & 0x2A0:                      # generator, coroutine, async generator
-            raise refuse("unsupported-yield", f"`{function.__name__}` is a generator", _span(node, code.co_filename),
-                         help="build a list, or compute inside the loop")
+        if code.co_flags & 0x2A0:  # generator, coroutine, async generator
+            raise refuse(
+                "unsupported-yield",
+                f"`{function.__name__}` is a generator",
+                _span(node, code.co_filename),
+                help="build a list, or compute inside the loop",
+            )
         found = _lowered[code] = _Function(node, code.co_filename, None, set(code.co_freevars)).lower()
     return found
 
@@ -143,9 +149,12 @@ class _Function:
         body: list[Any] = [node.body] if isinstance(node, ast.Lambda) else node.body
         signature = self.signature = Signature(
             name=getattr(node, "name", "lambda"),
-            positional_only=[p.arg for p in a.posonlyargs], positional=[p.arg for p in a.args],
-            vararg=a.vararg.arg if a.vararg else None, keyword_only=[p.arg for p in a.kwonlyargs],
-            kwarg=a.kwarg.arg if a.kwarg else None, defaults=len(a.defaults),
+            positional_only=[p.arg for p in a.posonlyargs],
+            positional=[p.arg for p in a.args],
+            vararg=a.vararg.arg if a.vararg else None,
+            keyword_only=[p.arg for p in a.kwonlyargs],
+            kwarg=a.kwarg.arg if a.kwarg else None,
+            defaults=len(a.defaults),
             keyword_defaults=[p.arg for p, d in zip(a.kwonlyargs, a.kw_defaults, strict=True) if d is not None],
             first_line=node.lineno,
         )
@@ -241,8 +250,12 @@ class _Function:
     def store(self, name: str, value: Node, at: ast.AST) -> None:
         up = self.resolve(name, writes=True)
         if up is None:
-            raise self.refuse("unsupported-global", f"assigning `{name}`, which is not a variable of a compiled function", at,
-                              "return the value, or keep the state in an object that is passed in")
+            raise self.refuse(
+                "unsupported-global",
+                f"assigning `{name}`, which is not a variable of a compiled function",
+                at,
+                "return the value, or keep the state in an object that is passed in",
+            )
         if value.name is None and isinstance(value, Apply):
             value.name = name
         self.emit("store", at, value, name=name, up=up)
@@ -307,7 +320,9 @@ class _Function:
         yield from ()
         for t in s.targets:
             if not isinstance(t, ast.Name):
-                raise self.refuse("unsupported-del", "only names can be deleted", t, "build a new list or dict without the item")
+                raise self.refuse(
+                    "unsupported-del", "only names can be deleted", t, "build a new list or dict without the item"
+                )
             self.emit("delete", t, name=t.id, up=self.resolve(t.id, writes=True))
 
     def stmt_If(self, s: ast.If) -> Task:
@@ -354,7 +369,9 @@ class _Function:
 
     def stmt_Raise(self, s: ast.Raise) -> Task:
         if s.exc is None or s.cause is not None:
-            raise self.refuse("unsupported-raise", "`raise` needs one exception, and no `from`", s, "write `raise ValueError(\"...\")`")
+            raise self.refuse(
+                "unsupported-raise", "`raise` needs one exception, and no `from`", s, 'write `raise ValueError("...")`'
+            )
         self.emit("raise", s, (yield self.expr(s.exc)))
 
     def stmt_Assert(self, s: ast.Assert) -> Task:
@@ -374,7 +391,12 @@ class _Function:
     def stmt_ImportFrom(self, s: ast.ImportFrom) -> Task:
         yield from ()
         if s.level or s.module is None or any(a.name == "*" for a in s.names):
-            raise self.refuse("unsupported-import", "a relative import or `import *` inside a compiled function", s, "import at module level")
+            raise self.refuse(
+                "unsupported-import",
+                "a relative import or `import *` inside a compiled function",
+                s,
+                "import at module level",
+            )
         for a in s.names:
             module = self.emit("import", s, name=s.module)
             self.store(a.asname or a.name, self.emit("getattr", s, module, name=a.name), s)
@@ -556,7 +578,9 @@ class _Generator(_Function):
         g = generators[0]
         if g.is_async:
             raise unsupported(ast.AsyncFor(), self.span(self.node))
-        body = yield self.block("body", g.target, self.loop_body(g.target, self.inside(g.ifs, generators[1:], yields)), ["item"])
+        body = yield self.block(
+            "body", g.target, self.loop_body(g.target, self.inside(g.ifs, generators[1:], yields)), ["item"]
+        )
         orelse = yield self.block("orelse", g.target, _value(None))
         self.emit("for", g.target, iterable, graphs=(body, orelse))
 

@@ -1,5 +1,6 @@
 """From a function object to its syntax tree: reads the file once, finds the definition by its place, checks that the
 text is still the one that was compiled."""
+
 from __future__ import annotations
 
 import ast
@@ -23,7 +24,8 @@ def definition(function: FunctionType) -> Definition:
     found = _find(tree, code)
     if found is None:
         raise refuse(
-            "source-changed", f"the source of `{function.__qualname__}` in {code.co_filename} is not the text it was compiled from",
+            "source-changed",
+            f"the source of `{function.__qualname__}` in {code.co_filename} is not the text it was compiled from",
             help="reload the module, or run the cell that defines the function again",
         )
     return found
@@ -40,11 +42,15 @@ def _tree(code: CodeType, function: FunctionType) -> ast.Module:
         try:
             tree = ast.parse("".join(lines), file)
         except (SyntaxError, ValueError):
-            raise refuse("source-changed", f"{file} is not valid Python any more", help="reload the module after editing") from None
+            raise refuse(
+                "source-changed", f"{file} is not valid Python any more", help="reload the module after editing"
+            ) from None
         except (MemoryError, RecursionError):
             raise refuse(
-                "source-too-deep", f"Python's own parser gives up on {file}: an expression is nested too deeply",
-                Span(file, code.co_firstlineno), help="break the expression into statements",
+                "source-too-deep",
+                f"Python's own parser gives up on {file}: an expression is nested too deeply",
+                Span(file, code.co_firstlineno),
+                help="break the expression into statements",
             ) from None
         cached = _trees[file] = (lines, tree)
     return cached[1]
@@ -54,7 +60,8 @@ def _no_source(function: FunctionType) -> CompileError:
     code = function.__code__
     where = {"<stdin>": "the interactive prompt", "<string>": "exec or `python -c`"}.get(code.co_filename, code.co_filename)
     return refuse(
-        "no-source", f"the source of `{function.__qualname__}` cannot be read: it was defined in {where}",
+        "no-source",
+        f"the source of `{function.__qualname__}` cannot be read: it was defined in {where}",
         help="put the function into a file or a notebook cell; text made at run time can be registered in linecache.cache",
     )
 
@@ -74,7 +81,7 @@ def _find(tree: ast.Module, code: CodeType) -> Definition | None:
         for child in ast.iter_child_nodes(node):
             end = getattr(child, "end_lineno", None)
             if end is None:
-                todo.append(child)                     # arguments, comprehensions: no place of their own
+                todo.append(child)  # arguments, comprehensions: no place of their own
                 continue
             start = min([child.lineno, *(d.lineno for d in getattr(child, "decorator_list", ()))])  # type: ignore[attr-defined]
             if start <= line <= end:

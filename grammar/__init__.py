@@ -1,4 +1,5 @@
 """The grammars, loaded by name and on first use: Lark takes 50 ms, and most programs read no IR text."""
+
 from __future__ import annotations
 
 import functools

@@ -1,4 +1,5 @@
 """irad's public functions: `compile`, the transforms, and the views of a program."""
+
 from __future__ import annotations
 
 import functools
@@ -15,12 +16,27 @@ from irad.verify import verify
 from irad.views import IR, view
 
 __all__ = [
-    "compile", "grad", "hessian", "hvp", "ir", "jacfwd", "jacrev", "jvp", "parse_ir", "stop_gradient", "value_and_grad", "vjp",
+    "compile",
+    "grad",
+    "hessian",
+    "hvp",
+    "ir",
+    "jacfwd",
+    "jacrev",
+    "jvp",
+    "parse_ir",
+    "stop_gradient",
+    "value_and_grad",
+    "vjp",
 ]
 
 
 def compile(
-    f: Any = None, *, signature: str | None = None, backend: str = "llvm", static_argnums: int | Sequence[int] = (),
+    f: Any = None,
+    *,
+    signature: str | None = None,
+    backend: str = "llvm",
+    static_argnums: int | Sequence[int] = (),
     fast_math: bool = False,
 ) -> Any:
     """A compiled function: native code for each combination of argument types it is called with.
@@ -33,7 +49,9 @@ def compile(
     `cache_info()` and `clear()`, and binds as a method.
     """
     if f is None:
-        return functools.partial(compile, signature=signature, backend=backend, static_argnums=static_argnums, fast_math=fast_math)
+        return functools.partial(
+            compile, signature=signature, backend=backend, static_argnums=static_argnums, fast_math=fast_math
+        )
     options = checked_options(backend, static_argnums, fast_math)
     if not callable(f) and not isinstance(f, Module):
         raise refuse("not-callable", f"compile takes a function, not {type(f).__name__}")

@@ -3,6 +3,7 @@
 Both are taken along random directions. Differences are central, of step h and h / 2, extrapolated to h = 0 (Richardson,
 1911), so that their error is of order h^4.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -22,7 +23,13 @@ STEP = 1e-3
 
 
 def check_grads(
-    f: Callable[..., Any], args: Sequence[Any], order: int = 2, *, rtol: float = 1e-6, atol: float = 1e-7, seed: int = 0,
+    f: Callable[..., Any],
+    args: Sequence[Any],
+    order: int = 2,
+    *,
+    rtol: float = 1e-6,
+    atol: float = 1e-7,
+    seed: int = 0,
 ) -> None:
     """Check the derivatives of f at `args`, up to `order`, in every argument that holds floats.
 
@@ -35,11 +42,17 @@ def check_grads(
     if order < 1:
         raise ValueError(f"order is {order}: the lowest derivative is the first")
     if isinstance(args, (str, bytes)) or not isinstance(args, Sequence):
-        raise refuse("wrong-arguments", f"check_grads takes the arguments as a tuple, not {type(args).__name__}", help="write (x,) for one")
+        raise refuse(
+            "wrong-arguments",
+            f"check_grads takes the arguments as a tuple, not {type(args).__name__}",
+            help="write (x,) for one",
+        )
     _check(f, tuple(args), order, 1, np.random.default_rng(seed), rtol, atol, "")
 
 
-def _check(f: Any, args: tuple[Any, ...], order: int, depth: int, rng: np.random.Generator, rtol: float, atol: float, path: str) -> None:
+def _check(
+    f: Any, args: tuple[Any, ...], order: int, depth: int, rng: np.random.Generator, rtol: float, atol: float, path: str
+) -> None:
     direction = tuple(_direction(a, rng) for a in args)
     if all(d is None for d in direction):
         raise refuse("not-a-float", "no argument holds a float: there is no derivative to check")
@@ -52,10 +65,21 @@ def _check(f: Any, args: tuple[Any, ...], order: int, depth: int, rng: np.random
     _agree(forward, _difference(f, args, direction), rtol, atol, f"{path}forward mode, order {depth}, against differences")
     cotangents = vjp(f, *args)[1](ct)
     product = float(_floats(ct, kind) @ forward)
-    reverse = sum(float(_floats(c, type_of(a)) @ _floats(d, type_of(a))) for a, c, d in zip(args, cotangents, direction, strict=True) if d is not None)
+    reverse = sum(
+        float(_floats(c, type_of(a)) @ _floats(d, type_of(a)))
+        for a, c, d in zip(args, cotangents, direction, strict=True)
+        if d is not None
+    )
     scale = float(np.abs(_floats(ct, kind)) @ np.abs(forward))
-    _agree(np.array([reverse]), np.array([product]), rtol, atol + rtol * scale, f"{path}reverse mode, order {depth}, against forward mode")
+    _agree(
+        np.array([reverse]),
+        np.array([product]),
+        rtol,
+        atol + rtol * scale,
+        f"{path}reverse mode, order {depth}, against forward mode",
+    )
     if order > depth:
+
         def pushed(*xs: Any) -> Any:
             return jvp(f, xs, direction)[1]
 
@@ -89,8 +113,16 @@ def _direction(value: Any, rng: np.random.Generator) -> Any:
     parts = _parts(value, t)
     if not any(_is_float(u) for _, u in parts):
         return None
-    feed = iter([rng.uniform(-1.0, 1.0, np.shape(x)).astype(u.dtype.dtype) if isinstance(u, Array) else float(rng.uniform(-1.0, 1.0)) if _is_float(u) else None
-                 for x, u in parts])
+    feed = iter(
+        [
+            rng.uniform(-1.0, 1.0, np.shape(x)).astype(u.dtype.dtype)
+            if isinstance(u, Array)
+            else float(rng.uniform(-1.0, 1.0))
+            if _is_float(u)
+            else None
+            for x, u in parts
+        ]
+    )
     return assemble(t, lambda u: next(feed))
 
 
@@ -99,8 +131,12 @@ def _moved(value: Any, direction: Any, h: float) -> Any:
     if direction is None:
         return value
     t = type_of(value)
-    feed = iter([(x + np.asarray(h * d, u.dtype.dtype) if isinstance(u, Array) else x + h * d) if _is_float(u) else x
-                 for (x, u), (d, _) in zip(_parts(value, t), _parts(direction, t), strict=True)])
+    feed = iter(
+        [
+            (x + np.asarray(h * d, u.dtype.dtype) if isinstance(u, Array) else x + h * d) if _is_float(u) else x
+            for (x, u), (d, _) in zip(_parts(value, t), _parts(direction, t), strict=True)
+        ]
+    )
     return assemble(t, lambda u: next(feed))
 
 
@@ -122,7 +158,10 @@ def _difference(f: Any, args: tuple[Any, ...], direction: tuple[Any, ...]) -> np
 
 
 def _agree(found: np.ndarray[Any, Any], expected: np.ndarray[Any, Any], rtol: float, atol: float, what: str) -> None:
-    bad = ~(np.abs(found - expected) <= atol + rtol * np.abs(expected))       # NaN is bad
+    bad = ~(np.abs(found - expected) <= atol + rtol * np.abs(expected))  # NaN is bad
     if bad.any():
         i = int(np.argmax(bad))
-        raise AssertionError(f"{what}: {float(found[i])!r} where {float(expected[i])!r} is expected ({int(bad.sum())} of {len(found)} numbers differ)")
+        raise AssertionError(
+            f"{what}: {float(found[i])!r} where {float(expected[i])!r} is expected "
+            f"({int(bad.sum())} of {len(found)} numbers differ)"
+        )

@@ -4,6 +4,7 @@ A call goes to machine code that checks the arguments' types and the guards (see
 comes to `Compiled.slow`: it finds the program for these arguments, or makes it, and gives its stub to the function.
 Programs are shared by all functions of the same code, captures' types and options: a fresh lambda compiles nothing.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -71,12 +72,12 @@ class Program:
     call: Callable[[Sequence[Any]], Any]
     stub: Any
     module: Module
-    owner: Any = None                                  # the Compiled whose captured functions the stub checks
+    owner: Any = None  # the Compiled whose captured functions the stub checks
 
     def valid(self, fn: Any, arguments: Sequence[Any]) -> bool:
         """Whether every global, attribute and default is what it was, and what is read at each call has its type."""
         params = self.entry.module.entry.params
-        for h, p in zip(self.entry.hidden, params[len(params) - len(self.entry.hidden):], strict=True):
+        for h, p in zip(self.entry.hidden, params[len(params) - len(self.entry.hidden) :], strict=True):
             if type_of(resolve(h.path, fn, arguments)) is not p.type:
                 return False
         for scope, name, value in self.entry.guards:
@@ -172,7 +173,7 @@ class Compiled:
             flatten(v, t, leaves)
         given = (*args, *kwargs.values())
         params = program.entry.module.entry.params
-        for h, p in zip(program.entry.hidden, params[len(params) - len(program.entry.hidden):], strict=True):
+        for h, p in zip(program.entry.hidden, params[len(params) - len(program.entry.hidden) :], strict=True):
             flatten(resolve(h.path, self.fn, given), p.type, leaves)
         if not program.entry.writes:
             return program.call(leaves)
@@ -283,9 +284,15 @@ class Compiled:
 
         cells = {name: i for i, (name, _) in enumerate(self.cells)}
         params = entry.module.entry.params
-        captured = params[len(params) - len(entry.hidden):]
-        direct = not keywords and not entry.writes and self.function is not None and all(
-            h.function is self.function and isinstance(p.type, Scalar) for h, p in zip(entry.hidden, captured, strict=True))
+        captured = params[len(params) - len(entry.hidden) :]
+        direct = (
+            not keywords
+            and not entry.writes
+            and self.function is not None
+            and all(
+                h.function is self.function and isinstance(p.type, Scalar) for h, p in zip(entry.hidden, captured, strict=True)
+            )
+        )
         guards, owned = [], False
         names = _names(entry)
         for o, name, value in entry.object_guards:
@@ -294,7 +301,7 @@ class Compiled:
                 continue
             guard = _guard(o, name, value)
             if guard is None:
-                direct = False                         # cannot be checked by machine code: the slow path does
+                direct = False  # cannot be checked by machine code: the slow path does
             else:
                 guards.append(guard)
                 owned = owned or isinstance(o, CellType)
@@ -303,7 +310,7 @@ class Compiled:
         if direct:
             hidden = [llvm.Hidden(cells[h.name], p.type) for h, p in zip(entry.hidden, captured, strict=True)]  # type: ignore[arg-type]
         else:
-            arguments += [llvm.Dynamic(p.type) for p in captured]      # the slow path reads them and hands them in
+            arguments += [llvm.Dynamic(p.type) for p in captured]  # the slow path reads them and hands them in
         loaded = llvm.load(module, arguments, hidden=hidden, guards=guards, names=names, fast_math=self.options.fast_math)
         return Program(entry, loaded, loaded.stub if direct else None, module, self if owned or hidden else None)
 
@@ -324,6 +331,7 @@ def _offset(kind: type, name: str) -> int | None:
     if kind is CellType:
         sample: Any = CellType(object())
     elif kind is FunctionType:
+
         def sample(a: int = 12345, *, b: int = 54321) -> None: ...
     else:
         return None
@@ -355,5 +363,3 @@ def checked_options(backend: str, static_argnums: Any, fast_math: bool) -> Optio
     if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in numbers):
         raise refuse("unknown-option", "static_argnums takes positions of arguments, counted from 0")
     return Options(backend, numbers, bool(fast_math))
-
-

@@ -1,11 +1,12 @@
 """Spans, diagnostics and their rendering: every message a user sees is made here.
 
-    error[shape-mismatch]: `add` cannot join f64[3] and f64[4]
-      --> model.py:12:9
-    12 |     y = x + w
-       |         ^^^^^ x is f64[3], w is f64[4]
-    help: slice w, or add a broadcast axis
+error[shape-mismatch]: `add` cannot join f64[3] and f64[4]
+  --> model.py:12:9
+12 |     y = x + w
+   |         ^^^^^ x is f64[3], w is f64[4]
+help: slice w, or add a broadcast axis
 """
+
 from __future__ import annotations
 
 import linecache
@@ -99,7 +100,13 @@ class InternalError(Exception):
 
 
 def refuse(
-    name: str, message: str, span: Span | None = None, *, label: str = "", help: str = "", notes: list[Note] | None = None
+    name: str,
+    message: str,
+    span: Span | None = None,
+    *,
+    label: str = "",
+    help: str = "",
+    notes: list[Note] | None = None,
 ) -> CompileError:
     """The exception for a refusal; the caller raises it."""
     return CompileError(Diagnostic(name, message, span, label, notes or [], help))

@@ -1,4 +1,5 @@
 """The passes in order, as literal tuples, and the one hook behind printing, verifying and timing them."""
+
 from __future__ import annotations
 
 import gc
@@ -14,17 +15,17 @@ from irad.verify import verify
 __all__ = ["LEAN", "OPTIMIZE", "Hook", "optimize", "run_passes"]
 
 LEAN = (
-    inline,                # while functions are whole
-    drop,                  # what inlining made dead
+    inline,  # while functions are whole
+    drop,  # what inlining made dead
 )
 
 OPTIMIZE = (
-    inline,                # forward and backward graphs meet: tuples of residuals cancel
+    inline,  # forward and backward graphs meet: tuples of residuals cancel
     drop,
     hoist,
-    residuals,             # when each loop is as lean as it gets
+    residuals,  # when each loop is as lean as it gets
     drop,
-    simplify,              # recomputed values meet those that were there
+    simplify,  # recomputed values meet those that were there
     drop,
 )
 

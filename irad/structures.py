@@ -2,6 +2,7 @@
 
 A leaf is what a register or buffer holds: a number or an array. Static values have none.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
@@ -34,7 +35,9 @@ def flatten(value: Any, t: Type, out: list[Any]) -> None:
 
 def restore(t: Type, leaves: Iterator[Any]) -> Any:
     """The Python value of type t whose leaves are given."""
-    return assemble(t, lambda u: {"f": float, "i": int, "b": bool}[u.kind](next(leaves)) if isinstance(u, Scalar) else next(leaves))
+    return assemble(
+        t, lambda u: {"f": float, "i": int, "b": bool}[u.kind](next(leaves)) if isinstance(u, Scalar) else next(leaves)
+    )
 
 
 def assemble(t: Type, leaf: Callable[[Type], Any]) -> Any:
@@ -56,7 +59,7 @@ def assemble(t: Type, leaf: Callable[[Type], Any]) -> Any:
             return cls(*items)
         if cls is None:
             return dict(zip(t.form.keys, items, strict=True))
-        made = object.__new__(cls)                     # no __init__: the fields are what compiled code left in them
+        made = object.__new__(cls)  # no __init__: the fields are what compiled code left in them
         for k, v in zip(t.form.keys, items, strict=True):
             object.__setattr__(made, k, v)
         return made
@@ -82,8 +85,12 @@ def structure_key(value: Any, seen: dict[int, int] | None = None) -> Any:
     if isinstance(value, MethodType):
         return ("method", structure_key(value.__func__, seen), structure_key(value.__self__, seen))
     if isinstance(value, partial):
-        return ("partial", structure_key(value.func, seen), tuple(structure_key(a, seen) for a in value.args),
-                tuple((k, structure_key(a, seen)) for k, a in value.keywords.items()))
+        return (
+            "partial",
+            structure_key(value.func, seen),
+            tuple(structure_key(a, seen) for a in value.args),
+            tuple((k, structure_key(a, seen)) for k, a in value.keywords.items()),
+        )
     if isinstance(value, tuple) and type(value) is tuple:
         return ("tuple", tuple(structure_key(v, seen) for v in value))
     if value is None or isinstance(value, (str, bool, int, float, np.generic)):
@@ -97,7 +104,7 @@ def _cell_key(cell: CellType, seen: dict[int, int]) -> Any:
     except ValueError:
         return "empty"
     if isinstance(value, (bool, int, float, np.generic)):
-        return type(value)                             # read at each call: only the type is compiled in
+        return type(value)  # read at each call: only the type is compiled in
     return structure_key(value, seen)
 
 
@@ -132,9 +139,9 @@ def resolve(path: tuple[Any, ...], compiled: Any, arguments: Sequence[Any]) -> A
         elif kind == "attribute":
             value = getattr(value, where[0])
         elif kind == "core":
-            value = value._irad.fn                     # of what `compile` returned
+            value = value._irad.fn  # of what `compile` returned
         else:
-            value = value.fn                           # "fn": of a transform
+            value = value.fn  # "fn": of a transform
     return value
 
 
@@ -167,9 +174,15 @@ def check_apart(written: Sequence[Any], arguments: Sequence[Any]) -> None:
         if isinstance(v, (np.ndarray, list, dict)) or hasattr(v, "__dataclass_fields__"):
             seen.append(v)
     for w in written:
-        same = [v for v in seen if v is w or (isinstance(v, np.ndarray) and isinstance(w, np.ndarray) and np.may_share_memory(v, w))]
+        same = [
+            v for v in seen if v is w or (isinstance(v, np.ndarray) and isinstance(w, np.ndarray) and np.may_share_memory(v, w))
+        ]
         if len(same) > 1:
-            raise refuse("aliased-arguments", "an argument that the function writes to shares memory with another argument", help="pass a copy")
+            raise refuse(
+                "aliased-arguments",
+                "an argument that the function writes to shares memory with another argument",
+                help="pass a copy",
+            )
 
 
 class Identity:

@@ -1,15 +1,16 @@
 """The types of irad's IR: frozen, interned values, compared by `is`.
 
-    f64 f32 i64 i32 bool        machine scalars
-    float int                   Python's scalars: the bits of f64 and i64, weak in NumPy 2 promotion
-    (f64, int)  [f64, f64]      tuple; a list of fixed length, which at run time is a tuple
-    {a: f64}  model.P{a: f64}   dict with constant keys; dataclass or NamedTuple
-    f64[3,n]                    array; a dim is an int or a polynomial in symbols
-    list[f64]  stack[f64]       growing list; stack of residuals
-    static(None)                a value known at compile time
-    unbound                     a variable without a value
-    @h                          a sum declared by the module (`type @h = ...`): recursive residuals, function values
+f64 f32 i64 i32 bool        machine scalars
+float int                   Python's scalars: the bits of f64 and i64, weak in NumPy 2 promotion
+(f64, int)  [f64, f64]      tuple; a list of fixed length, which at run time is a tuple
+{a: f64}  model.P{a: f64}   dict with constant keys; dataclass or NamedTuple
+f64[3,n]                    array; a dim is an int or a polynomial in symbols
+list[f64]  stack[f64]       growing list; stack of residuals
+static(None)                a value known at compile time
+unbound                     a variable without a value
+@h                          a sum declared by the module (`type @h = ...`): recursive residuals, function values
 """
+
 from __future__ import annotations
 
 import math
@@ -20,9 +21,35 @@ from typing import Any, ClassVar
 import numpy as np
 
 __all__ = [
-    "BOOL", "F32", "F64", "FLOAT", "I32", "I64", "INT", "NONE", "OBJECT", "UNBOUND", "UNIT",
-    "Array", "Dim", "Form", "JoinError", "List", "Record", "Scalar", "Stack", "Static", "Struct", "Sum", "Tuple", "Type",
-    "Unbound", "is_float", "join", "leaves", "tangent_type",
+    "BOOL",
+    "F32",
+    "F64",
+    "FLOAT",
+    "I32",
+    "I64",
+    "INT",
+    "NONE",
+    "OBJECT",
+    "UNBOUND",
+    "UNIT",
+    "Array",
+    "Dim",
+    "Form",
+    "JoinError",
+    "List",
+    "Record",
+    "Scalar",
+    "Stack",
+    "Static",
+    "Struct",
+    "Sum",
+    "Tuple",
+    "Type",
+    "Unbound",
+    "is_float",
+    "join",
+    "leaves",
+    "tangent_type",
 ]
 
 
@@ -199,7 +226,7 @@ class Form:
         return self._classes.get(self.name)
 
 
-COLUMN = Form("growing", "irad.column", ["c0"])          # a list of numbers in a result, as an array; irad.columns: of tuples
+COLUMN = Form("growing", "irad.column", ["c0"])  # a list of numbers in a result, as an array; irad.columns: of tuples
 
 
 class Struct(Type):
@@ -290,7 +317,7 @@ class Static(Type):
     value: Any
 
     def __new__(cls, value: Any) -> Static:
-        if callable(value):                                  # functions come and go: nothing is remembered of them
+        if callable(value):  # functions come and go: nothing is remembered of them
             self, new = object.__new__(cls), True
         else:
             self, new = _intern(cls, (type(value), value))
@@ -391,8 +418,10 @@ def _strong_join(a: Scalar, b: Scalar) -> Scalar:
         weak, strong = (a, b) if a.weak else (b, a)
         if weak.kind == "i" or strong.kind == "f":
             return strong
-        return F64                                    # a Python float with a machine integer
-    return SCALARS[{"float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32"}[str(np.promote_types(a.dtype, b.dtype))]]
+        return F64  # a Python float with a machine integer
+    return SCALARS[
+        {"float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32"}[str(np.promote_types(a.dtype, b.dtype))]
+    ]
 
 
 _dims = 0

@@ -1,4 +1,5 @@
 """What IR must be at every stage after `python`: scopes, order, types. Each type is derived again and compared."""
+
 from __future__ import annotations
 
 from collections.abc import Iterator

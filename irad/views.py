@@ -1,4 +1,5 @@
 """What a program looks like at each stage."""
+
 from __future__ import annotations
 
 from collections import Counter

@@ -1,4 +1,5 @@
 """The reference backend, on NumPy."""
+
 from irad.backends.interpreter.run import interpret
 
 __all__ = ["interpret"]

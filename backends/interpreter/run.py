@@ -1,4 +1,5 @@
 """The interpreter: each operation by its NumPy meaning, one at a time. It is the oracle for every other backend."""
+
 from __future__ import annotations
 
 import builtins
@@ -121,7 +122,7 @@ class _Interpreter:
         if name == "add_sum":
             return self.add(node.type, xs[0], xs[1])
         if any(x is None for x in xs) and node.fn.elementwise:
-            return None                                # computed from a value that is never read
+            return None  # computed from a value that is never read
         try:
             return node.fn.ref(*xs, **node.facts())  # type: ignore[operator, misc]
         except (ArithmeticError, ValueError, LookupError) as e:
@@ -154,9 +155,9 @@ class _Interpreter:
         if name == "list_take":
             return (x[i] if i < len(x) else zero, x[:i])
         if name == "list_clear":
-            return (*x[:i], zero, *x[i + 1:]) if i < len(x) else x
+            return (*x[:i], zero, *x[i + 1 :]) if i < len(x) else x
         x = (*x, *[zero] * (i + 1 - len(x)))
-        return (*x[:i], add_items(x[i], rest[1]), *x[i + 1:])
+        return (*x[:i], add_items(x[i], rest[1]), *x[i + 1 :])
 
     def project_zero(self, node: Apply, value: Any) -> Any:
         if value is not None and value[0] == node.static[0]:

@@ -4,6 +4,7 @@ An array is a pointer to its elements in C order, the block that owns them (null
 run-time dims. Elementwise operations, broadcasts, transposed and sliced arrays that are read once, by another loop nest
 of the same graph, are not stored: their elements are computed where they are read (`virtual`).
 """
+
 from __future__ import annotations
 
 import math
@@ -11,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from irad.backends.llvm.layout import HEADER, SCALAR, SIZE
+
 from irad.errors import InternalError
 from irad.graph.nodes import Apply, Graph, Node
 from irad.types import Array, Dim, Scalar
@@ -24,7 +26,11 @@ LAZY = frozenset({"broadcast", "transpose", "slice", "iota"})
 
 def is_kernel(node: Apply) -> bool:
     """Whether the operation is a loop nest that reads each element of its array arguments once."""
-    return (node.fn.elementwise and isinstance(node.type, Array)) or node.fn.name in REDUCTIONS or node.fn.name in ("transpose", "slice")
+    return (
+        (node.fn.elementwise and isinstance(node.type, Array))
+        or node.fn.name in REDUCTIONS
+        or node.fn.name in ("transpose", "slice")
+    )
 
 
 def find_virtual(graph: Graph) -> set[Node]:
@@ -43,9 +49,13 @@ def find_virtual(graph: Graph) -> set[Node]:
             continue
         lazy = node.fn.name in LAZY or node.fn.elementwise
         users = uses.get(node, ())
-        repeats = node.fn.name == "broadcast" and isinstance(node.args[0].type, Scalar) or node.fn.name == "iota"
-        if lazy and users and all(is_kernel(u) or (u.fn.name == "broadcast" and repeats) for u in users) and (
-                repeats or (len(users) == 1 and users[0].args.count(node) == 1)):
+        repeats = (node.fn.name == "broadcast" and isinstance(node.args[0].type, Scalar)) or node.fn.name == "iota"
+        if (
+            lazy
+            and users
+            and all(is_kernel(u) or (u.fn.name == "broadcast" and repeats) for u in users)
+            and (repeats or (len(users) == 1 and users[0].args.count(node) == 1))
+        ):
             found.add(node)
     return found
 
@@ -158,7 +168,10 @@ def owned(e: Any, node: Node, dims: Sequence[str]) -> tuple[str, str]:
     after = e.label
     e.jump(go_on)
     e.start(go_on)
-    return (e.emit(f"phi ptr [ {data}, %{before} ], [ {new}, %{after} ]"), e.emit(f"phi ptr [ {block}, %{before} ], [ {own}, %{after} ]"))
+    return (
+        e.emit(f"phi ptr [ {data}, %{before} ], [ {new}, %{after} ]"),
+        e.emit(f"phi ptr [ {block}, %{before} ], [ {own}, %{after} ]"),
+    )
 
 
 # -- elements -------------------------------------------------------------------------------------------------------------
@@ -294,7 +307,7 @@ def result_shape(e: Any, node: Apply) -> list[str]:
     if name in ("iota", "zeros"):
         return filled_shape(t, [e.one(d) for d in node.args])
     if name == "slice":
-        return filled_shape(t, [e.one(d) for d in node.args[1 + array_type(node.args[0]).rank:]])
+        return filled_shape(t, [e.one(d) for d in node.args[1 + array_type(node.args[0]).rank :]])
     if name == "transpose":
         inner = shape(e, node.args[0])
         return [inner[a] for a in node.static[0]]
@@ -422,7 +435,11 @@ def reduction(e: Any, node: Apply) -> Operands:
     if node.fn.name in ("max", "min"):
         count = product(e, [dims[a] for a in axes])
         if not count.isdigit():
-            e.fail_if(e.emit(f"icmp eq i64 {count}, 0"), "ValueError", "zero-size array to reduction operation which has no identity")
+            e.fail_if(
+                e.emit(f"icmp eq i64 {count}, 0"),
+                "ValueError",
+                "zero-size array to reduction operation which has no identity",
+            )
 
     def reduced(outer: list[str]) -> str:
         """The reduction over `axes` for one index of the other axes."""
@@ -520,7 +537,20 @@ def matmul(e: Any, node: Apply) -> Operands:
 
 
 KERNELS: dict[str, Callable[[Any, Apply], Operands]] = {
-    "index": index, "index_update": index_update, "index_add": index_add, "slice": materialize, "slice_update": slice_update,
-    "slice_add": slice_add, "broadcast": materialize, "transpose": materialize, "iota": materialize, "zeros": zeros, "array": made_of,
-    "reshape": reshape, "retype": retype, "dim": dim, "matmul": matmul, **dict.fromkeys(REDUCTIONS, reduction),
+    "index": index,
+    "index_update": index_update,
+    "index_add": index_add,
+    "slice": materialize,
+    "slice_update": slice_update,
+    "slice_add": slice_add,
+    "broadcast": materialize,
+    "transpose": materialize,
+    "iota": materialize,
+    "zeros": zeros,
+    "array": made_of,
+    "reshape": reshape,
+    "retype": retype,
+    "dim": dim,
+    "matmul": matmul,
+    **dict.fromkeys(REDUCTIONS, reduction),
 }

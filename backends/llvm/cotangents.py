@@ -1,10 +1,12 @@
 """Lowering of what only derivatives of derivatives need: reading a stack or sum of cotangents that may be nothing, which
 stands for zeros, and adding two of them."""
+
 from __future__ import annotations
 
 from typing import Any
 
 from irad.backends.llvm.layout import HEADER, flat, item_layout, managed
+
 from irad.errors import InternalError
 from irad.graph.nodes import Apply
 from irad.types import Scalar, Stack, Struct, Sum, Tuple, Type
@@ -113,8 +115,18 @@ class _Adder:
         failures = [line for _, lines in e.failures for line in lines]
         nothing = ", ".join(["i1 true", *[f"{ll} {ZERO[ll]}" for ll in types]])
         self.m.used |= e.used
-        return "\n".join([f"define internal {returned} {self.name}({params}) #0 {{", "entry:", *[f"  {x}" for x in e.frame], *e.lines,
-                          *failures, "failed:", f"  ret {returned} {{ {nothing} }}", "}"])
+        return "\n".join(
+            [
+                f"define internal {returned} {self.name}({params}) #0 {{",
+                "entry:",
+                *[f"  {x}" for x in e.frame],
+                *e.lines,
+                *failures,
+                "failed:",
+                f"  ret {returned} {{ {nothing} }}",
+                "}",
+            ]
+        )
 
     def sum_of(self, x: str, y: str) -> Operands:
         e = self.e
@@ -156,7 +168,7 @@ class _Adder:
         e, out, at = self.e, [], 0
         for leaf in _leaves(t):
             n = len(flat(leaf))
-            a, b = x[at:at + n], y[at:at + n]
+            a, b = x[at : at + n], y[at : at + n]
             at += n
             if isinstance(leaf, Scalar):
                 out.append(e.emit(f"fadd {flat(leaf)[0]} {a[0]}, {b[0]}"))
@@ -176,8 +188,9 @@ class _Adder:
         e.used |= {"irad.grow", "irad.release"}
         longer = e.emit(f"icmp uge i64 {x[1]}, {y[1]}")
         block, length, small, count = (
-            e.emit(f"select i1 {longer}, {ll} {a}, {ll} {b}") for ll, a, b in
-            (("ptr", x[0], y[0]), ("i64", x[1], y[1]), ("ptr", y[0], x[0]), ("i64", y[1], x[1])))
+            e.emit(f"select i1 {longer}, {ll} {a}, {ll} {b}")
+            for ll, a, b in (("ptr", x[0], y[0]), ("i64", x[1], y[1]), ("ptr", y[0], x[0]), ("i64", y[1], x[1]))
+        )
         loop, body, done = e.new_label("loop"), e.new_label("item"), e.new_label("done")
         own = e.emit(f"call ptr @irad.grow(ptr %ctx, ptr {block}, i64 {length}, i64 {size or 1}, ptr null)")
         e.fail_if(e.emit(f"icmp eq ptr {own}, null"), "MemoryError", "")

@@ -3,6 +3,7 @@
 The text is lean as it is (SSA, rotated loops, structs in registers), so that no LLVM pass is needed. A function that can
 fail gives a flag with its result; where it fails it notes an error's number and values in the context of the call.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from irad.backends.llvm import arrays, cotangents, lists, runtime
 from irad.backends.llvm.layout import HEADER, flat, item_layout, literal_text, managed, offsets, scalar_type
 from irad.backends.llvm.ownership import Captures, Plan, Ref, plan
 from irad.backends.llvm.scalar import ScalarOps
+
 from irad.errors import InternalError, Span
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node
 from irad.graph.walk import Task, applies, nested_graphs, run
@@ -19,7 +21,7 @@ from irad.types import Array, List, Scalar, Stack, Struct, Sum, Type
 
 __all__ = ["FunctionEmitter", "Program", "Site", "emit_module"]
 
-FRAME_SLOTS = 32           # items of a stack of unknown size that live in the frame before memory is asked for
+FRAME_SLOTS = 32  # items of a stack of unknown size that live in the frame before memory is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,7 @@ class Site:
     error: str
     message: str
     span: Span | None
-    kinds: str                                            # one letter a value: f, i or b
+    kinds: str  # one letter a value: f, i or b
 
 
 @dataclass(slots=True)
@@ -65,7 +67,9 @@ class _ModuleEmitter:
         self.recursive = self.find_recursive()
         self.failing = self.find_failing()
         self.captures = Captures()
-        self.any_managed = any(managed(n.type) for g in self.functions for n in applies(g)) or any(managed(p.type) for g in self.functions for p in g.params)
+        self.any_managed = any(managed(n.type) for g in self.functions for n in applies(g)) or any(
+            managed(p.type) for g in self.functions for p in g.params
+        )
 
     def find_recursive(self) -> set[Graph]:
         calls = {g: {h for n in applies(g) for h in n.graphs if n.fn.name == "call"} for g in self.functions}
@@ -110,7 +114,15 @@ class _ModuleEmitter:
             self.used |= f.used
             self.libm_used |= f.libm_used
         entry = self.module.entry
-        return Program(self.assembled(bodies), f"{self.name}.entry", [p.type for p in entry.params], entry.output.type, self.sites, entry in self.failing, bool(self.recursive))
+        return Program(
+            self.assembled(bodies),
+            f"{self.name}.entry",
+            [p.type for p in entry.params],
+            entry.output.type,
+            self.sites,
+            entry in self.failing,
+            bool(self.recursive),
+        )
 
     def assembled(self, bodies: list[str]) -> str:
         helpers, external = runtime.needed({u for u in self.used if not u.startswith("llvm.")})
@@ -158,16 +170,34 @@ def _may_fail(node: Apply) -> bool:
         return node.fn.name in ("assert", "raise")
     if node.fn.order == "checked":
         return node.fn.name != "pop" and not (isinstance(node.type, Scalar) and node.type.kind == "f")
-    return node.fn.name in ("push", "inject", "add_sum", "pop_zero", "project_zero", "list_plus") or isinstance(node.type, (Array, List))
+    return node.fn.name in ("push", "inject", "add_sum", "pop_zero", "project_zero", "list_plus") or isinstance(
+        node.type, (Array, List)
+    )
 
 
 def _stack_visit(name: str, t: Stack) -> str:
     fields, size = item_layout(t.item)
-    lines = [f"define internal void {name}(ptr %b, ptr %f, ptr %arg) {{", "entry:", "  %p = getelementptr i8, ptr %b, i64 16", "  %n = load i64, ptr %p",
-             "  br label %loop", "loop:", "  %i = phi i64 [ 0, %entry ], [ %j, %next ]", "  %end = icmp uge i64 %i, %n", "  br i1 %end, label %done, label %next",
-             "next:", f"  %o = mul i64 %i, {size}", f"  %oo = add i64 %o, {HEADER}", "  %item = getelementptr i8, ptr %b, i64 %oo"]
+    lines = [
+        f"define internal void {name}(ptr %b, ptr %f, ptr %arg) {{",
+        "entry:",
+        "  %p = getelementptr i8, ptr %b, i64 16",
+        "  %n = load i64, ptr %p",
+        "  br label %loop",
+        "loop:",
+        "  %i = phi i64 [ 0, %entry ], [ %j, %next ]",
+        "  %end = icmp uge i64 %i, %n",
+        "  br i1 %end, label %done, label %next",
+        "next:",
+        f"  %o = mul i64 %i, {size}",
+        f"  %oo = add i64 %o, {HEADER}",
+        "  %item = getelementptr i8, ptr %b, i64 %oo",
+    ]
     for k in managed(t.item):
-        lines += [f"  %q{k} = getelementptr i8, ptr %item, i64 {fields[k].offset}", f"  %c{k} = load ptr, ptr %q{k}", f"  call void %f(ptr %c{k}, ptr %arg)"]
+        lines += [
+            f"  %q{k} = getelementptr i8, ptr %item, i64 {fields[k].offset}",
+            f"  %c{k} = load ptr, ptr %q{k}",
+            f"  call void %f(ptr %c{k}, ptr %arg)",
+        ]
     return "\n".join([*lines, "  %j = add i64 %i, 1", "  br label %loop", "done:", "  ret void", "}"])
 
 
@@ -175,15 +205,22 @@ def _sum_visit(name: str, cases: tuple[tuple[Type, ...], ...]) -> str:
     """The tag of a sum's value is the `used` of its block."""
     from irad.types import Tuple
 
-    lines = [f"define internal void {name}(ptr %b, ptr %f, ptr %arg) {{", "  %p = getelementptr i8, ptr %b, i64 16", "  %tag = load i64, ptr %p",
-             f"  switch i64 %tag, label %done [ {' '.join(f'i64 {k}, label %case{k}' for k in range(len(cases)))} ]"]
+    lines = [
+        f"define internal void {name}(ptr %b, ptr %f, ptr %arg) {{",
+        "  %p = getelementptr i8, ptr %b, i64 16",
+        "  %tag = load i64, ptr %p",
+        f"  switch i64 %tag, label %done [ {' '.join(f'i64 {k}, label %case{k}' for k in range(len(cases)))} ]",
+    ]
     for k, case in enumerate(cases):
         item = Tuple(case)
         fields, _ = item_layout(item)
         lines.append(f"case{k}:")
         for m in managed(item):
-            lines += [f"  %q{k}.{m} = getelementptr i8, ptr %b, i64 {HEADER + fields[m].offset}", f"  %c{k}.{m} = load ptr, ptr %q{k}.{m}",
-                      f"  call void %f(ptr %c{k}.{m}, ptr %arg)"]
+            lines += [
+                f"  %q{k}.{m} = getelementptr i8, ptr %b, i64 {HEADER + fields[m].offset}",
+                f"  %c{k}.{m} = load ptr, ptr %q{k}.{m}",
+                f"  call void %f(ptr %c{k}.{m}, ptr %arg)",
+            ]
         lines.append("  br label %done")
     return "\n".join([*lines, "done:", "  ret void", "}"])
 
@@ -199,16 +236,16 @@ class FunctionEmitter(ScalarOps):
         self.m, self.graph, self.fast = m, graph, m.fast
         self.text: list[str] = []
         self.values: dict[Node, Operands] = {}
-        self.frame: list[str] = []                          # allocas, in the entry block
+        self.frame: list[str] = []  # allocas, in the entry block
         self.failures: list[tuple[str, list[str]]] = []
         self.label = "entry"
         self.labels = 0
         self.is_entry = graph is m.module.entry
         self.fails = graph in m.failing
-        self.fresh: set[Node] = set()                       # stacks that nothing else can share
-        self.virtual: set[Node] = set()                     # arrays whose elements are computed where they are read
+        self.fresh: set[Node] = set()  # stacks that nothing else can share
+        self.virtual: set[Node] = set()  # arrays whose elements are computed where they are read
         self.virtual_shape: dict[Node, list[str]] = {}
-        self.trip_counts: dict[Node, str] = {}              # the index of a counted loop -> its number of trips
+        self.trip_counts: dict[Node, str] = {}  # the index of a counted loop -> its number of trips
 
     # -- operands and blocks ---------------------------------------------------------------------------------------------
 
@@ -223,7 +260,10 @@ class FunctionEmitter(ScalarOps):
     @staticmethod
     def constant(node: Constant) -> Operands:
         if node.value is UNDEF:
-            return tuple({"ptr": "null", "i1": "false"}.get(t, "undef") if t == "i1" or t == "ptr" else "0" if t == "i64" else "undef" for t in flat(node.type))
+            return tuple(
+                {"ptr": "null", "i1": "false"}.get(t, "undef") if t == "i1" or t == "ptr" else "0" if t == "i64" else "undef"
+                for t in flat(node.type)
+            )
         if isinstance(node.type, Scalar):
             return (literal_text(node.type, node.value),)
         return ()
@@ -319,7 +359,10 @@ class FunctionEmitter(ScalarOps):
         if self.fails or self.failures:
             for _, lines in self.failures:
                 self.text += lines
-            self.text += ["failed:", "  ret i32 1" if self.is_entry else f"  ret {self.return_type()} {self.failed_value()}"]
+            self.text += [
+                "failed:",
+                "  ret i32 1" if self.is_entry else f"  ret {self.return_type()} {self.failed_value()}",
+            ]
         self.text.append("}")
 
     def failed_value(self) -> str:
@@ -429,7 +472,11 @@ class FunctionEmitter(ScalarOps):
             if all(v == values[0] for v in values):
                 out.append(values[0])
             else:
-                out.append(self.emit(f"phi {ll} " + ", ".join(f"[ {v}, %{label} ]" for v, (_, label) in zip(values, ends, strict=True))))
+                out.append(
+                    self.emit(
+                        f"phi {ll} " + ", ".join(f"[ {v}, %{label} ]" for v, (_, label) in zip(values, ends, strict=True))
+                    )
+                )
         return tuple(out)
 
     def loop_head(self, state: list[Node], init: list[Operands], before: str) -> list[tuple[int, str, str, str]]:
@@ -493,7 +540,7 @@ class FunctionEmitter(ScalarOps):
             return [values]
         assert isinstance(out.type, Struct)
         places = offsets(out.type)
-        return [values[places[i]:places[i + 1]] for i in range(count)]
+        return [values[places[i] : places[i + 1]] for i in range(count)]
 
     def while_loop(self, node: Apply, p: Plan | None) -> Task:
         (body,) = node.graphs
@@ -535,7 +582,9 @@ class FunctionEmitter(ScalarOps):
             self.branch(failed, "failed", go_on, unlikely=True)
             self.start(go_on)
             first = 1
-        self.values[node] = tuple(self.emit(f"extractvalue {returned} {result}, {first + i}") for i in range(len(types) - first))
+        self.values[node] = tuple(
+            self.emit(f"extractvalue {returned} {result}, {first + i}") for i in range(len(types) - first)
+        )
 
     # -- effects -----------------------------------------------------------------------------------------------------------
 
@@ -582,7 +631,7 @@ class FunctionEmitter(ScalarOps):
         assert isinstance(x.type, Struct)
         places = offsets(x.type)
         i = node.static[0]
-        return self.get(x)[places[i]:places[i + 1]]
+        return self.get(x)[places[i] : places[i + 1]]
 
     # -- stacks ------------------------------------------------------------------------------------------------------------
 
@@ -598,7 +647,12 @@ class FunctionEmitter(ScalarOps):
         for k, a in enumerate(node.args[first:]):
             t = a.type
             param = body.params[first + k]
-            if isinstance(t, Stack) and isinstance(a, Apply) and a.fn.name == "empty_stack" and self.pushed_once(body, param, k, first):
+            if (
+                isinstance(t, Stack)
+                and isinstance(a, Apply)
+                and a.fn.name == "empty_stack"
+                and self.pushed_once(body, param, k, first)
+            ):
                 _, size = item_layout(t.item)
                 if trips is not None:
                     self.fresh.add(param)
@@ -630,8 +684,15 @@ class FunctionEmitter(ScalarOps):
     def stays_here(self, node: Apply, place: int) -> bool:
         """Whether a stack that a loop returns is only read by operations of the same graph."""
         users: list[Apply] = []
-        parts: list[Node] = [node] if not isinstance(node.type, Struct) else [
-            n for n in node.graph.body if n.fn.name == "getitem" and n.args[0] is node and offsets(node.type)[n.static[0]] == place]  # type: ignore[union-attr]
+        parts: list[Node] = (
+            [node]
+            if not isinstance(node.type, Struct)
+            else [
+                n
+                for n in node.graph.body
+                if n.fn.name == "getitem" and n.args[0] is node and offsets(node.type)[n.static[0]] == place
+            ]
+        )  # type: ignore[union-attr]
         for g in nested_graphs(node.graph):  # type: ignore[arg-type]
             users += [n for n in g.body if any(a in parts for a in n.args) and n not in parts]
             if any(g.output is x for x in parts):
@@ -791,11 +852,26 @@ class FunctionEmitter(ScalarOps):
         return values
 
 
-CONTROL = {"cond": FunctionEmitter.cond, "for_loop": FunctionEmitter.for_loop, "while_loop": FunctionEmitter.while_loop, "call": FunctionEmitter.call}
+CONTROL = {
+    "cond": FunctionEmitter.cond,
+    "for_loop": FunctionEmitter.for_loop,
+    "while_loop": FunctionEmitter.while_loop,
+    "call": FunctionEmitter.call,
+}
 OPERATIONS = {
-    "assert": FunctionEmitter.assert_, "raise": FunctionEmitter.raise_, "make_tuple": FunctionEmitter.make_tuple,
-    "make_record": FunctionEmitter.make_tuple, "getitem": FunctionEmitter.getitem, "empty_stack": FunctionEmitter.empty_stack,
-    "push": FunctionEmitter.push, "pop": FunctionEmitter.pop, "stack_size": FunctionEmitter.stack_size,
-    "inject": FunctionEmitter.inject, "tag": FunctionEmitter.tag, "project": FunctionEmitter.project, **cotangents.OPERATIONS,
-    **arrays.KERNELS, **lists.OPERATIONS,
+    "assert": FunctionEmitter.assert_,
+    "raise": FunctionEmitter.raise_,
+    "make_tuple": FunctionEmitter.make_tuple,
+    "make_record": FunctionEmitter.make_tuple,
+    "getitem": FunctionEmitter.getitem,
+    "empty_stack": FunctionEmitter.empty_stack,
+    "push": FunctionEmitter.push,
+    "pop": FunctionEmitter.pop,
+    "stack_size": FunctionEmitter.stack_size,
+    "inject": FunctionEmitter.inject,
+    "tag": FunctionEmitter.tag,
+    "project": FunctionEmitter.project,
+    **cotangents.OPERATIONS,
+    **arrays.KERNELS,
+    **lists.OPERATIONS,
 }

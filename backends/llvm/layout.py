@@ -7,6 +7,7 @@
 A block is memory that irad owns: a header of 48 bytes (see `runtime`), then data. Leaves that point to blocks are
 "managed": they are counted.
 """
+
 from __future__ import annotations
 
 import functools

@@ -3,12 +3,14 @@
 A list of cotangents may be shorter than its primal; what is missing is zero. Items are numbers and tuples of numbers, so
 that memory of zeros holds zeros.
 """
+
 from __future__ import annotations
 
 from typing import Any
 
 from irad.backends.llvm import arrays
 from irad.backends.llvm.layout import HEADER, item_layout
+
 from irad.graph.nodes import Apply, Node
 from irad.types import Array, List, Scalar, Struct, Type
 
@@ -138,7 +140,10 @@ def _get_or_zero(e: Any, t: Type, block: str, length: str, i: str) -> Operands:
     e.jump(go_on)
     e.start(go_on)
     zero = {"double": "0.0", "float": "0.0", "i1": "false"}
-    return tuple(e.emit(f"phi {f.type} [ {zero.get(f.type, '0')}, %{before} ], [ {v}, %{some} ]") for f, v in zip(item_layout(t)[0], values, strict=True))
+    return tuple(
+        e.emit(f"phi {f.type} [ {zero.get(f.type, '0')}, %{before} ], [ {v}, %{some} ]")
+        for f, v in zip(item_layout(t)[0], values, strict=True)
+    )
 
 
 def _get(e: Any, node: Apply) -> Operands:
@@ -230,7 +235,17 @@ def _from_column(e: Any, node: Apply) -> Operands:
 
 
 OPERATIONS = {
-    "make_list": _make, "list_append": _append, "list_index": _index, "list_update": _update, "list_pop": _pop, "list_size": _size,
-    "list_get": _get, "list_take": _take, "list_add": _add_at, "list_clear": _clear, "list_plus": _plus, "list_column": _column,
+    "make_list": _make,
+    "list_append": _append,
+    "list_index": _index,
+    "list_update": _update,
+    "list_pop": _pop,
+    "list_size": _size,
+    "list_get": _get,
+    "list_take": _take,
+    "list_add": _add_at,
+    "list_clear": _clear,
+    "list_plus": _plus,
+    "list_column": _column,
     "list_from_column": _from_column,
 }

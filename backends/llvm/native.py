@@ -7,6 +7,7 @@
 Stored on a class it binds as a method. The type is made once, on first use, by `PyType_FromSpec` with slots in LLVM
 text. Machine code reads CPython's objects by offset: all offsets stand here, and are checked before the type is made.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -18,25 +19,42 @@ from types import CellType
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-
 from irad.backends.llvm.jit import compile_text
+
 from irad.errors import InternalError
 
 __all__ = [
-    "CELLS", "CELL_CONTENTS", "COMPACT_INT", "DICT_VERSION", "INT_DIGIT", "INT_TAG", "LIST_ITEMS", "NARGS", "OB_TYPE",
-    "SIZE", "TUPLE_ITEMS", "VALUE", "VECTORCALL", "Stub", "flat_function", "miss_address", "native_type", "new_native",
-    "once", "set_stubs",
+    "CELLS",
+    "CELL_CONTENTS",
+    "COMPACT_INT",
+    "DICT_VERSION",
+    "INT_DIGIT",
+    "INT_TAG",
+    "LIST_ITEMS",
+    "NARGS",
+    "OB_TYPE",
+    "SIZE",
+    "TUPLE_ITEMS",
+    "VALUE",
+    "VECTORCALL",
+    "Stub",
+    "flat_function",
+    "miss_address",
+    "native_type",
+    "new_native",
+    "once",
+    "set_stubs",
 ]
 
 # CPython's objects (64 bits, with a GIL).
-OB_TYPE = 8                                      # after the reference count
-VALUE = 16                                       # of a float, and of NumPy's scalars
-SIZE = 16                                        # of a tuple, and of a list
-TUPLE_ITEMS = tuple.__basicsize__                # the items themselves: 24, from Python 3.14 on 32
-LIST_ITEMS = 24                                  # a pointer to them
+OB_TYPE = 8  # after the reference count
+VALUE = 16  # of a float, and of NumPy's scalars
+SIZE = 16  # of a tuple, and of a list
+TUPLE_ITEMS = tuple.__basicsize__  # the items themselves: 24, from Python 3.14 on 32
+LIST_ITEMS = 24  # a pointer to them
 CELL_CONTENTS = 16
-INT_TAG, INT_DIGIT = 16, 24                      # the first digit has 30 bits
-COMPACT_INT = sys.version_info >= (3, 12)        # the tag is digits << 3 | sign (0 plus, 1 zero, 2 minus), else ±digits
+INT_TAG, INT_DIGIT = 16, 24  # the first digit has 30 bits
+COMPACT_INT = sys.version_info >= (3, 12)  # the tag is digits << 3 | sign (0 plus, 1 zero, 2 minus), else ±digits
 DICT_VERSION = 24 if sys.version_info < (3, 13) else None
 
 # An instance of NativeFunction. `cells` points to an array of closure cells, `table` to the addresses of several stubs
@@ -45,9 +63,9 @@ SLOT, DICT, WEAKLIST, SLOW, CELLS, TABLE, KEEP, BASIC_SIZE = 16, 24, 32, 40, 48,
 KEPT_CELLS, KEPT_STUBS = 0, 1
 
 VECTORCALL = "ptr %self, ptr %args, i64 %nargsf, ptr %names"
-ATTEMPT = 1 << 62                                # set in `nargsf` by the dispatcher: return MISMATCH, do not go slow
-MISMATCH = 1                                     # as a pointer
-NARGS = ATTEMPT - 1                              # the bits of `nargsf` that count arguments
+ATTEMPT = 1 << 62  # set in `nargsf` by the dispatcher: return MISMATCH, do not go slow
+MISMATCH = 1  # as a pointer
+NARGS = ATTEMPT - 1  # the bits of `nargsf` that count arguments
 
 T = TypeVar("T")
 
@@ -132,8 +150,7 @@ def _keep(native: Any) -> list[Any]:
 # Prototypes of our own: argument types set on `ctypes.pythonapi` would change it for everyone.
 _incref = ctypes.PYFUNCTYPE(None, ctypes.py_object)(("Py_IncRef", ctypes.pythonapi))
 _from_spec = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p)(("PyType_FromSpec", ctypes.pythonapi))
-_allocate = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.c_ssize_t)(
-    ("PyType_GenericAlloc", ctypes.pythonapi))
+_allocate = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.py_object, ctypes.c_ssize_t)(("PyType_GenericAlloc", ctypes.pythonapi))
 
 OWNED = (DICT, SLOW, KEEP)
 VISITED = (OB_TYPE, *OWNED)
@@ -262,18 +279,33 @@ class _Slot(ctypes.Structure):
 
 
 class _Spec(ctypes.Structure):
-    _fields_ = (("name", ctypes.c_char_p), ("basicsize", ctypes.c_int), ("itemsize", ctypes.c_int),
-                ("flags", ctypes.c_uint), ("slots", ctypes.c_void_p))
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("basicsize", ctypes.c_int),
+        ("itemsize", ctypes.c_int),
+        ("flags", ctypes.c_uint),
+        ("slots", ctypes.c_void_p),
+    )
 
 
 class _Member(ctypes.Structure):
-    _fields_ = (("name", ctypes.c_char_p), ("type", ctypes.c_int), ("offset", ctypes.c_ssize_t),
-                ("flags", ctypes.c_int), ("doc", ctypes.c_char_p))
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("type", ctypes.c_int),
+        ("offset", ctypes.c_ssize_t),
+        ("flags", ctypes.c_int),
+        ("doc", ctypes.c_char_p),
+    )
 
 
 class _GetSet(ctypes.Structure):
-    _fields_ = (("name", ctypes.c_char_p), ("get", ctypes.c_void_p), ("set", ctypes.c_void_p),
-                ("doc", ctypes.c_char_p), ("closure", ctypes.c_void_p))
+    _fields_ = (
+        ("name", ctypes.c_char_p),
+        ("get", ctypes.c_void_p),
+        ("set", ctypes.c_void_p),
+        ("doc", ctypes.c_char_p),
+        ("closure", ctypes.c_void_p),
+    )
 
 
 # From object.h, typeslots.h and structmember.h.
@@ -302,10 +334,14 @@ def _made() -> _Made:
     get_dict, set_dict = exported("PyObject_GenericGetDict"), exported("PyObject_GenericSetDict")
     getset = (_GetSet * 2)(_GetSet(b"__dict__", get_dict, set_dict))
     slots = (_Slot * 8)(
-        _Slot(TP_CALL, exported("PyVectorcall_Call")), _Slot(TP_DEALLOC, code.address("native.dealloc")),
-        _Slot(TP_TRAVERSE, code.address("native.traverse")), _Slot(TP_CLEAR, code.address("native.clear")),
-        _Slot(TP_DESCR_GET, code.address("native.get")), _Slot(TP_MEMBERS, ctypes.addressof(members)),
-        _Slot(TP_GETSET, ctypes.addressof(getset)))
+        _Slot(TP_CALL, exported("PyVectorcall_Call")),
+        _Slot(TP_DEALLOC, code.address("native.dealloc")),
+        _Slot(TP_TRAVERSE, code.address("native.traverse")),
+        _Slot(TP_CLEAR, code.address("native.clear")),
+        _Slot(TP_DESCR_GET, code.address("native.get")),
+        _Slot(TP_MEMBERS, ctypes.addressof(members)),
+        _Slot(TP_GETSET, ctypes.addressof(getset)),
+    )
     flags = DISALLOW_INSTANTIATION | HAVE_VECTORCALL | HAVE_GC | METHOD_DESCRIPTOR
     spec = _Spec(b"irad.NativeFunction", BASIC_SIZE, 0, flags, ctypes.addressof(slots))
     # Instances may outlive this module when the interpreter ends: what the type points to is never freed.
@@ -351,7 +387,9 @@ def _check_layout() -> None:
         "bool": [at(b, VALUE, ctypes.c_uint8) for b in (np.False_, np.True_)] == [0, 1],
         "tuple": at(pair, SIZE, ctypes.c_ssize_t) == 2 and at(pair, TUPLE_ITEMS + 8, ctypes.c_void_p) == id(pair[1]),
         "cell": at(CellType(pair), CELL_CONTENTS, ctypes.c_void_p) == id(pair),
-        "list": at(listed, SIZE, ctypes.c_ssize_t) == 2, "int": ints(), "dict": dicts(),
+        "list": at(listed, SIZE, ctypes.c_ssize_t) == 2,
+        "int": ints(),
+        "dict": dicts(),
     }
     refuse([name for name, good in right.items() if not good])
     # A pointer, so it is followed only where all else was right.

@@ -4,6 +4,7 @@ followed by a release. Uses before the last that consume it retain it first.
 A branch adopts what it is the last to use, so that an update in a branch happens in place; a loop body borrows what it
 captures and owns its state. Counting follows Reinking, Xie, de Moura, Leijen, "Perceus", 2021.
 """
+
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
@@ -11,20 +12,37 @@ from dataclasses import dataclass, field
 
 from irad.backends.llvm.arrays import find_virtual
 from irad.backends.llvm.layout import flat, managed, offsets
+
 from irad.graph.nodes import Apply, Constant, Graph, Node
 from irad.types import Struct
 
 __all__ = ["Plan", "Ref", "is_alias", "plan", "refs"]
 
-Ref = tuple[Node, int]            # a managed operand: the node that makes it, and its index among the node's operands
+Ref = tuple[Node, int]  # a managed operand: the node that makes it, and its index among the node's operands
 
 ALIASES = frozenset({"make_tuple", "make_record", "getitem"})
 # What a primitive does with its managed arguments, where it does not only read them.
-CONSUMES = frozenset({"push", "pop", "pop_zero", "call", "for_loop", "while_loop", "inject", "project", "project_zero", "add_sum"})
+CONSUMES = frozenset(
+    {"push", "pop", "pop_zero", "call", "for_loop", "while_loop", "inject", "project", "project_zero", "add_sum"}
+)
 # Those that take over their first argument only: it becomes the result.
-UPDATES = frozenset({
-    "index_update", "index_add", "slice_update", "slice_add", "reshape", "retype", "list_append", "list_update", "list_add", "list_clear",
-    "list_take", "list_pop", "list_plus"})
+UPDATES = frozenset(
+    {
+        "index_update",
+        "index_add",
+        "slice_update",
+        "slice_add",
+        "reshape",
+        "retype",
+        "list_append",
+        "list_update",
+        "list_add",
+        "list_clear",
+        "list_take",
+        "list_pop",
+        "list_plus",
+    }
+)
 END = 1 << 60
 
 
@@ -110,7 +128,7 @@ class Captures:
 def plan(graph: Graph, owned: Iterable[Ref], captures: Captures) -> Plan:
     """The plan of one graph that owns its parameters and `owned` from outside."""
     p = Plan()
-    uses: dict[Ref, list[tuple[int, bool]]] = {}             # position, consumed
+    uses: dict[Ref, list[tuple[int, bool]]] = {}  # position, consumed
     mine: set[Ref] = set(owned)
     for param in graph.params:
         mine.update(refs(param))
@@ -150,7 +168,7 @@ def plan(graph: Graph, owned: Iterable[Ref], captures: Captures) -> Plan:
         for _ in range(consuming - 1):
             (p.end if last == END else p.retain.setdefault(last, [])).append(r)
         borrowed = len(at_last) - consuming
-        if consuming and borrowed:                           # consumed and read by one operation
+        if consuming and borrowed:  # consumed and read by one operation
             p.retain.setdefault(last, []).append(r)
             p.release.setdefault(last, []).append(r)
         elif consuming:

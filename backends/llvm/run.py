@@ -1,4 +1,5 @@
 """From an optimized module to something that is called."""
+
 from __future__ import annotations
 
 import builtins
@@ -10,6 +11,7 @@ from irad.backends.interpreter.run import located
 from irad.backends.llvm.emit import Program, Site, emit_module
 from irad.backends.llvm.native import Stub, flat_function
 from irad.backends.llvm.stub import ABSENT, Argument, CallPlan, Dynamic, Guard, Hidden, Identical, Names, compile_stub
+
 from irad.graph.nodes import Module
 from irad.structures import restorer
 
@@ -28,8 +30,13 @@ class Loaded:
 
 
 def load(
-    module: Module, arguments: Sequence[Argument], *, hidden: Sequence[Hidden] = (), guards: Sequence[Guard] = (),
-    names: Sequence[Names] = (), fast_math: bool = False,
+    module: Module,
+    arguments: Sequence[Argument],
+    *,
+    hidden: Sequence[Hidden] = (),
+    guards: Sequence[Guard] = (),
+    names: Sequence[Names] = (),
+    fast_math: bool = False,
 ) -> Loaded:
     """Compile a module. `arguments` and what follows say how its stub takes a call apart and when it does not fit."""
     program = emit_module(module, fast=fast_math)
@@ -41,10 +48,11 @@ def _raiser(sites: list[Site]) -> Any:
     def raise_error(number: int, values: bytes) -> None:
         """Raise the error of a failed call, with the user's line noted."""
         site = sites[number - 1]
-        shown = [_value(k, values[8 * i: 8 * i + 8]) for i, k in enumerate(site.kinds[:8])]
+        shown = [_value(k, values[8 * i : 8 * i + 8]) for i, k in enumerate(site.kinds[:8])]
         kind = getattr(builtins, site.error, RuntimeError)
         message = site.message.format(*shown)
         raise located(kind(message) if message else kind(), site.span)
+
     return raise_error
 
 

@@ -6,6 +6,7 @@ call that fails frees them all; a block in a frame of the stack has no links.
 
 The context of a call: { i64 error, [8 x i64] values, ptr stack limit, ptr previous, ptr next, i64 bytes, ... }.
 """
+
 from __future__ import annotations
 
 __all__ = ["CONTEXT_BYTES", "ERROR", "HELPERS", "MAX_VALUES", "PRELUDE", "STACK_LIMIT", "VALUES", "needed"]
@@ -24,7 +25,9 @@ declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 """
 
 HELPERS: dict[str, tuple[tuple[str, ...], str]] = {
-    "irad.alloc": (("irad.link",), """
+    "irad.alloc": (
+        ("irad.link",),
+        """
 define internal ptr @irad.alloc(ptr %ctx, i64 %bytes, ptr %visit) {
   %size = add i64 %bytes, 48
   %b = call ptr @malloc(i64 %size)
@@ -42,8 +45,11 @@ ok:
   store i64 %bytes, ptr %p3
   call void @irad.link(ptr %ctx, ptr %b)
   ret ptr %b
-}"""),
-    "irad.alloc_zeroed": (("irad.link",), """
+}""",
+    ),
+    "irad.alloc_zeroed": (
+        ("irad.link",),
+        """
 define internal ptr @irad.alloc_zeroed(ptr %ctx, i64 %bytes, ptr %visit) {
   %size = add i64 %bytes, 48
   %b = call ptr @calloc(i64 1, i64 %size)
@@ -59,8 +65,11 @@ ok:
   store i64 %bytes, ptr %p3
   call void @irad.link(ptr %ctx, ptr %b)
   ret ptr %b
-}"""),
-    "irad.link": ((), """
+}""",
+    ),
+    "irad.link": (
+        (),
+        """
 define internal void @irad.link(ptr %ctx, ptr %b) {
   %head = getelementptr i8, ptr %ctx, i64 48
   %headnext = getelementptr i8, ptr %ctx, i64 88
@@ -73,8 +82,11 @@ define internal void @irad.link(ptr %ctx, ptr %b) {
   %q4 = getelementptr i8, ptr %first, i64 32
   store ptr %b, ptr %q4
   ret void
-}"""),
-    "irad.unlink": ((), """
+}""",
+    ),
+    "irad.unlink": (
+        (),
+        """
 define internal void @irad.unlink(ptr %b) {
   %p4 = getelementptr i8, ptr %b, i64 32
   %p5 = getelementptr i8, ptr %b, i64 40
@@ -85,8 +97,11 @@ define internal void @irad.unlink(ptr %b) {
   %np = getelementptr i8, ptr %next, i64 32
   store ptr %prev, ptr %np
   ret void
-}"""),
-    "irad.retain": ((), """
+}""",
+    ),
+    "irad.retain": (
+        (),
+        """
 define internal void @irad.retain(ptr %b) {
   %null = icmp eq ptr %b, null
   br i1 %null, label %done, label %ok
@@ -97,14 +112,20 @@ ok:
   br label %done
 done:
   ret void
-}"""),
-    "irad.retain_visitor": (("irad.retain",), """
+}""",
+    ),
+    "irad.retain_visitor": (
+        ("irad.retain",),
+        """
 define internal void @irad.retain_visitor(ptr %b, ptr %arg) {
   call void @irad.retain(ptr %b)
   ret void
-}"""),
+}""",
+    ),
     # The blocks to free wait in a list that is threaded through their counts: no recursion, however deep the data.
-    "irad.release_visitor": ((), """
+    "irad.release_visitor": (
+        (),
+        """
 define internal void @irad.release_visitor(ptr %b, ptr %list) {
   %null = icmp eq ptr %b, null
   br i1 %null, label %done, label %ok
@@ -121,8 +142,11 @@ dead:
   br label %done
 done:
   ret void
-}"""),
-    "irad.release": (("irad.release_visitor", "irad.unlink"), """
+}""",
+    ),
+    "irad.release": (
+        ("irad.release_visitor", "irad.unlink"),
+        """
 define internal void @irad.release(ptr %b) {
   %list = alloca ptr
   store ptr null, ptr %list
@@ -153,9 +177,12 @@ heap:
   br label %loop
 done:
   ret void
-}"""),
+}""",
+    ),
     # Room for item `len` of a stack whose items have `size` bytes; the block is new, larger, or a copy of a shared one.
-    "irad.grow": (("irad.alloc", "irad.unlink", "irad.retain_visitor"), """
+    "irad.grow": (
+        ("irad.alloc", "irad.unlink", "irad.retain_visitor"),
+        """
 define internal ptr @irad.grow(ptr %ctx, ptr %b, i64 %len, i64 %size, ptr %visit) {
   %bytes = mul i64 %len, %size
   %double = shl i64 %bytes, 1
@@ -224,9 +251,12 @@ out:
   ret ptr %c
 none:
   ret ptr null
-}"""),
+}""",
+    ),
     # A block that nobody else sees, with the items of `b` and zeros up to `want` items, or null.
-    "irad.list_room": (("irad.alloc", "irad.release"), """
+    "irad.list_room": (
+        ("irad.alloc", "irad.release"),
+        """
 define internal ptr @irad.list_room(ptr %ctx, ptr %b, i64 %len, i64 %want, i64 %size) {
 entry:
   %need = mul i64 %want, %size
@@ -274,8 +304,11 @@ clear:
   ret ptr %own
 none:
   ret ptr null
-}"""),
-    "floordiv": (("floor", "fmod", "copysign"), """
+}""",
+    ),
+    "floordiv": (
+        ("floor", "fmod", "copysign"),
+        """
 define internal double @irad.floordiv(double %x, double %y) {
   %m = call double @fmod(double %x, double %y)
   %zero = fcmp oeq double %y, 0.0
@@ -303,8 +336,11 @@ ok:
   %signed = call double @llvm.copysign.f64(double 0.0, double %raw)
   %out = select i1 %qz, double %signed, double %r
   ret double %out
-}"""),
-    "mod": (("fmod", "copysign"), """
+}""",
+    ),
+    "mod": (
+        ("fmod", "copysign"),
+        """
 define internal double @irad.mod(double %x, double %y) {
   %m = call double @fmod(double %x, double %y)
   %nz = fcmp une double %m, 0.0
@@ -318,8 +354,11 @@ define internal double @irad.mod(double %x, double %y) {
   %signed = call double @llvm.copysign.f64(double 0.0, double %y)
   %out = select i1 %mz, double %signed, double %m2
   ret double %out
-}"""),
-    "sign": ((), """
+}""",
+    ),
+    "sign": (
+        (),
+        """
 define internal double @irad.sign(double %x) {
   %p = fcmp ogt double %x, 0.0
   %n = fcmp olt double %x, 0.0
@@ -329,8 +368,11 @@ define internal double @irad.sign(double %x) {
   %nan = fcmp uno double %x, %x
   %out = select i1 %nan, double %x, double %d
   ret double %out
-}"""),
-    "ipow": ((), """
+}""",
+    ),
+    "ipow": (
+        (),
+        """
 define internal i64 @irad.ipow(i64 %x, i64 %n) {
 entry:
   br label %loop
@@ -350,7 +392,8 @@ next:
   br label %loop
 done:
   ret i64 %r
-}"""),
+}""",
+    ),
 }
 
 

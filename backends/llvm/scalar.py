@@ -1,10 +1,12 @@
 """What the `llvm` facet of a scalar primitive is handed as `e`: instructions on operands of the current node's type."""
+
 from __future__ import annotations
 
 import math
 from typing import Any
 
 from irad.backends.llvm.layout import SCALAR, literal_text
+
 from irad.errors import InternalError
 from irad.graph.nodes import UNDEF, Apply, Constant
 from irad.types import F64, Scalar
@@ -12,7 +14,12 @@ from irad.types import F64, Scalar
 __all__ = ["ScalarOps"]
 
 PREDICATES = {
-    "eq": ("oeq", "eq"), "ne": ("une", "ne"), "lt": ("olt", "slt"), "le": ("ole", "sle"), "gt": ("ogt", "sgt"), "ge": ("oge", "sge"),
+    "eq": ("oeq", "eq"),
+    "ne": ("une", "ne"),
+    "lt": ("olt", "slt"),
+    "le": ("ole", "sle"),
+    "gt": ("ogt", "sgt"),
+    "ge": ("oge", "sge"),
 }
 INTRINSICS = {"sqrt", "floor", "ceil", "trunc", "rint", "copysign", "fabs"}
 
@@ -193,8 +200,11 @@ class ScalarOps:
     def int_power(self, x: str, n: str) -> str:
         known = self.constant_argument(1)
         if known is None or known < 0:
-            self.fail_if(self.emit(f"icmp slt {self.ll} {n}, 0"), "ValueError",
-                         "an integer to a negative power is not an integer; write float(x) ** n")
+            self.fail_if(
+                self.emit(f"icmp slt {self.ll} {n}, 0"),
+                "ValueError",
+                "an integer to a negative power is not an integer; write float(x) ** n",
+            )
         self.used.add("ipow")
         if self.operand.width == 64:
             return self.emit(f"call i64 @irad.ipow(i64 {x}, i64 {n})")
@@ -231,5 +241,3 @@ class ScalarOps:
         if a == "b":
             return self.emit(f"zext {source} {x} to {target}")
         return self.emit(f"{'sext' if to.width > self.operand.width else 'trunc'} {source} {x} to {target}")
-
-

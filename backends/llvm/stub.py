@@ -10,6 +10,7 @@
 The text names the objects of this process and holds no address. It is `optnone`: code generation level 0, which takes
 half the time of level 1 and was not seen to be slower here. What does not depend on the program is compiled once.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -21,17 +22,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
 from irad.backends.llvm import native, runtime
 from irad.backends.llvm.emit import Program
 from irad.backends.llvm.jit import Code, compile_text
 from irad.backends.llvm.layout import SIZE, Field, flat, item_layout
 from irad.backends.llvm.native import VECTORCALL, Stub, once
+
 from irad.errors import InternalError
 from irad.types import BOOL, INT, Array, Record, Scalar, Static, Struct, Tuple, Type, leaves
 
 __all__ = [
-    "ABSENT", "Argument", "CallPlan", "Dynamic", "Guard", "Hidden", "Identical", "Names", "StubText", "compile_stub",
+    "ABSENT",
+    "Argument",
+    "CallPlan",
+    "Dynamic",
+    "Guard",
+    "Hidden",
+    "Identical",
+    "Names",
+    "StubText",
+    "compile_stub",
     "stub_text",
 ]
 
@@ -169,31 +179,54 @@ declare void @Py_DecRef(ptr)
 declare void @Py_IncRef(ptr)
 """.replace(")\n", ") nonlazybind\n")
 OBJECTS: dict[str, object] = {
-    "stub.float": float, "stub.int": int, "stub.True": True, "stub.False": False, "stub.f64": np.float64,
-    "stub.f32": np.float32, "stub.i64": np.int64, "stub.i32": np.int32, "stub.bool": np.bool_,
-    "stub.TypeError": TypeError, "stub.OverflowError": OverflowError,
+    "stub.float": float,
+    "stub.int": int,
+    "stub.True": True,
+    "stub.False": False,
+    "stub.f64": np.float64,
+    "stub.f32": np.float32,
+    "stub.i64": np.int64,
+    "stub.i32": np.int32,
+    "stub.bool": np.bool_,
+    "stub.TypeError": TypeError,
+    "stub.OverflowError": OverflowError,
 }
 
-PREVIOUS, NEXT = 32, 40                          # the links of a block
-HEAD = runtime.LINKS - PREVIOUS                  # of the context: as if a block began there
-RESERVE = 128 << 10                              # of a thread's stack, for what compiled code calls; a quarter at most
+PREVIOUS, NEXT = 32, 40  # the links of a block
+HEAD = runtime.LINKS - PREVIOUS  # of the context: as if a block began there
+RESERVE = 128 << 10  # of a thread's stack, for what compiled code calls; a quarter at most
 
 # How a value %x in memory becomes an object %o, by its LLVM type; an i1 is a byte in memory.
 BOX = {
-    "double": ("double", """
-  %o = tail call ptr @PyFloat_FromDouble(double %x)"""),
-    "float": ("float", """
+    "double": (
+        "double",
+        """
+  %o = tail call ptr @PyFloat_FromDouble(double %x)""",
+    ),
+    "float": (
+        "float",
+        """
   %wide = fpext float %x to double
-  %o = tail call ptr @PyFloat_FromDouble(double %wide)"""),
-    "i64": ("i64", """
-  %o = tail call ptr @PyLong_FromLongLong(i64 %x)"""),
-    "i32": ("i32", """
+  %o = tail call ptr @PyFloat_FromDouble(double %wide)""",
+    ),
+    "i64": (
+        "i64",
+        """
+  %o = tail call ptr @PyLong_FromLongLong(i64 %x)""",
+    ),
+    "i32": (
+        "i32",
+        """
   %wide = sext i32 %x to i64
-  %o = tail call ptr @PyLong_FromLongLong(i64 %wide)"""),
-    "i1": ("i8", """
+  %o = tail call ptr @PyLong_FromLongLong(i64 %wide)""",
+    ),
+    "i1": (
+        "i8",
+        """
   %false = icmp eq i8 %x, 0
   %o = select i1 %false, ptr @stub.False, ptr @stub.True
-  call void @Py_IncRef(ptr %o)"""),
+  call void @Py_IncRef(ptr %o)""",
+    ),
 }
 
 
@@ -247,21 +280,42 @@ def _c_string(text: str) -> str:
 
 
 FILLERS = "".join(map(_filler, BOX))
-HELPERS = "".join([
-    _converter("double", """
-  %v = call double @PyFloat_AsDouble(ptr %x)""", "fcmp oeq double %v, -1.0"),
-    _converter("float", """
+HELPERS = "".join(
+    [
+        _converter(
+            "double",
+            """
+  %v = call double @PyFloat_AsDouble(ptr %x)""",
+            "fcmp oeq double %v, -1.0",
+        ),
+        _converter(
+            "float",
+            """
   %wide = call double @PyFloat_AsDouble(ptr %x)
-  %v = fptrunc double %wide to float""", "fcmp oeq double %wide, -1.0"),
-    _converter("i64", """
-  %v = call i64 @stub.index(ptr %x)""", "icmp eq i64 %v, -1"),
-    _converter("i32", """
+  %v = fptrunc double %wide to float""",
+            "fcmp oeq double %wide, -1.0",
+        ),
+        _converter(
+            "i64",
+            """
+  %v = call i64 @stub.index(ptr %x)""",
+            "icmp eq i64 %v, -1",
+        ),
+        _converter(
+            "i32",
+            """
   %wide = call i64 @stub.index32(ptr %x)
-  %v = trunc i64 %wide to i32""", "icmp eq i64 %wide, -1"),
-    _converter("i1", """
+  %v = trunc i64 %wide to i32""",
+            "icmp eq i64 %wide, -1",
+        ),
+        _converter(
+            "i1",
+            """
   %truth = call i32 @PyObject_IsTrue(ptr %x)
-  %v = icmp ne i32 %truth, 0""", "icmp eq i32 %truth, -1"),
-    f"""
+  %v = icmp ne i32 %truth, 0""",
+            "icmp eq i32 %truth, -1",
+        ),
+        f"""
 @too_large = private constant {_c_string("int too large for 32 bits")}
 @misused = private constant {_c_string("this takes the leaves of its arguments, all of them")}
 declare void @free(ptr)
@@ -376,7 +430,9 @@ define ptr @stub.misused() nounwind {{
   call void @PyErr_SetString(ptr @stub.TypeError, ptr @misused)
   ret ptr null
 }}
-"""])
+""",
+    ]
+)
 
 # The lowest address of this thread's stack that compiled code may use; null where it cannot be known (glibc). Asking
 # for the main thread's reads /proc/self/maps, so that is done once.
@@ -443,10 +499,13 @@ _LIBRARIES = {
     FILLERS: once(lambda: _library(FILLERS, 1)),
     STACK_LIMIT: once(lambda: _library(STACK_LIMIT, 0, _stack_symbols())),
 }
-LIBRARY_OF = {name: library for text, library in _LIBRARIES.items() for _, name, _ in FUNCTION.findall(text)
-              if name.startswith("stub.")}
-DECLARATIONS = {name: f"declare {returned} @{name}{taken} nonlazybind"
-                for returned, name, taken in FUNCTION.findall(CPYTHON + "".join(_LIBRARIES))}
+LIBRARY_OF = {
+    name: library for text, library in _LIBRARIES.items() for _, name, _ in FUNCTION.findall(text) if name.startswith("stub.")
+}
+DECLARATIONS = {
+    name: f"declare {returned} @{name}{taken} nonlazybind"
+    for returned, name, taken in FUNCTION.findall(CPYTHON + "".join(_LIBRARIES))
+}
 
 
 # -- one program -------------------------------------------------------------------------------------------------------
@@ -805,8 +864,12 @@ class _Stubs:
         """How many items, from the first on, are scalars of one type side by side in %out, and where the first is."""
         first = fields.popleft()
         count = 1
-        while (count < len(items) and isinstance(items[count], Scalar) and fields[0].type == first.type
-               and fields[0].offset == first.offset + count * SIZE[first.type]):
+        while (
+            count < len(items)
+            and isinstance(items[count], Scalar)
+            and fields[0].type == first.type
+            and fields[0].offset == first.offset + count * SIZE[first.type]
+        ):
             fields.popleft()
             count += 1
         return count, first.offset

@@ -3,6 +3,7 @@ applications found by value numbering, at the moment a node is made.
 
 Value numbering looks in the graph being built and in those around it, never sideways and never into a child.
 """
+
 from __future__ import annotations
 
 import contextlib
@@ -29,11 +30,11 @@ def constant(type: Type, value: Any) -> Constant:
         key = (type, struct.pack("d", value))
     try:
         found = _constants.get(key)
-    except TypeError:                                  # an unhashable static value
+    except TypeError:  # an unhashable static value
         return Constant(type, value)
     if found is None:
         if len(_constants) > 100_000:
-            _constants.clear()                         # a bound on memory; losing an entry loses only sharing
+            _constants.clear()  # a bound on memory; losing an entry loses only sharing
         found = _constants[key] = Constant(type, value)
     return found
 
@@ -61,7 +62,13 @@ class Builder:
     """
 
     def __init__(
-        self, module: Module, primitives: Mapping[str, Any], *, folding: bool = True, fast: bool = False, hoist: bool = False
+        self,
+        module: Module,
+        primitives: Mapping[str, Any],
+        *,
+        folding: bool = True,
+        fast: bool = False,
+        hoist: bool = False,
     ) -> None:
         self.module, self.primitives, self.folding, self.fast, self.hoist = module, primitives, folding, fast, hoist
         self.graph: Graph = None  # type: ignore[assignment]
@@ -81,9 +88,7 @@ class Builder:
             if not statics:
                 return self.apply(prim, args, (), graphs)
             missing = len(statics) - len(defaults)
-            static = tuple(
-                facts[s] if s in facts or i < missing else defaults[i - missing] for i, s in enumerate(statics)
-            )
+            static = tuple(facts[s] if s in facts or i < missing else defaults[i - missing] for i, s in enumerate(statics))
             return self.apply(prim, args, static, graphs)
 
         setattr(self, name, make)
@@ -221,7 +226,7 @@ class Builder:
             with np.errstate(all="ignore"):
                 value = prim.ref(*[scalar_value(a.type, a.value) for a in args], **dict(zip(prim.statics, static, strict=True)))  # type: ignore[attr-defined]
         except (ArithmeticError, ValueError, OverflowError):
-            return None                                # it raises: at run time, where Python does
+            return None  # it raises: at run time, where Python does
         return constant(type, python_value(type, value))
 
     def made(self, prim: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Apply | None:
@@ -300,7 +305,8 @@ class Builder:
 
     def outer(self, x: Node, y: Node) -> Node:
         """x[i] * y[j]."""
-        assert isinstance(x.type, Array) and isinstance(y.type, Array)
+        assert isinstance(x.type, Array)
+        assert isinstance(y.type, Array)
         shape = (*x.type.shape, *y.type.shape)
         dims = [*self.dims(x), *self.dims(y)]
         column = self.reshape(x, *self.dims(x), shape=(*x.type.shape, 1))

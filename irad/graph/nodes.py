@@ -4,6 +4,7 @@ A graph keeps its operations in `body`, in an order in which they can be run. Op
 the graphs around it: it is then a closure, and what it captures is found (`walk.free_nodes`), never declared.
 Nodes never change once built; a pass builds new ones.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterator
@@ -74,8 +75,15 @@ class Apply(Node):
     adjoint: bool
 
     def __init__(
-        self, graph: Graph, type: Type, fn: Primitive, args: tuple[Node, ...], static: tuple[Any, ...] = (),
-        graphs: tuple[Graph, ...] = (), span: Span | None = None, adjoint: bool = False,
+        self,
+        graph: Graph,
+        type: Type,
+        fn: Primitive,
+        args: tuple[Node, ...],
+        static: tuple[Any, ...] = (),
+        graphs: tuple[Graph, ...] = (),
+        span: Span | None = None,
+        adjoint: bool = False,
     ) -> None:
         self.graph, self.type, self.fn, self.args, self.static, self.graphs = graph, type, fn, args, static, graphs
         self.span, self.adjoint, self.name = span, adjoint, None
@@ -91,18 +99,31 @@ class Apply(Node):
 class Graph:
     """A function of the IR: parameters, a body in run order, an output. `parent` is the graph it is nested in."""
 
-    __slots__ = ("__weakref__", "body", "effects", "info", "name", "open", "output", "params", "parent", "result", "role", "span")
+    __slots__ = (
+        "__weakref__",
+        "body",
+        "effects",
+        "info",
+        "name",
+        "open",
+        "output",
+        "params",
+        "parent",
+        "result",
+        "role",
+        "span",
+    )
     name: str
     params: list[Parameter]
     body: list[Apply]
     output: Node
     parent: Graph | None
     span: Span | None
-    result: Type | None   # the output's type; a recursive graph declares it before it has an output
-    open: bool            # the Builder's: whether nodes of this graph may be shared at the point being built
-    effects: bool         # whether running it may raise, print, or call what may
-    info: Any             # what a stage knows of the whole graph: the frontend's signature, the entry's structures
-    role: str             # "function", "branch" or "loop": who may call it
+    result: Type | None  # the output's type; a recursive graph declares it before it has an output
+    open: bool  # the Builder's: whether nodes of this graph may be shared at the point being built
+    effects: bool  # whether running it may raise, print, or call what may
+    info: Any  # what a stage knows of the whole graph: the frontend's signature, the entry's structures
+    role: str  # "function", "branch" or "loop": who may call it
 
     def __init__(self, name: str, parent: Graph | None = None, span: Span | None = None, role: str = "function") -> None:
         self.name, self.parent, self.span, self.role = name, parent, span, role

@@ -1,6 +1,7 @@
 """Modules from text in the form that passes rely on: the states that loops return are made on the spot, and functions
 nested in other graphs take what they captured as parameters and stand at the top level (lambda lifting; Johnsson, 1985).
 """
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -61,7 +62,7 @@ def _lift(module: Module) -> None:
     functions = [g for g in all_graphs(module) if g.role == "function" and g.parent is not None]
     needs: dict[Graph, dict[Node, None]] = {g: dict.fromkeys(_free(g)) for g in functions}
     changed = True
-    while changed:                                     # what a function calls may need more
+    while changed:  # what a function calls may need more
         changed = False
         for g in functions:
             for h in {h for n in _operations(g) for h in n.graphs if h in needs}:

@@ -13,6 +13,7 @@
 Names are the user's, with a suffix where needed; the first graph is the entry. A comment `# file.py:line` is a span
 and is read back; other comments are not kept.
 """
+
 from __future__ import annotations
 
 import ast
@@ -27,9 +28,26 @@ import numpy as np
 from irad.errors import CompileError, Diagnostic, Span, refuse
 from irad.graph.build import constant, literal
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node, Parameter
-from irad.graph.walk import captured, nested_graphs
+from irad.graph.walk import captured
 from irad.types import (
-    BOOL, FLOAT, INT, NONE, SCALARS, UNBOUND, UNIT, Array, Dim, Form, List, Record, Scalar, Stack, Static, Sum, Tuple, Type,
+    BOOL,
+    FLOAT,
+    INT,
+    NONE,
+    SCALARS,
+    UNBOUND,
+    UNIT,
+    Array,
+    Dim,
+    Form,
+    List,
+    Record,
+    Scalar,
+    Stack,
+    Static,
+    Sum,
+    Tuple,
+    Type,
 )
 
 __all__ = ["parse_module", "parse_signature", "print_graph", "print_module"]
@@ -75,7 +93,9 @@ class _Printer:
         def begin(g: Graph, pad: str) -> None:
             params = ", ".join(f"{self.new_name(p)}: {p.type}" for p in g.params)
             free = [self.names[n] for n in captured(g) if n in self.names] if g.parent is not None else []
-            self.lines.append((f"{pad}graph @{g.name}({params}) -> {g.output.type} {{", f"captures {', '.join(free)}" if free else ""))
+            self.lines.append(
+                (f"{pad}graph @{g.name}({params}) -> {g.output.type} {{", f"captures {', '.join(free)}" if free else "")
+            )
             stack.append((g, self.items(g), pad))
 
         begin(top, "")
@@ -198,7 +218,8 @@ def parse_module(text: str, primitives: Mapping[str, Any], *, file: str = "<ir>"
     except UnexpectedInput as e:
         shown = text.splitlines()[e.line - 1].strip() if 0 < e.line <= text.count("\n") + 1 else ""
         raise refuse(
-            "ir-syntax", f"line {e.line}, column {e.column}: this is not irad IR" + (f": {shown[:80]}" if shown else ""),
+            "ir-syntax",
+            f"line {e.line}, column {e.column}: this is not irad IR" + (f": {shown[:80]}" if shown else ""),
             help="`irad ir FILE:FUNCTION` prints text that reads back",
         ) from None
     except LarkError as e:
@@ -318,6 +339,7 @@ def _class_form(name: str) -> Any:
     def make(keys: tuple[Any, ...]) -> Form:
         known = Form._interned.get(("namedtuple", name, tuple((type(k), k) for k in keys)))
         return known or Form("dataclass", name, keys)
+
     return make
 
 
@@ -362,7 +384,9 @@ def _string(text: str) -> str:
 _RULES: dict[str, Any] = {
     "signature": lambda self, *types: list(types),
     "result": lambda self, type: None,
-    "start": lambda self, *items: [i for i in items if i is not None] if not (len(items) and isinstance(items[0], list)) else items[0],
+    "start": lambda self, *items: (
+        [i for i in items if i is not None] if not (len(items) and isinstance(items[0], list)) else items[0]
+    ),
     "sum_declaration": lambda self, name, *cases: ("sum", str(name)[1:], cases),
     "case": lambda self, *types: tuple(t for t in types if isinstance(t, Type)),
     "graph": lambda self, name, *rest: ("graph", name, rest),
@@ -498,7 +522,11 @@ class _Linker:
             return item
         kind, token = item
         if kind == "reference":
-            raise self.fail(token, "ir-function-value", f"{token} cannot be a value here; a graph is called, or given to an operation that takes graphs")
+            raise self.fail(
+                token,
+                "ir-function-value",
+                f"{token} cannot be a value here; a graph is called, or given to an operation that takes graphs",
+            )
         node = self.locals.get(str(token))
         if node is None:
             raise self.fail(token, "ir-name", f"{token} is not defined above")
@@ -520,9 +548,17 @@ class _Linker:
             graphs = tuple(self.graph(a[1]) for a in args if isinstance(a, tuple) and a[0] == "reference")
             values = [a for a in args if not (isinstance(a, tuple) and a[0] in ("fact", "reference"))]
         if len(graphs) != (prim.layout[1] if prim.layout else 0):
-            raise self.fail(fn, "ir-operation", f"`{prim.name}` takes {prim.layout[1] if prim.layout else 0} graphs, not {len(graphs)}")
+            raise self.fail(
+                fn,
+                "ir-operation",
+                f"`{prim.name}` takes {prim.layout[1] if prim.layout else 0} graphs, not {len(graphs)}",
+            )
         if set(facts) != set(prim.statics):
-            raise self.fail(fn, "ir-operation", f"`{prim.name}` takes the facts ({', '.join(prim.statics)}), not ({', '.join(facts)})")
+            raise self.fail(
+                fn,
+                "ir-operation",
+                f"`{prim.name}` takes the facts ({', '.join(prim.statics)}), not ({', '.join(facts)})",
+            )
         static = tuple(_fact(k, facts[k]) for k in prim.statics)
         nodes = tuple(self.operand(graph, v) for v in values)
         for g in graphs:

@@ -1,4 +1,5 @@
 """Orders and sets over graphs. Nothing here recurses: programs may be long and nested deeply."""
+
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator

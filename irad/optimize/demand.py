@@ -3,9 +3,8 @@
 The result of a branch, loop or call is looked at by component: a loop's state that nobody reads is not needed, nor is
 what only serves to compute it. One worklist over the module.
 """
-from __future__ import annotations
 
-from typing import Any
+from __future__ import annotations
 
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
 from irad.graph.walk import all_graphs, nested_graphs
@@ -79,7 +78,7 @@ class _Analysis:
         self.module = module
         self.d = Demand()
         self.d.effects = effectful(module)
-        self.owner: dict[Graph, Apply] = {}                 # the branch or loop that runs a nested graph
+        self.owner: dict[Graph, Apply] = {}  # the branch or loop that runs a nested graph
         self.calls: dict[Graph, list[Apply]] = {}
         for g in all_graphs(module):
             for node in g.body:
@@ -147,10 +146,10 @@ class _Analysis:
         graph = p.graph
         assert graph is not None
         index = next(i for i, q in enumerate(graph.params) if q is p)
-        if graph in self.owner:                             # a loop body: the state comes from outside and from itself
+        if graph in self.owner:  # a loop body: the state comes from outside and from itself
             node = self.owner[graph]
             if node.fn.name not in ("for_loop", "while_loop"):
-                self.need(node)                             # a transform's graph is needed as it is
+                self.need(node)  # a transform's graph is needed as it is
                 return
             first = 1 if node.fn.name == "for_loop" else 0
             if index >= first:
@@ -184,7 +183,7 @@ class _Analysis:
         else:
             for a in node.args:
                 self.need(a)
-            for g in node.graphs:                           # a transform: its graph is needed whole
+            for g in node.graphs:  # a transform: its graph is needed whole
                 self.whole(g)
 
     def whole(self, graph: Graph) -> None:
@@ -206,14 +205,11 @@ class _Analysis:
         if node.fn.name == "for_loop":
             self.need(node.args[0])
         self.reach(body)
-        self.d.live.setdefault(body.output, set())
         if node.fn.name == "while_loop":
             self.need(_part(body.output, 0))
         if part == -1:
             return
         state = state_of(body, node.fn.name)
-        if node.fn.name == "while_loop" and len(state) != 1:
-            self.d.live.setdefault(_part(body.output, 1), set())
         for i in range(len(state)) if part is ALL or len(state) == 1 else (part,):
             self.need(node.args[first + i])
             self.need(state[i])

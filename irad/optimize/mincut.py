@@ -1,4 +1,5 @@
 """A minimum cut of a small network (Dinic, 1970). SciPy has one, but importing it takes longer than most compiles."""
+
 from __future__ import annotations
 
 __all__ = ["INFINITE", "Network"]
@@ -10,9 +11,9 @@ class Network:
     """Vertices are numbered as they are made; capacities are integers."""
 
     def __init__(self) -> None:
-        self._edges: list[list[int]] = []                   # vertex -> indices of its edges
+        self._edges: list[list[int]] = []  # vertex -> indices of its edges
         self._to: list[int] = []
-        self._left: list[int] = []                          # capacity left; edge e and its reverse e ^ 1 stand together
+        self._left: list[int] = []  # capacity left; edge e and its reverse e ^ 1 stand together
 
     def vertex(self) -> int:
         self._edges.append([])

@@ -1,4 +1,5 @@
 """The passes of the optimizer. Each is one rebuilding of the module (see `rebuild`), so each also folds and shares."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -13,8 +14,8 @@ from irad.optimize.residuals import choose_residuals
 
 __all__ = ["Pass", "drop", "hoist", "inline", "pass_", "residuals", "simplify"]
 
-SMALL = 60            # operations: inlined wherever it is called
-GROWTH = 20_000       # operations: what inlining one graph at all its calls may cost
+SMALL = 60  # operations: inlined wherever it is called
+GROWTH = 20_000  # operations: what inlining one graph at all its calls may cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def _inlinable(module: Module) -> set[Graph]:
                         calls[owner].append(h)
                         uses[h] += 1
                         if node.fn.name != "call":
-                            named.add(h)                # a transform names it
+                            named.add(h)  # a transform names it
     chosen: set[Graph] = set()
     total = dict(size)
     for g in _callees_first(module.entry, calls):
@@ -124,7 +125,6 @@ def drop(module: Module) -> Module:
 def hoist(module: Module) -> Module:
     """Move total operations out of loops that do not change their arguments (loop-invariant code motion)."""
     return rebuild(module, hoist=True)
-
 
 
 @pass_("residuals")

@@ -3,10 +3,10 @@
 On the way it inlines the graphs it is told to, leaves out what a `Demand` does not need, drops loop state that never
 changes, and takes the branch whose condition is known. The Builder folds and shares.
 """
+
 from __future__ import annotations
 
 from collections.abc import Container
-
 
 from irad.graph.build import UNIT_VALUE, Builder, is_constant
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node, Parameter
@@ -18,7 +18,14 @@ from irad.types import Struct, Tuple, Type
 __all__ = ["Rebuild", "is_undef", "rebuild"]
 
 
-def rebuild(module: Module, *, inline: Container[Graph] = (), demand: Demand | None = None, hoist: bool = False, fast: bool = False) -> Module:
+def rebuild(
+    module: Module,
+    *,
+    inline: Container[Graph] = (),
+    demand: Demand | None = None,
+    hoist: bool = False,
+    fast: bool = False,
+) -> Module:
     """A new module that means the same."""
     return Rebuild(module, inline=inline, demand=demand, hoist=hoist, fast=fast).run()
 
@@ -27,18 +34,24 @@ class Rebuild:
     """One rebuilding; subclasses give some operations another form by `special`."""
 
     def __init__(
-        self, module: Module, *, inline: Container[Graph] = (), demand: Demand | None = None, hoist: bool = False, fast: bool = False
+        self,
+        module: Module,
+        *,
+        inline: Container[Graph] = (),
+        demand: Demand | None = None,
+        hoist: bool = False,
+        fast: bool = False,
     ) -> None:
         self.old = module
         self.module = Module()
         self.module.sums = dict(module.sums)
-        self.module.names = {g.name: 1 for g in module.graphs}      # top-level graphs keep their names
+        self.module.names = {g.name: 1 for g in module.graphs}  # top-level graphs keep their names
         self.b = Builder(self.module, REGISTRY, hoist=hoist, fast=fast)
         self.inline, self.demand = inline, demand
         self.env: dict[Node, Node] = {}
-        self.parts: dict[Node, list[Node | None]] = {}      # the results of branches, loops and calls, by component
+        self.parts: dict[Node, list[Node | None]] = {}  # the results of branches, loops and calls, by component
         self.graphs: dict[Graph, Graph] = {}
-        self.kept: dict[Graph, list[int]] = {}              # of a function's outputs, those that are needed
+        self.kept: dict[Graph, list[int]] = {}  # of a function's outputs, those that are needed
 
     def run(self) -> Module:
         tops = [g for g in self.old.graphs if g is self.old.entry or not self.skips(g)]
@@ -66,7 +79,7 @@ class Rebuild:
         whole = self.demand is None or old is self.old.entry or old.role != "function"
         for p in old.params:
             if whole or p in self.demand.params:  # type: ignore[union-attr]
-                self.env[p] = self.b.parameter(new, self.type(p.type), p.name)
+                self.bind(p, self.b.parameter(new, self.type(p.type), p.name))
                 self.env[p].span = p.span
         new.result = self.type(old.result)  # type: ignore[arg-type]
         self.kept[old] = []
@@ -104,9 +117,19 @@ class Rebuild:
             return node
         found = self.env.get(node)
         if found is None:
-            parts = self.parts[node]
-            found = self.env[node] = self.b.make_tuple(*[p if p is not None else self.b.undef(t) for p, t in zip(parts, node.type.items, strict=True)])  # type: ignore[attr-defined]
+            parts = zip(self.parts[node], node.type.items, strict=True)  # type: ignore[attr-defined]
+            found = self.b.make_tuple(*[p if p is not None else self.b.undef(t) for p, t in parts])
         return found
+
+    def bind(self, old: Node, new: Node) -> None:
+        """The new node for an old one. A graph inlined twice binds its nodes anew."""
+        self.env[old] = new
+        self.parts.pop(old, None)
+
+    def split(self, old: Node, parts: list[Node | None]) -> None:
+        """The new nodes for the components of an old one."""
+        self.parts[old] = parts
+        self.env.pop(old, None)
 
     def body(self, old: Graph) -> Task:
         """Rebuild the operations of a graph into the one being built."""
@@ -125,24 +148,24 @@ class Rebuild:
         if node.fn.name == "getitem" and node.args[0] in self.parts:
             part = self.parts[node.args[0]][node.static[0]]
             if part is not None:
-                self.env[node] = part
+                self.bind(node, part)
                 return
         if self.demand is not None and node.fn.name == "make_tuple" and self.demand.live[node] is not ALL:
             needed = self.demand.live[node]
-            self.parts[node] = [self.get(a) if i in needed else None for i, a in enumerate(node.args)]  # type: ignore[operator]
+            self.split(node, [self.get(a) if i in needed else None for i, a in enumerate(node.args)])  # type: ignore[operator]
             return
         b.adjoint = node.adjoint
         new = b.apply(node.fn, [self.get(a) for a in node.args], node.static)
         if new.name is None and new.__class__ is Apply:
             new.name = node.name
-        self.env[node] = new
+        self.bind(node, new)
 
     def results(self, node: Node, values: list[Node | None]) -> None:
         """Remember the components of a control operation's result."""
         if isinstance(node.type, Struct) and not (len(values) == 1 and values[0] is not None and values[0].type is node.type):
-            self.parts[node] = values
+            self.split(node, values)
         else:
-            self.env[node] = values[0]  # type: ignore[assignment]
+            self.bind(node, values[0])  # type: ignore[arg-type]
 
     # -- control -------------------------------------------------------------------------------------------------------
 
@@ -157,7 +180,12 @@ class Rebuild:
         else:
             for g in node.graphs:
                 yield self.ensure(g)
-            self.env[node] = self.b.apply(node.fn, [self.get(a) for a in node.args], node.static, tuple(self.graphs[g] for g in node.graphs))
+            self.bind(
+                node,
+                self.b.apply(
+                    node.fn, [self.get(a) for a in node.args], node.static, tuple(self.graphs[g] for g in node.graphs)
+                ),
+            )
 
     def ensure(self, graph: Graph) -> Task:
         """A function nested in another graph is rebuilt where it is first named."""
@@ -171,14 +199,13 @@ class Rebuild:
         if old in self.inline:
             for p, a in zip(old.params, node.args, strict=True):
                 if self.demand is None or p in self.demand.params:
-                    self.env[p] = self.get(a)
-                    self.parts.pop(p, None)
+                    self.bind(p, self.get(a))
             yield self.body(old)
             out = old.output
-            if out in self.parts and out not in self.env:
-                self.parts[node] = self.parts[out]
+            if out in self.parts:
+                self.split(node, self.parts[out])
             else:
-                self.env[node] = self.get(out)
+                self.bind(node, self.get(out))
             return
         yield self.ensure(old)
         new = self.graphs[old]
@@ -186,13 +213,13 @@ class Rebuild:
         result = self.b.call(new, args)
         kept = self.kept[old]
         if not kept:
-            self.env[node] = result
+            self.bind(node, result)
             return
         wanted = [i for i in kept if i >= 0]
         values: list[Node | None] = [None] * (len(node.type.items) if isinstance(node.type, Struct) else 1)
         for i, v in zip(wanted, self.b.parts(result, len(wanted)), strict=True):
             values[i] = v
-        self.parts[node] = values
+        self.split(node, values)
 
     def wanted(self, node: Apply, count: int) -> list[int]:
         """The components of a result that are needed."""
@@ -237,9 +264,9 @@ class Rebuild:
             for i, v in zip(different, b.parts(result, len(different)) if different else (), strict=True):
                 values[i] = v
         if single:
-            self.env[node] = values[0] if values[0] is not None else UNIT_VALUE
+            self.bind(node, values[0] if values[0] is not None else UNIT_VALUE)
         else:
-            self.parts[node] = values
+            self.split(node, values)
 
     def alike(self, node: Node, x: Node, y: Node) -> Node:
         """A branch's result; where it is absent, of the type that the other branch gives it."""
@@ -265,12 +292,12 @@ class Rebuild:
 
     def forward(self, node: Apply, out: Node) -> None:
         """The result of `node` is that of `out`."""
-        if out in self.parts and out not in self.env:
-            self.parts[node] = self.parts[out]
+        if out in self.parts:
+            self.split(node, self.parts[out])
         elif isinstance(node.type, Tuple) and _is_tuple(out) and out not in self.env:
-            self.parts[node] = [self.get(a) for a in out.args]  # type: ignore[attr-defined]
+            self.split(node, [self.get(a) for a in out.args])  # type: ignore[attr-defined]
         else:
-            self.env[node] = self.get(out)
+            self.bind(node, self.get(out))
 
     def loop(self, node: Apply) -> Task:
         b, (old,) = self.b, node.graphs
@@ -278,7 +305,7 @@ class Rebuild:
         first = 1 if counted else 0
         init = node.args[first:]
         count = len(init)
-        needed = self.wanted(node, count) if count != 1 or self.demand is None else ([0] if node in self.demand.live else [])
+        needed = self.wanted(node, count)
         trips = self.get(node.args[0]) if counted else None
         if trips is not None and is_constant(trips) and trips.value <= 1:  # type: ignore[attr-defined]
             yield self.few_trips(node, old, trips.value)  # type: ignore[attr-defined]
@@ -289,18 +316,19 @@ class Rebuild:
         for i in needed:
             p, s, x = old.params[first + i], state[i], self.get(init[i])
             if s is p or (s.__class__ is Constant and s is x):
-                values[i] = self.env[p] = x                 # it never changes
+                values[i] = x  # it never changes
+                self.bind(p, x)
             elif is_undef(s) and counted:
                 values[i] = x
-                self.env[p] = x
+                self.bind(p, x)
             else:
                 carried.append(i)
         new = b.new_graph(old.name, b.graph, "loop")
         if counted:
-            self.env[old.params[0]] = b.parameter(new, old.params[0].type, old.params[0].name)
+            self.bind(old.params[0], b.parameter(new, old.params[0].type, old.params[0].name))
         for i in carried:
             p = old.params[first + i]
-            self.env[p] = b.parameter(new, self.parameter_type(p), p.name)
+            self.bind(p, b.parameter(new, self.parameter_type(p), p.name))
             self.parts.pop(p, None)
         with b.inside(new):
             yield self.body(old)
@@ -324,22 +352,22 @@ class Rebuild:
     def results_of_loop(self, node: Apply, values: list[Node | None]) -> None:
         if len(values) == 1:
             if values[0] is not None:
-                self.env[node] = values[0]
+                self.bind(node, values[0])
         else:
-            self.parts[node] = values
+            self.split(node, values)
 
     def few_trips(self, node: Apply, old: Graph, trips: int) -> Task:
         """No trip: the state stays. One trip: the body stands in the place of the loop."""
         init = node.args[1:]
+        needed = self.wanted(node, len(init))
         if trips <= 0:
-            self.results_of_loop(node, [self.get(x) if self.demand is None or x.__class__ is Constant or x in self.env or x in self.parts else None for x in init])
+            values = [self.get(x) if i in needed else None for i, x in enumerate(init)]
+            self.results_of_loop(node, values)
             return
-        self.env[old.params[0]] = self.b.literal(0)
-        for p, x in zip(old.params[1:], init, strict=True):
-            if x.__class__ is Constant or x in self.env or x in self.parts:
-                self.env[p] = self.get(x)
+        self.bind(old.params[0], self.b.literal(0))
+        for i in needed:
+            self.bind(old.params[1 + i], self.get(init[i]))
         yield self.body(old)
-        needed = self.wanted(node, len(init)) if len(init) != 1 else [0]
         state = state_of(old, "for_loop")
         self.results_of_loop(node, [self.get(s) if i in needed else None for i, s in enumerate(state)])
 

@@ -10,6 +10,7 @@ again, sines and exponentials are kept).
 
 After Griewank and Walther, "Evaluating Derivatives", 2008, ch. 12; the cut as in Moses et al., "Enzyme", 2021.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -25,8 +26,8 @@ from irad.types import Scalar, Stack, Struct, Tuple, Type, leaves
 
 __all__ = ["choose_residuals", "nbytes"]
 
-BYTE, OPERATION = 2, 2            # the price of a byte and of a multiplication, in units of the cut
-CHEAP = 6                         # operations that cost more are never repeated
+BYTE, OPERATION = 2, 2  # the price of a byte and of a multiplication, in units of the cut
+CHEAP = 6  # operations that cost more are never repeated
 
 
 def nbytes(t: Type) -> int:
@@ -43,11 +44,11 @@ class _Pair:
     empty: Apply
     push: Apply
     pop: Apply
-    reads: dict[Apply, int]                                 # in the reverse body: which item of the tuple each node is
-    around: _Pair | None = None                             # the pair whose bodies these loops stand in
+    reads: dict[Apply, int]  # in the reverse body: which item of the tuple each node is
+    around: _Pair | None = None  # the pair whose bodies these loops stand in
     wanted: dict[Node, None] = field(default_factory=dict)  # the forward values that the reverse body reads
     stored: list[Node] = field(default_factory=list)
-    again: list[Apply] = field(default_factory=list)        # recomputed, in order
+    again: list[Apply] = field(default_factory=list)  # recomputed, in order
 
     @property
     def body(self) -> Graph:
@@ -62,7 +63,7 @@ def choose_residuals(module: Module) -> Module:
     """The module with less on its stacks."""
     stacks = Stacks(module)
     found = _pairs(stacks)
-    changed = [_decide(p) for p in found]                   # inner loops first: they may ask the outer ones for more
+    changed = [_decide(p) for p in found]  # inner loops first: they may ask the outer ones for more
     return _Rewrite(module, stacks, found).run() if any(changed) else module
 
 
@@ -80,7 +81,14 @@ def _pairs(stacks: Stacks) -> list[_Pair]:
                 found.append(p)
     bodies = {p.body: p for p in found}
     for p in found:
-        p.around = next((q for g in p.body.path() if g is not p.body and (q := bodies.get(g)) is not None and p.reverse_body.within(q.reverse_body)), None)
+        p.around = next(
+            (
+                q
+                for g in p.body.path()
+                if g is not p.body and (q := bodies.get(g)) is not None and p.reverse_body.within(q.reverse_body)
+            ),
+            None,
+        )
     return sorted(found, key=lambda p: -sum(1 for _ in p.body.path()))
 
 
@@ -90,14 +98,23 @@ def _pair(stacks: Stacks, push: Apply, pop: Apply, empty: Apply) -> _Pair | None
         return None
     body, param, top = push.graph, push.args[0], pop.args[0]
     assert body is not None
-    if param not in body.params or len(stacks.uses[param]) != 1 or top not in reverse.graphs[0].params or len(stacks.uses[top]) != 1:
+    if (
+        param not in body.params
+        or len(stacks.uses[param]) != 1
+        or top not in reverse.graphs[0].params
+        or len(stacks.uses[top]) != 1
+    ):
         return None
     first = 1 if forward.fn.name == "for_loop" else 0
     k = body.params.index(param) - first  # type: ignore[arg-type]
     if state_of(body, forward.fn.name)[k] is not push or forward.args[first + k] is not empty:
         return None
     item = push.args[1]
-    if len(stacks.uses.get(push, ())) > 1 or len(stacks.uses[empty]) != 1 or not (isinstance(item, Apply) and item.fn.name == "make_tuple"):
+    if (
+        len(stacks.uses.get(push, ())) > 1
+        or len(stacks.uses[empty]) != 1
+        or not (isinstance(item, Apply) and item.fn.name == "make_tuple")
+    ):
         return None
     reads = _reads(pop, stacks)
     if reads is None:
@@ -136,11 +153,20 @@ def _decide(p: _Pair) -> bool:
 
     def free(x: Node) -> bool:
         """Whether the reverse loop has x, or can have it once from a loop around it."""
-        return x.__class__ is Constant or x is index or (x.graph is not body and (inner.within(x.graph) or lender(x) is not None))
+        return (
+            x.__class__ is Constant or x is index or (x.graph is not body and (inner.within(x.graph) or lender(x) is not None))
+        )
 
     def repeatable(x: Node) -> bool:
-        return (x.__class__ is Apply and x.graph is body and x.fn.order == "total" and not x.graphs  # type: ignore[attr-defined]
-                and x.fn.elementwise and isinstance(x.type, Scalar) and x.fn.cost <= CHEAP)  # type: ignore[attr-defined]
+        return (
+            x.__class__ is Apply
+            and x.graph is body
+            and x.fn.order == "total"
+            and not x.graphs  # type: ignore[attr-defined]
+            and x.fn.elementwise
+            and isinstance(x.type, Scalar)
+            and x.fn.cost <= CHEAP
+        )  # type: ignore[attr-defined]
 
     network = Network()
     source, sink = network.vertex(), network.vertex()
@@ -206,7 +232,7 @@ class _Rewrite(Rebuild):
         self.by_pop = {p.pop: p for p in pairs}
         self.by_slot = {stacks.find((p.empty, ())): p for p in pairs}
         self.reads = {read: p for p in pairs for read in p.reads}
-        self.found: dict[int, dict[Node, Node]] = {}           # id of a pair -> forward values in its reverse body
+        self.found: dict[int, dict[Node, Node]] = {}  # id of a pair -> forward values in its reverse body
 
     def item_type(self, p: _Pair) -> Type:
         return Tuple(self.retype(x, (), x.type) for x in p.stored)
@@ -230,21 +256,21 @@ class _Rewrite(Rebuild):
             p = self.by_push[node]
             stack = self.get(node.args[0])
             keeps = p.stored or p.forward.fn.name == "while_loop"
-            self.env[node] = b.push(stack, b.make_tuple(*map(self.get, p.stored))) if keeps else stack
+            self.bind(node, b.push(stack, b.make_tuple(*map(self.get, p.stored))) if keeps else stack)
         elif node.fn.name == "empty_stack":
             t = self.retype(node, (), node.type)
             assert isinstance(t, Stack)
-            self.env[node] = b.empty_stack(of=t.item)
+            self.bind(node, b.empty_stack(of=t.item))
         elif node in self.by_pop:
             self.pop(node)
         elif node.fn.name == "make_tuple" and any(is_undef(a) for a in node.args):
             args = [b.undef(self.retype(node, (i,), a.type)) if is_undef(a) else self.get(a) for i, a in enumerate(node.args)]
-            self.env[node] = b.make_tuple(*args)
+            self.bind(node, b.make_tuple(*args))
         elif node in self.reads:
             p = self.reads[node]
             item = p.push.args[1]
             assert isinstance(item, Apply)
-            self.env[node] = self.value(p, item.args[p.reads[node]])
+            self.bind(node, self.value(p, item.args[p.reads[node]]))
         else:
             super().plain(node)
 
@@ -261,7 +287,7 @@ class _Rewrite(Rebuild):
         else:
             rest = stack
         # The popped tuple itself is read by nobody else.
-        self.parts[node] = [None, rest]
+        self.split(node, [None, rest])
         if p.forward.fn.name == "for_loop":
             trips, j = self.get(p.reverse.args[0]), self.get(p.reverse_body.params[0])
             known[p.body.params[0]] = b.sub(b.sub(trips, literal(1)), j)

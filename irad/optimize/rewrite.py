@@ -8,6 +8,7 @@
 `exact=False` rules change last bits or drop a NaN: they hold for derivative values and under fast_math only. The right
 side is cheaper or more canonical, so rewriting stops. Constants stand on the right of commutative operations.
 """
+
 from __future__ import annotations
 
 import ast
@@ -49,8 +50,10 @@ def rule(name: str, text: str, *, exact: bool = True, only: str = "") -> Rule:
 
 def rewrites(name: str, head: str, *, exact: bool = True) -> Callable[[Rewrite], Rule]:
     """A rule written as a function of (b, args, static); it gives None where it does not apply."""
+
     def make(f: Rewrite) -> Rule:
         return Rule(name, head, (f.__doc__ or "").strip(), exact, "", f)
+
     return make
 
 
@@ -64,7 +67,7 @@ def install(rules: tuple[Rule, ...]) -> None:
 
 def _compiled(r: Rule) -> Rewrite:
     """The rule's text as a Python function."""
-    text = re.sub(r"\b(and|or|not)\(", r"\1_(", r.text.replace("?", "_v_"))     # keywords of Python are names of ours
+    text = re.sub(r"\b(and|or|not)\(", r"\1_(", r.text.replace("?", "_v_"))  # keywords of Python are names of ours
     left, right = (ast.parse(side.strip(), mode="eval").body for side in text.split("=>"))
     lines: list[str] = []
     names: dict[str, str] = {}
@@ -89,7 +92,11 @@ def _compiled(r: Rule) -> Rewrite:
                 match(sub, part)
         else:
             number = ast.literal_eval(pattern)
-            test = f"is_constant({value}, {number!r})" if number != 0 or r.exact else f"(is_constant({value}, 0.0) or is_constant({value}, -0.0))"
+            test = (
+                f"is_constant({value}, {number!r})"
+                if number != 0 or r.exact
+                else f"(is_constant({value}, 0.0) or is_constant({value}, -0.0))"
+            )
             lines.append(f"if not {test}: return None")
 
     parts = [f"a{i}" for i in range(len(left.args))]  # type: ignore[attr-defined]
@@ -116,5 +123,3 @@ def _compiled(r: Rule) -> Rewrite:
 def _kind(node: Node) -> str:
     t = node.type
     return t.kind if isinstance(t, Scalar) else t.dtype.kind if isinstance(t, Array) else ""
-
-

@@ -4,6 +4,7 @@ where it is popped.
 A slot is a node and the path to a stack in its type: item numbers, and "*" for the items of a stack. Slots that may hold
 one stack form a class (union-find; Tarjan, 1975).
 """
+
 from __future__ import annotations
 
 import functools
@@ -38,8 +39,8 @@ class Stacks:
         self.above: dict[Slot, Slot] = {}
         self.uses: dict[Node, list[tuple[Apply, int]]] = {}
         self.outputs: set[Node] = set()
-        self.owner: dict[Graph, Apply] = {}                 # the loop or branch that runs a nested graph
-        lost: list[Slot] = []                               # stacks that reach what is not followed
+        self.owner: dict[Graph, Apply] = {}  # the loop or branch that runs a nested graph
+        lost: list[Slot] = []  # stacks that reach what is not followed
         sites: list[tuple[str, Apply, Slot]] = []
         for g in all_graphs(module):
             self.outputs.add(g.output)

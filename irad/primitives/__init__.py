@@ -1,5 +1,6 @@
 """The operations of irad's IR; importing this package fills the registry."""
+
 from irad.primitives import array, control, list, scalar, structure
 from irad.primitives.table import REGISTRY, Missing, Primitive, primitive
 
-__all__ = ["REGISTRY", "Missing", "Primitive", "control", "array", "list", "primitive", "scalar", "structure"]
+__all__ = ["REGISTRY", "Missing", "Primitive", "array", "control", "list", "primitive", "scalar", "structure"]

@@ -4,6 +4,7 @@ array, and the backend makes it happen in place where nobody needs the old one.
 A dim of a result that is not an integer is given at run time: such operations take one int for each dim of the result
 that is a symbol, after their other arguments.
 """
+
 from __future__ import annotations
 
 import math
@@ -65,8 +66,15 @@ def _index_ref(x: Any, *i: Any) -> Any:
 
 
 index = primitive(
-    "index", _index_infer, doc="x[i, j, ...]: an element; indices count from 0.", ref=_index_ref, order=CHECKED,
-    vjp=BY_TRANSFORM, jvp=BY_TRANSFORM, llvm=IN_KERNELS, cost=2,
+    "index",
+    _index_infer,
+    doc="x[i, j, ...]: an element; indices count from 0.",
+    ref=_index_ref,
+    order=CHECKED,
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
+    llvm=IN_KERNELS,
+    cost=2,
 )
 
 
@@ -74,7 +82,9 @@ def _update_infer(types: tuple[Type, ...]) -> Type:
     x = _array("index_update", types[0])
     _ints("index_update", types[2:])
     if len(types) - 2 != x.rank or not (isinstance(types[1], Scalar) and types[1].strong is x.dtype):
-        raise refuse("type-mismatch", f"`index_update` puts a {x.dtype} at {x.rank} indices, not {types[1]} at {len(types) - 2}")
+        raise refuse(
+            "type-mismatch", f"`index_update` puts a {x.dtype} at {x.rank} indices, not {types[1]} at {len(types) - 2}"
+        )
     return x
 
 
@@ -92,10 +102,24 @@ def _add_ref(x: Any, v: Any, *i: Any) -> Any:
 
 
 index_update = primitive(
-    "index_update", _update_infer, doc="x with v at [i, j, ...].", ref=_update_ref, order=CHECKED, vjp=BY_TRANSFORM, jvp=BY_TRANSFORM, llvm=IN_KERNELS,
+    "index_update",
+    _update_infer,
+    doc="x with v at [i, j, ...].",
+    ref=_update_ref,
+    order=CHECKED,
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
+    llvm=IN_KERNELS,
 )
 index_add = primitive(
-    "index_add", _update_infer, doc="x with v added at [i, j, ...].", ref=_add_ref, order=CHECKED, vjp=BY_TRANSFORM, jvp=BY_TRANSFORM, llvm=IN_KERNELS,
+    "index_add",
+    _update_infer,
+    doc="x with v added at [i, j, ...].",
+    ref=_add_ref,
+    order=CHECKED,
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
+    llvm=IN_KERNELS,
 )
 
 # -- blocks: slices with a step, in every axis ------------------------------------------------------------------------------
@@ -112,11 +136,13 @@ def _slice_infer(types: tuple[Type, ...], shape: tuple[Any, ...], steps: tuple[i
 
 def block(starts: tuple[Any, ...], steps: tuple[int, ...], shape: tuple[int, ...]) -> tuple[Any, ...]:
     """NumPy's index for `shape` elements from each start."""
-    return tuple(np.s_[0:0] if n == 0 else np.arange(int(a), int(a) + s * n, s) for a, s, n in zip(starts, steps, shape, strict=True))
+    return tuple(
+        np.s_[0:0] if n == 0 else np.arange(int(a), int(a) + s * n, s) for a, s, n in zip(starts, steps, shape, strict=True)
+    )
 
 
 def _slice_ref(x: Any, *rest: Any, shape: tuple[Any, ...], steps: tuple[int, ...]) -> Any:
-    starts, dims = rest[: x.ndim], rest[x.ndim:]
+    starts, dims = rest[: x.ndim], rest[x.ndim :]
     sizes = concrete(shape, dims)
     if 0 in sizes:
         return np.zeros(sizes, x.dtype)
@@ -124,7 +150,14 @@ def _slice_ref(x: Any, *rest: Any, shape: tuple[Any, ...], steps: tuple[int, ...
 
 
 slice_ = primitive(
-    "slice", _slice_infer, statics=("shape", "steps"), ref=_slice_ref, vjp=BY_TRANSFORM, jvp=BY_TRANSFORM, llvm=IN_KERNELS, order=CHECKED,
+    "slice",
+    _slice_infer,
+    statics=("shape", "steps"),
+    ref=_slice_ref,
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
+    llvm=IN_KERNELS,
+    order=CHECKED,
     doc="A block of x: for each axis `shape` elements from a start, `steps` apart. The caller sees to the bounds.",
 )
 
@@ -152,12 +185,26 @@ def _slice_add_ref(x: Any, v: Any, *starts: Any, steps: tuple[int, ...]) -> Any:
 
 
 slice_update = primitive(
-    "slice_update", _slice_update_infer, statics=("steps",), ref=_slice_update_ref, vjp=BY_TRANSFORM, jvp=BY_TRANSFORM, llvm=IN_KERNELS,
-    doc="x with the block v put at a start in each axis, `steps` apart.", order=CHECKED,
+    "slice_update",
+    _slice_update_infer,
+    statics=("steps",),
+    ref=_slice_update_ref,
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
+    llvm=IN_KERNELS,
+    doc="x with the block v put at a start in each axis, `steps` apart.",
+    order=CHECKED,
 )
 slice_add = primitive(
-    "slice_add", _slice_update_infer, statics=("steps",), ref=_slice_add_ref, vjp=BY_TRANSFORM, jvp=BY_TRANSFORM, llvm=IN_KERNELS,
-    doc="x with the block v added at a start in each axis, `steps` apart.", order=CHECKED,
+    "slice_add",
+    _slice_update_infer,
+    statics=("steps",),
+    ref=_slice_add_ref,
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
+    llvm=IN_KERNELS,
+    doc="x with the block v added at a start in each axis, `steps` apart.",
+    order=CHECKED,
 )
 
 # -- shapes ---------------------------------------------------------------------------------------------------------------
@@ -174,6 +221,7 @@ def _shaped_infer(name: str) -> Any:
         if len(types) - 1 != len(symbols(out)):
             raise refuse("type-mismatch", f"`{name}` to {out} takes {len(symbols(out))} run-time dims")
         return out
+
     return infer
 
 
@@ -184,15 +232,27 @@ def _broadcast_vjp(b: Any, out: Any, x: Any, *rest: Any, shape: tuple[Any, ...])
 
 
 broadcast = primitive(
-    "broadcast", _shaped_infer("broadcast"), statics=("shape",), doc="x repeated along new and unit axes, as NumPy does; also of a number.",
-    ref=lambda x, *dims, shape: np.broadcast_to(x, concrete(shape, dims)), vjp=_broadcast_vjp,
-    jvp=lambda b, out, x, *rest, shape: b.broadcast(rest[len(rest) // 2], *rest[: len(rest) // 2], shape=shape), llvm=IN_KERNELS, cost=0,
+    "broadcast",
+    _shaped_infer("broadcast"),
+    statics=("shape",),
+    doc="x repeated along new and unit axes, as NumPy does; also of a number.",
+    ref=lambda x, *dims, shape: np.broadcast_to(x, concrete(shape, dims)),
+    vjp=_broadcast_vjp,
+    jvp=lambda b, out, x, *rest, shape: b.broadcast(rest[len(rest) // 2], *rest[: len(rest) // 2], shape=shape),
+    llvm=IN_KERNELS,
+    cost=0,
 )
 reshape = primitive(
-    "reshape", _shaped_infer("reshape"), statics=("shape",), doc="The elements of x in C order in another shape of the same size.",
-    ref=lambda x, *dims, shape: _reshape_ref(x, concrete(shape, dims)), order=CHECKED,
+    "reshape",
+    _shaped_infer("reshape"),
+    statics=("shape",),
+    doc="The elements of x in C order in another shape of the same size.",
+    ref=lambda x, *dims, shape: _reshape_ref(x, concrete(shape, dims)),
+    order=CHECKED,
     vjp=lambda b, out, x, *rest, shape: (lambda: b.reshape_like(rest[-1], x), *(None for _ in rest[:-1])),
-    jvp=lambda b, out, x, *rest, shape: b.reshape(rest[len(rest) // 2], *rest[: len(rest) // 2], shape=shape), llvm=IN_KERNELS, cost=0,
+    jvp=lambda b, out, x, *rest, shape: b.reshape(rest[len(rest) // 2], *rest[: len(rest) // 2], shape=shape),
+    llvm=IN_KERNELS,
+    cost=0,
 )
 
 
@@ -207,9 +267,13 @@ def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
 
 
 transpose = primitive(
-    "transpose", lambda types, axes: Array(_array("transpose", types[0]).dtype, [types[0].shape[a] for a in axes]),  # type: ignore[attr-defined]
-    statics=("axes",), doc="x with its axes in the order `axes`.", ref=lambda x, *, axes: np.transpose(x, axes),
-    vjp=lambda b, out, x, ct, *, axes: (b.transpose(ct, axes=_inverse(axes)),), jvp=lambda b, out, x, dx, *, axes: b.transpose(dx, axes=axes),
+    "transpose",
+    lambda types, axes: Array(_array("transpose", types[0]).dtype, [types[0].shape[a] for a in axes]),  # type: ignore[attr-defined]
+    statics=("axes",),
+    doc="x with its axes in the order `axes`.",
+    ref=lambda x, *, axes: np.transpose(x, axes),
+    vjp=lambda b, out, x, ct, *, axes: (b.transpose(ct, axes=_inverse(axes)),),
+    jvp=lambda b, out, x, dx, *, axes: b.transpose(dx, axes=axes),
     llvm=IN_KERNELS,
 )
 
@@ -228,16 +292,39 @@ def _retype_ref(x: Any, *, to: Array) -> Any:
 
 
 retype = primitive(
-    "retype", _retype_infer, statics=("to",), order=CHECKED, doc="The same array with other knowledge of its dims; ValueError where it is wrong.",
-    ref=_retype_ref, vjp=lambda b, out, x, ct, *, to: (b.retype(ct, to=x.type),), jvp=lambda b, out, x, dx, *, to: b.retype(dx, to=to), llvm=IN_KERNELS,
+    "retype",
+    _retype_infer,
+    statics=("to",),
+    order=CHECKED,
+    doc="The same array with other knowledge of its dims; ValueError where it is wrong.",
+    ref=_retype_ref,
+    vjp=lambda b, out, x, ct, *, to: (b.retype(ct, to=x.type),),
+    jvp=lambda b, out, x, dx, *, to: b.retype(dx, to=to),
+    llvm=IN_KERNELS,
 )
+
+
+def _dim_infer(types: tuple[Type, ...], axis: int) -> Type:
+    _array("dim", types[0])
+    return INT
+
+
 dim = primitive(
-    "dim", lambda types, axis: INT if _array("dim", types[0]) else INT, statics=("axis",), doc="The size of an axis.",
-    ref=lambda x, *, axis: np.int64(x.shape[axis]), llvm=IN_KERNELS, cost=0,
+    "dim",
+    _dim_infer,
+    statics=("axis",),
+    doc="The size of an axis.",
+    ref=lambda x, *, axis: np.int64(x.shape[axis]),
+    llvm=IN_KERNELS,
+    cost=0,
 )
 same_dim = primitive(
-    "same_dim", lambda types: INT, doc="Two sizes that must be equal: ValueError where they are not.", order=CHECKED,
-    ref=lambda m, n: _same_dim(m, n), llvm=lambda e, m, n: e.same_dim(m, n),
+    "same_dim",
+    lambda types: INT,
+    doc="Two sizes that must be equal: ValueError where they are not.",
+    order=CHECKED,
+    ref=lambda m, n: _same_dim(m, n),
+    llvm=lambda e, m, n: e.same_dim(m, n),
 )
 
 
@@ -256,33 +343,53 @@ def _created_infer(name: str) -> Any:
         if not isinstance(of, Array) or len(types) != len(symbols(of)):
             raise refuse("type-mismatch", f"`{name}` of {of} takes its run-time dims")
         return of
+
     return infer
 
 
 zeros = primitive(
-    "zeros", _created_infer("zeros"), statics=("of",), doc="An array of zeros.",
-    ref=lambda *dims, of: np.zeros(concrete(of.shape, dims), of.dtype.dtype), llvm=IN_KERNELS,
+    "zeros",
+    _created_infer("zeros"),
+    statics=("of",),
+    doc="An array of zeros.",
+    ref=lambda *dims, of: np.zeros(concrete(of.shape, dims), of.dtype.dtype),
+    llvm=IN_KERNELS,
 )
 iota = primitive(
-    "iota", _created_infer("iota"), statics=("of",), doc="0, 1, 2, ... along the only axis.",
-    ref=lambda *dims, of: np.arange(*concrete(of.shape, dims), dtype=of.dtype.dtype), llvm=IN_KERNELS,
+    "iota",
+    _created_infer("iota"),
+    statics=("of",),
+    doc="0, 1, 2, ... along the only axis.",
+    ref=lambda *dims, of: np.arange(*concrete(of.shape, dims), dtype=of.dtype.dtype),
+    llvm=IN_KERNELS,
 )
 
 
 def _array_infer(types: tuple[Type, ...], shape: tuple[int, ...]) -> Type:
     first = types[0]
-    if not isinstance(first, Scalar) or any(not isinstance(t, Scalar) or t.strong is not first.strong for t in types) or math.prod(shape) != len(types):
+    if (
+        not isinstance(first, Scalar)
+        or any(not isinstance(t, Scalar) or t.strong is not first.strong for t in types)
+        or math.prod(shape) != len(types)
+    ):
         raise refuse("type-mismatch", f"`array` of shape {shape} takes {math.prod(shape)} numbers of one type")
     return Array(first.strong, shape)
 
 
 array = primitive(
-    "array", _array_infer, statics=("shape",), doc="An array made of numbers, in C order.",
-    ref=lambda *xs, shape: np.array(xs).reshape(shape), llvm=IN_KERNELS,
+    "array",
+    _array_infer,
+    statics=("shape",),
+    doc="An array made of numbers, in C order.",
+    ref=lambda *xs, shape: np.array(xs).reshape(shape),
+    llvm=IN_KERNELS,
     vjp=lambda b, out, *xs, shape: tuple(
-        (lambda k=k: b.index(xs[-1], *[b.literal(int(i)) for i in np.unravel_index(k, shape)])) for k in range(len(xs) - 1)),
+        (lambda k=k: b.index(xs[-1], *[b.literal(int(i)) for i in np.unravel_index(k, shape)])) for k in range(len(xs) - 1)
+    ),
     jvp=lambda b, out, *xs, shape: b.array(
-        *[b.zero(x.type) if d is None else d for x, d in zip(xs[: len(xs) // 2], xs[len(xs) // 2:], strict=True)], shape=shape),
+        *[b.zero(x.type) if d is None else d for x, d in zip(xs[: len(xs) // 2], xs[len(xs) // 2 :], strict=True)],
+        shape=shape,
+    ),
 )
 
 # -- reductions -------------------------------------------------------------------------------------------------------------
@@ -298,6 +405,7 @@ def _reduced(t: Type, axes: tuple[int, ...], dtype: Scalar | None = None) -> Typ
 def _ref_over(f: Any) -> Any:
     def ref(x: Any, *, axes: tuple[int, ...]) -> Any:
         return f(x, axis=axes) if axes else x
+
     return ref
 
 
@@ -307,8 +415,14 @@ def _spread(b: Any, v: Any, x: Any, axes: tuple[int, ...]) -> Any:
 
 
 sum_ = primitive(
-    "sum", lambda types, axes: _reduced(types[0], axes), statics=("axes",), doc="The sum over axes.", ref=_ref_over(np.sum),
-    vjp=lambda b, out, x, ct, *, axes: (_spread(b, ct, x, axes),), jvp=lambda b, out, x, dx, *, axes: b.sum(dx, axes=axes), llvm=IN_KERNELS,
+    "sum",
+    lambda types, axes: _reduced(types[0], axes),
+    statics=("axes",),
+    doc="The sum over axes.",
+    ref=_ref_over(np.sum),
+    vjp=lambda b, out, x, ct, *, axes: (_spread(b, ct, x, axes),),
+    jvp=lambda b, out, x, dx, *, axes: b.sum(dx, axes=axes),
+    llvm=IN_KERNELS,
 )
 
 
@@ -323,9 +437,14 @@ def _prod_partial(b: Any, out: Any, x: Any, axes: tuple[int, ...]) -> Any:
 
 
 prod = primitive(
-    "prod", lambda types, axes: _reduced(types[0], axes), statics=("axes",), doc="The product over axes.", ref=_ref_over(np.prod),
+    "prod",
+    lambda types, axes: _reduced(types[0], axes),
+    statics=("axes",),
+    doc="The product over axes.",
+    ref=_ref_over(np.prod),
     vjp=lambda b, out, x, ct, *, axes: (b.mul(_spread(b, ct, x, axes), _prod_partial(b, out, x, axes)),),
-    jvp=lambda b, out, x, dx, *, axes: b.sum(b.mul(dx, _prod_partial(b, out, x, axes)), axes=axes), llvm=IN_KERNELS,
+    jvp=lambda b, out, x, dx, *, axes: b.sum(b.mul(dx, _prod_partial(b, out, x, axes)), axes=axes),
+    llvm=IN_KERNELS,
 )
 
 
@@ -338,16 +457,36 @@ def _extreme_share(b: Any, out: Any, x: Any, axes: tuple[int, ...]) -> Any:
 
 def _extreme(name: str, doc: str, ref: Any) -> Primitive:
     return primitive(
-        name, lambda types, axes: _reduced(types[0], axes), statics=("axes",), doc=doc, ref=_ref_over(ref), order=CHECKED,
+        name,
+        lambda types, axes: _reduced(types[0], axes),
+        statics=("axes",),
+        doc=doc,
+        ref=_ref_over(ref),
+        order=CHECKED,
         vjp=lambda b, out, x, ct, *, axes: (b.mul(_spread(b, ct, x, axes), _extreme_share(b, out, x, axes)),),
-        jvp=lambda b, out, x, dx, *, axes: b.sum(b.mul(dx, _extreme_share(b, out, x, axes)), axes=axes), llvm=IN_KERNELS,
+        jvp=lambda b, out, x, dx, *, axes: b.sum(b.mul(dx, _extreme_share(b, out, x, axes)), axes=axes),
+        llvm=IN_KERNELS,
     )
 
 
 max_ = _extreme("max", "The greatest over axes, nan where one is; ties share the derivative. Of nothing: ValueError.", np.max)
 min_ = _extreme("min", "The least over axes, nan where one is; ties share the derivative. Of nothing: ValueError.", np.min)
-any_ = primitive("any", lambda types, axes: _reduced(types[0], axes, BOOL), statics=("axes",), doc="Whether some element over axes is true.", ref=_ref_over(np.any), llvm=IN_KERNELS)
-all_ = primitive("all", lambda types, axes: _reduced(types[0], axes, BOOL), statics=("axes",), doc="Whether all elements over axes are true.", ref=_ref_over(np.all), llvm=IN_KERNELS)
+any_ = primitive(
+    "any",
+    lambda types, axes: _reduced(types[0], axes, BOOL),
+    statics=("axes",),
+    doc="Whether some element over axes is true.",
+    ref=_ref_over(np.any),
+    llvm=IN_KERNELS,
+)
+all_ = primitive(
+    "all",
+    lambda types, axes: _reduced(types[0], axes, BOOL),
+    statics=("axes",),
+    doc="Whether all elements over axes are true.",
+    ref=_ref_over(np.all),
+    llvm=IN_KERNELS,
+)
 
 # -- products ---------------------------------------------------------------------------------------------------------------
 
@@ -379,5 +518,12 @@ def _matmul_jvp(b: Any, out: Any, x: Any, y: Any, dx: Any, dy: Any) -> Any:
 
 
 matmul = primitive(
-    "matmul", _matmul_infer, doc="x @ y for vectors and matrices.", ref=np.matmul, vjp=_matmul_vjp, jvp=_matmul_jvp, llvm=IN_KERNELS, cost=50,
+    "matmul",
+    _matmul_infer,
+    doc="x @ y for vectors and matrices.",
+    ref=np.matmul,
+    vjp=_matmul_vjp,
+    jvp=_matmul_jvp,
+    llvm=IN_KERNELS,
+    cost=50,
 )

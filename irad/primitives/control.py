@@ -3,6 +3,7 @@
 `cond`, `for_loop` and `while_loop` take graphs without captured values declared: they use nodes of the graphs around
 them. Several results are one tuple; a single one stands for itself.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -38,7 +39,15 @@ def _call_infer(types: tuple[Type, ...], *, graphs: tuple[Any, ...]) -> Type:
     return g.result  # type: ignore[no-any-return]
 
 
-call = primitive("call", _call_infer, layout=(0, 1), doc="@f(x, ...): the result of a graph.", ref=IN_BACKENDS, vjp=BY_TRANSFORM, jvp=BY_TRANSFORM)
+call = primitive(
+    "call",
+    _call_infer,
+    layout=(0, 1),
+    doc="@f(x, ...): the result of a graph.",
+    ref=IN_BACKENDS,
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
+)
 
 
 def _cond_infer(types: tuple[Type, ...], *, graphs: tuple[Any, ...]) -> Type:
@@ -61,7 +70,15 @@ def _stronger(a: Type, b: Type) -> Type:
     return a.strong if hasattr(a, "strong") else a  # type: ignore[no-any-return]
 
 
-cond = primitive("cond", _cond_infer, layout=(1, 2), doc="cond(p, @then, @else): the output of one of two graphs.", ref=IN_BACKENDS, vjp=BY_TRANSFORM, jvp=BY_TRANSFORM)
+cond = primitive(
+    "cond",
+    _cond_infer,
+    layout=(1, 2),
+    doc="cond(p, @then, @else): the output of one of two graphs.",
+    ref=IN_BACKENDS,
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
+)
 
 
 def _state_type(what: str, state: list[Any], types: tuple[Type, ...], got: Type) -> Type:
@@ -80,7 +97,12 @@ def _for_infer(types: tuple[Type, ...], *, graphs: tuple[Any, ...]) -> Type:
 
 
 for_loop = primitive(
-    "for_loop", _for_infer, layout=(1, 1), ref=IN_BACKENDS, vjp=BY_TRANSFORM, jvp=BY_TRANSFORM,
+    "for_loop",
+    _for_infer,
+    layout=(1, 1),
+    ref=IN_BACKENDS,
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
     doc="for_loop(n, @body, s, ...): the state after n trips of body(i, s, ...) -> s, i = 0 ... n-1.",
 )
 
@@ -94,7 +116,12 @@ def _while_infer(types: tuple[Type, ...], *, graphs: tuple[Any, ...]) -> Type:
 
 
 while_loop = primitive(
-    "while_loop", _while_infer, layout=(0, 1), ref=IN_BACKENDS, vjp=BY_TRANSFORM, jvp=BY_TRANSFORM,
+    "while_loop",
+    _while_infer,
+    layout=(0, 1),
+    ref=IN_BACKENDS,
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
     doc="while_loop(@body, s, ...): trips of body(s, ...) -> (again, s) until again is false; the first always runs.",
 )
 
@@ -110,15 +137,24 @@ def _assert_infer(types: tuple[Type, ...], error: str, message: str) -> Type:
 
 
 assert_ = primitive(
-    "assert", _assert_infer, statics=("error", "message"), **_EFFECT_FACTS,
+    "assert",
+    _assert_infer,
+    statics=("error", "message"),
+    **_EFFECT_FACTS,
     doc="Raise the built-in exception `error` unless p; {0}, {1}, ... in the message stand for the further arguments.",
 )
 raise_ = primitive(
-    "raise", lambda types, error, message: UNIT, statics=("error", "message"), **_EFFECT_FACTS,
+    "raise",
+    lambda types, error, message: UNIT,
+    statics=("error", "message"),
+    **_EFFECT_FACTS,
     doc="Raise the built-in exception `error`; what follows on the graph is never reached.",
 )
 print_ = primitive(
-    "print", lambda types, format: UNIT, statics=("format",), **_EFFECT_FACTS,
+    "print",
+    lambda types, format: UNIT,
+    statics=("format",),
+    **_EFFECT_FACTS,
     doc="Print a line; {0}, {1}, ... in the format stand for the arguments.",
 )
 
@@ -140,7 +176,17 @@ def _jvp_infer(types: tuple[Type, ...], wrt: tuple[int, ...], *, graphs: tuple[A
 
 
 def _transform(name: str, infer: Any, doc: str) -> Primitive:
-    return primitive(name, infer, statics=("wrt",), layout=(0, 1), doc=doc, ref=TO_EXPAND, vjp=TO_EXPAND, jvp=TO_EXPAND, llvm=TO_EXPAND)
+    return primitive(
+        name,
+        infer,
+        statics=("wrt",),
+        layout=(0, 1),
+        doc=doc,
+        ref=TO_EXPAND,
+        vjp=TO_EXPAND,
+        jvp=TO_EXPAND,
+        llvm=TO_EXPAND,
+    )
 
 
 jvp = _transform("jvp", _jvp_infer, "jvp(@f, x, ..., dx, ...): (f(x), tangent of f(x)).")
@@ -169,4 +215,6 @@ def _backward_infer(types: tuple[Type, ...], wrt: tuple[int, ...], *, graphs: tu
     return Tuple(tangent_type(g.params[i].type) or UNIT for i in wrt)
 
 
-vjp_backward = _transform("vjp_backward", _backward_infer, "vjp_backward(@f, residual, ct): the cotangents of the parameters `wrt`.")
+vjp_backward = _transform(
+    "vjp_backward", _backward_infer, "vjp_backward(@f, residual, ct): the cotangents of the parameters `wrt`."
+)

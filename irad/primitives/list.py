@@ -3,6 +3,7 @@
 Cotangents of a list are a list too, which may be shorter than the primal: what is missing is zero. So its zero is the
 empty list, and the operations that read or add to cotangents take that into account.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -66,6 +67,7 @@ def _index_infer(name: str) -> Any:
         t = _list(name, types[0])
         _int(name, types[1])
         return t.item
+
     return infer
 
 
@@ -75,6 +77,7 @@ def _put_infer(name: str) -> Any:
         _int(name, types[1])
         _item(name, t.item, types[2])
         return t
+
     return infer
 
 
@@ -94,9 +97,27 @@ make_list = _operation("make_list", _make_infer, "[x, y, ...] as a list that may
 list_append = _operation("list_append", _append_infer, "The list with an item more.", lambda x, v: (*x, v))
 list_index = _operation("list_index", _index_infer("list_index"), "Item i, counted from 0.", _checked, order=CHECKED, cost=2)
 list_update = _operation(
-    "list_update", _put_infer("list_update"), "The list with another item at i.", lambda x, i, v: (_checked(x, i), (*x[:i], v, *x[i + 1:]))[1], order=CHECKED)
-list_pop = _operation("list_pop", lambda types: Tuple((_list("list_pop", types[0]).item, types[0])), "(the last item, the list without it).", _popped, order=CHECKED)
-list_size = primitive("list_size", lambda types: INT if _list("list_size", types[0]) else INT, doc="len(list).", ref=len, llvm=IN_BACKEND)
+    "list_update",
+    _put_infer("list_update"),
+    "The list with another item at i.",
+    lambda x, i, v: (_checked(x, i), (*x[:i], v, *x[i + 1 :]))[1],
+    order=CHECKED,
+)
+list_pop = _operation(
+    "list_pop",
+    lambda types: Tuple((_list("list_pop", types[0]).item, types[0])),
+    "(the last item, the list without it).",
+    _popped,
+    order=CHECKED,
+)
+
+
+def _size_infer(types: tuple[Type, ...]) -> Type:
+    _list("list_size", types[0])
+    return INT
+
+
+list_size = primitive("list_size", _size_infer, doc="len(list).", ref=len, llvm=IN_BACKEND)
 
 # -- what derivatives need: lists in which what is missing is zero ---------------------------------------------------------
 
@@ -133,7 +154,12 @@ def _column_ref(x: Any, n: Any, *, leaf: int, to: Array) -> Any:
 
 
 list_column = _operation(
-    "list_column", _column_infer, "An array of length n of number `leaf` of each item; zeros where there are no items.", _column_ref, statics=("leaf", "to"))
+    "list_column",
+    _column_infer,
+    "An array of length n of number `leaf` of each item; zeros where there are no items.",
+    _column_ref,
+    statics=("leaf", "to"),
+)
 
 
 def _from_column_infer(types: tuple[Type, ...], leaf: int, of: Type) -> Type:
@@ -151,13 +177,35 @@ def _placed(t: Type, leaf: int, value: Any, at: list[int]) -> Any:
 
 
 list_from_column = _operation(
-    "list_from_column", _from_column_infer, "A list of items that are zero but for number `leaf`, which an array gives.",
-    lambda a, *, leaf, of: tuple(_placed(of, leaf, v, [0]) for v in a), statics=("leaf", "of"))
+    "list_from_column",
+    _from_column_infer,
+    "A list of items that are zero but for number `leaf`, which an array gives.",
+    lambda a, *, leaf, of: tuple(_placed(of, leaf, v, [0]) for v in a),
+    statics=("leaf", "of"),
+)
 IN_INTERPRETER = Missing("needs the item's type: the interpreter has it")
-list_add = _operation("list_add", _put_infer("list_add"), "The list with v added at i; it is extended by zeros up to there.", IN_INTERPRETER)
+list_add = _operation(
+    "list_add",
+    _put_infer("list_add"),
+    "The list with v added at i; it is extended by zeros up to there.",
+    IN_INTERPRETER,
+)
 list_get = _operation("list_get", _index_infer("list_get"), "Item i, zero where there is none.", IN_INTERPRETER)
 list_clear = _operation(
-    "list_clear", lambda types: _list("list_clear", types[0]), "The list with zero at i, where it has an item there.", IN_INTERPRETER)
+    "list_clear",
+    lambda types: _list("list_clear", types[0]),
+    "The list with zero at i, where it has an item there.",
+    IN_INTERPRETER,
+)
 list_take = _operation(
-    "list_take", lambda types: Tuple((_list("list_take", types[0]).item, types[0])), "(item n or zero, the first n items).", IN_INTERPRETER)
-list_plus = _operation("list_plus", lambda types: _list("list_plus", types[0]), "The sum of two lists, item by item; the shorter is extended by zeros.", IN_INTERPRETER)
+    "list_take",
+    lambda types: Tuple((_list("list_take", types[0]).item, types[0])),
+    "(item n or zero, the first n items).",
+    IN_INTERPRETER,
+)
+list_plus = _operation(
+    "list_plus",
+    lambda types: _list("list_plus", types[0]),
+    "The sum of two lists, item by item; the shorter is extended by zeros.",
+    IN_INTERPRETER,
+)

@@ -4,6 +4,7 @@ They live in a registry of their own, since only the frontend writes them and on
 (bodies of `if`, loops, conditional expressions) are graphs of role "block"; they share the variables of their function.
 Variables are named: `up` counts the functions between the use and the function that owns the variable.
 """
+
 from __future__ import annotations
 
 from irad.primitives.table import EFFECT, Missing, Primitive
@@ -18,8 +19,16 @@ PYTHON: dict[str, Primitive] = {}
 
 def _operation(name: str, doc: str, *statics: str, graphs: int = 0, before: int = 0, statement: bool = False) -> None:
     PYTHON["py_" + name] = Primitive(
-        "py_" + name, lambda *types, **facts: OBJECT, doc=doc, ref=_UNTYPED, vjp=_UNTYPED, jvp=_UNTYPED, llvm=_UNTYPED,
-        statics=statics, layout=(before, graphs) if graphs else None, order=EFFECT if statement else "python",
+        "py_" + name,
+        lambda *types, **facts: OBJECT,
+        doc=doc,
+        ref=_UNTYPED,
+        vjp=_UNTYPED,
+        jvp=_UNTYPED,
+        llvm=_UNTYPED,
+        statics=statics,
+        layout=(before, graphs) if graphs else None,
+        order=EFFECT if statement else "python",
     )
 
 

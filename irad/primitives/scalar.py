@@ -3,6 +3,7 @@
 Each record holds for scalars and for arrays of one shape. Derivative rules share what they can: one reciprocal serves
 every quotient by the same value, and `out` is used where the result appears in its own derivative.
 """
+
 from __future__ import annotations
 
 import math
@@ -43,25 +44,40 @@ def recip(b: Any, x: Any) -> Any:
 # -- arithmetic ---------------------------------------------------------------------------------------------------
 
 add = primitive(
-    "add", "[T: number] (T, T) -> T", doc="x + y.", ref=np.add, commutes=True,
+    "add",
+    "[T: number] (T, T) -> T",
+    doc="x + y.",
+    ref=np.add,
+    commutes=True,
     vjp=lambda b, out, x, y, ct: (ct, ct),
     jvp=lambda b, out, x, y, dx, dy: dy if dx is None else dx if dy is None else b.add(dx, dy),
     llvm=lambda e, x, y: e.arith("fadd", "add", x, y),
 )
 sub = primitive(
-    "sub", "[T: number] (T, T) -> T", doc="x - y.", ref=np.subtract,
+    "sub",
+    "[T: number] (T, T) -> T",
+    doc="x - y.",
+    ref=np.subtract,
     vjp=lambda b, out, x, y, ct: (ct, lambda: b.neg(ct)),
     jvp=lambda b, out, x, y, dx, dy: b.neg(dy) if dx is None else dx if dy is None else b.sub(dx, dy),
     llvm=lambda e, x, y: e.arith("fsub", "sub", x, y),
 )
 mul = primitive(
-    "mul", "[T: number] (T, T) -> T", doc="x * y.", ref=np.multiply, commutes=True,
+    "mul",
+    "[T: number] (T, T) -> T",
+    doc="x * y.",
+    ref=np.multiply,
+    commutes=True,
     partials=lambda b, out, x, y: (y, x),
     llvm=lambda e, x, y: e.arith("fmul", "mul", x, y),
 )
 neg = primitive(
-    "neg", "[T: number] (T) -> T", doc="-x.", ref=np.negative,
-    vjp=lambda b, out, x, ct: (b.neg(ct),), jvp=lambda b, out, x, dx: b.neg(dx),
+    "neg",
+    "[T: number] (T) -> T",
+    doc="-x.",
+    ref=np.negative,
+    vjp=lambda b, out, x, ct: (b.neg(ct),),
+    jvp=lambda b, out, x, dx: b.neg(dx),
     llvm=lambda e, x: e.negate(x),
 )
 
@@ -77,8 +93,14 @@ def _div_jvp(b: Any, out: Any, x: Any, y: Any, dx: Any, dy: Any) -> Any:
 
 
 div = primitive(
-    "div", "[T: float] (T, T) -> T", doc="x / y; by zero it gives inf or nan.", ref=np.true_divide,
-    vjp=_div_vjp, jvp=_div_jvp, llvm=lambda e, x, y: e.arith("fdiv", "", x, y), cost=5,
+    "div",
+    "[T: float] (T, T) -> T",
+    doc="x / y; by zero it gives inf or nan.",
+    ref=np.true_divide,
+    vjp=_div_vjp,
+    jvp=_div_jvp,
+    llvm=lambda e, x, y: e.arith("fdiv", "", x, y),
+    cost=5,
 )
 
 
@@ -95,20 +117,33 @@ def _mod_ref(x: Any, y: Any) -> Any:
 
 
 floordiv = primitive(
-    "floordiv", "[T: number] (T, T) -> T", doc="x // y as Python has it; an integer divided by zero raises.",
-    ref=_floordiv_ref, order=CHECKED, partials=lambda b, out, x, y: (None, None),
-    llvm=lambda e, x, y: e.helper("floordiv", x, y) if e.is_float(x) else e.int_floordiv(x, y), cost=FUNCTION_COST,
+    "floordiv",
+    "[T: number] (T, T) -> T",
+    doc="x // y as Python has it; an integer divided by zero raises.",
+    ref=_floordiv_ref,
+    order=CHECKED,
+    partials=lambda b, out, x, y: (None, None),
+    llvm=lambda e, x, y: e.helper("floordiv", x, y) if e.is_float(x) else e.int_floordiv(x, y),
+    cost=FUNCTION_COST,
 )
 mod = primitive(
-    "mod", "[T: number] (T, T) -> T", doc="x % y with the sign of y, as Python has it; an integer modulo zero raises.",
-    ref=_mod_ref, order=CHECKED,
+    "mod",
+    "[T: number] (T, T) -> T",
+    doc="x % y with the sign of y, as Python has it; an integer modulo zero raises.",
+    ref=_mod_ref,
+    order=CHECKED,
     partials=lambda b, out, x, y: (b.like(1.0, x), lambda: b.neg(b.floordiv(x, y))),
-    llvm=lambda e, x, y: e.helper("mod", x, y) if e.is_float(x) else e.int_mod(x, y), cost=FUNCTION_COST,
+    llvm=lambda e, x, y: e.helper("mod", x, y) if e.is_float(x) else e.int_mod(x, y),
+    cost=FUNCTION_COST,
 )
 fmod = primitive(
-    "fmod", "[T: float] (T, T) -> T", doc="The remainder of x / y with the sign of x.", ref=libm("fmod"),
+    "fmod",
+    "[T: float] (T, T) -> T",
+    doc="The remainder of x / y with the sign of x.",
+    ref=libm("fmod"),
     partials=lambda b, out, x, y: (b.like(1.0, x), lambda: b.neg(b.trunc(b.div(x, y)))),
-    llvm=lambda e, x, y: e.libm("fmod", x, y), cost=FUNCTION_COST,
+    llvm=lambda e, x, y: e.libm("fmod", x, y),
+    cost=FUNCTION_COST,
 )
 
 
@@ -129,9 +164,13 @@ def _pow_dy(b: Any, out: Any, x: Any) -> Any:
 
 
 pow_ = primitive(
-    "pow", "[T: float] (T, T) -> T", doc="x ** y on floats; a negative x with a fractional y gives nan.", ref=_pow_ref,
+    "pow",
+    "[T: float] (T, T) -> T",
+    doc="x ** y on floats; a negative x with a fractional y gives nan.",
+    ref=_pow_ref,
     partials=lambda b, out, x, y: (lambda: _pow_dx(b, x, y), lambda: _pow_dy(b, out, x)),
-    llvm=lambda e, x, y: e.power(x, y), cost=3 * FUNCTION_COST,
+    llvm=lambda e, x, y: e.power(x, y),
+    cost=3 * FUNCTION_COST,
 )
 
 
@@ -142,16 +181,30 @@ def _ipow_ref(x: Any, n: Any) -> Any:
 
 
 ipow = primitive(
-    "ipow", "[T: int] (T, T) -> T", doc="x ** n on integers; a negative n raises ValueError.", ref=_ipow_ref,
-    order=CHECKED, llvm=lambda e, x, n: e.int_power(x, n), cost=FUNCTION_COST,
+    "ipow",
+    "[T: int] (T, T) -> T",
+    doc="x ** n on integers; a negative n raises ValueError.",
+    ref=_ipow_ref,
+    order=CHECKED,
+    llvm=lambda e, x, n: e.int_power(x, n),
+    cost=FUNCTION_COST,
 )
 abs_ = primitive(
-    "abs", "[T: number] (T) -> T", doc="The absolute value; its derivative at 0 is 0.", ref=np.abs,
-    partials=lambda b, out, x: (lambda: b.sign(x),), llvm=lambda e, x: e.absolute(x),
+    "abs",
+    "[T: number] (T) -> T",
+    doc="The absolute value; its derivative at 0 is 0.",
+    ref=np.abs,
+    partials=lambda b, out, x: (lambda: b.sign(x),),
+    llvm=lambda e, x: e.absolute(x),
 )
 sign = primitive(
-    "sign", "[T: float] (T) -> T", doc="-1, 0 or 1.", ref=np.sign, partials=lambda b, out, x: (None,),
-    llvm=lambda e, x: e.helper("sign", x), cost=2,
+    "sign",
+    "[T: float] (T) -> T",
+    doc="-1, 0 or 1.",
+    ref=np.sign,
+    partials=lambda b, out, x: (None,),
+    llvm=lambda e, x: e.helper("sign", x),
+    cost=2,
 )
 
 
@@ -166,17 +219,31 @@ def _extreme_partials(b: Any, out: Any, x: Any, y: Any) -> Any:
 
 
 maximum = primitive(
-    "maximum", "[T: number] (T, T) -> T", doc="The greater; nan if either is. Ties split the derivative evenly.",
-    ref=np.maximum, commutes=True, partials=_extreme_partials, llvm=lambda e, x, y: e.extreme("max", x, y), cost=2,
+    "maximum",
+    "[T: number] (T, T) -> T",
+    doc="The greater; nan if either is. Ties split the derivative evenly.",
+    ref=np.maximum,
+    commutes=True,
+    partials=_extreme_partials,
+    llvm=lambda e, x, y: e.extreme("max", x, y),
+    cost=2,
 )
 minimum = primitive(
-    "minimum", "[T: number] (T, T) -> T", doc="The smaller; nan if either is. Ties split the derivative evenly.",
-    ref=np.minimum, commutes=True, partials=_extreme_partials, llvm=lambda e, x, y: e.extreme("min", x, y), cost=2,
+    "minimum",
+    "[T: number] (T, T) -> T",
+    doc="The smaller; nan if either is. Ties split the derivative evenly.",
+    ref=np.minimum,
+    commutes=True,
+    partials=_extreme_partials,
+    llvm=lambda e, x, y: e.extreme("min", x, y),
+    cost=2,
 )
 copysign = primitive(
-    "copysign", "[T: float] (T, T) -> T", doc="|x| with the sign of y.", ref=np.copysign,
-    partials=lambda b, out, x, y: (
-        lambda: b.mul(b.sign(x), b.copysign(b.like(1.0, y), y)), None),
+    "copysign",
+    "[T: float] (T, T) -> T",
+    doc="|x| with the sign of y.",
+    ref=np.copysign,
+    partials=lambda b, out, x, y: (lambda: b.mul(b.sign(x), b.copysign(b.like(1.0, y), y)), None),
     llvm=lambda e, x, y: e.intrinsic("copysign", x, y),
 )
 
@@ -184,8 +251,13 @@ copysign = primitive(
 def _step(name: str, doc: str, ref: Any, intrinsic: str) -> Primitive:
     """Piecewise constant functions: the derivative is zero wherever it exists."""
     return primitive(
-        name, "[T: float] (T) -> T", doc=doc, ref=ref, partials=lambda b, out, x: (None,),
-        llvm=lambda e, x: e.intrinsic(intrinsic, x), cost=2,
+        name,
+        "[T: float] (T) -> T",
+        doc=doc,
+        ref=ref,
+        partials=lambda b, out, x: (None,),
+        llvm=lambda e, x: e.intrinsic(intrinsic, x),
+        cost=2,
     )
 
 
@@ -199,7 +271,11 @@ rint = _step("rint", "The nearest integer, halves to even.", np.rint, "rint")
 
 def _comparison(name: str, doc: str, ref: Any, predicate: str, *, signature: str = "[T: any] (T, T) -> bool") -> Primitive:
     return primitive(
-        name, signature, doc=doc, ref=ref, commutes=name in ("eq", "ne"),
+        name,
+        signature,
+        doc=doc,
+        ref=ref,
+        commutes=name in ("eq", "ne"),
         llvm=lambda e, x, y: e.compare(predicate, x, y),
     )
 
@@ -212,9 +288,30 @@ gt = _comparison("gt", "x > y.", np.greater, "gt")
 ge = _comparison("ge", "x >= y.", np.greater_equal, "ge")
 
 not_ = primitive("not", "(bool) -> bool", doc="not p.", ref=np.logical_not, llvm=lambda e, p: e.inst("xor", p, e.true))
-and_ = primitive("and", "[T: bits] (T, T) -> T", doc="x & y.", ref=np.bitwise_and, commutes=True, llvm=lambda e, x, y: e.inst("and", x, y))
-or_ = primitive("or", "[T: bits] (T, T) -> T", doc="x | y.", ref=np.bitwise_or, commutes=True, llvm=lambda e, x, y: e.inst("or", x, y))
-xor = primitive("xor", "[T: bits] (T, T) -> T", doc="x ^ y.", ref=np.bitwise_xor, commutes=True, llvm=lambda e, x, y: e.inst("xor", x, y))
+and_ = primitive(
+    "and",
+    "[T: bits] (T, T) -> T",
+    doc="x & y.",
+    ref=np.bitwise_and,
+    commutes=True,
+    llvm=lambda e, x, y: e.inst("and", x, y),
+)
+or_ = primitive(
+    "or",
+    "[T: bits] (T, T) -> T",
+    doc="x | y.",
+    ref=np.bitwise_or,
+    commutes=True,
+    llvm=lambda e, x, y: e.inst("or", x, y),
+)
+xor = primitive(
+    "xor",
+    "[T: bits] (T, T) -> T",
+    doc="x ^ y.",
+    ref=np.bitwise_xor,
+    commutes=True,
+    llvm=lambda e, x, y: e.inst("xor", x, y),
+)
 invert = primitive("invert", "[T: int] (T) -> T", doc="~x.", ref=np.invert, llvm=lambda e, x: e.inst("xor", x, e.integer(-1)))
 
 
@@ -223,20 +320,43 @@ def _shift_ref(f: Any) -> Any:
         if np.any(np.less(n, 0)):
             raise ValueError("negative shift count")
         return f(x, n)
+
     return ref
 
 
 lshift = primitive(
-    "lshift", "[T: int] (T, T) -> T", doc="x << n; 0 beyond the width, a negative n raises ValueError.",
-    ref=_shift_ref(np.left_shift), order=CHECKED, llvm=lambda e, x, n: e.int_shift("shl", x, n),
+    "lshift",
+    "[T: int] (T, T) -> T",
+    doc="x << n; 0 beyond the width, a negative n raises ValueError.",
+    ref=_shift_ref(np.left_shift),
+    order=CHECKED,
+    llvm=lambda e, x, n: e.int_shift("shl", x, n),
 )
 rshift = primitive(
-    "rshift", "[T: int] (T, T) -> T", doc="x >> n, arithmetic; a negative n raises ValueError.",
-    ref=_shift_ref(np.right_shift), order=CHECKED, llvm=lambda e, x, n: e.int_shift("ashr", x, n),
+    "rshift",
+    "[T: int] (T, T) -> T",
+    doc="x >> n, arithmetic; a negative n raises ValueError.",
+    ref=_shift_ref(np.right_shift),
+    order=CHECKED,
+    llvm=lambda e, x, n: e.int_shift("ashr", x, n),
 )
-isnan = primitive("isnan", "[T: float] (T) -> bool", doc="x is not a number.", ref=np.isnan, llvm=lambda e, x: e.fcmp("uno", x, x))
-isinf = primitive("isinf", "[T: float] (T) -> bool", doc="x is inf or -inf.", ref=np.isinf, llvm=lambda e, x: e.fcmp("oeq", e.absolute(x), e.real(math.inf)))
-isfinite = primitive("isfinite", "[T: float] (T) -> bool", doc="x is neither inf nor nan.", ref=np.isfinite, llvm=lambda e, x: e.fcmp("one", e.absolute(x), e.real(math.inf)))
+isnan = primitive(
+    "isnan", "[T: float] (T) -> bool", doc="x is not a number.", ref=np.isnan, llvm=lambda e, x: e.fcmp("uno", x, x)
+)
+isinf = primitive(
+    "isinf",
+    "[T: float] (T) -> bool",
+    doc="x is inf or -inf.",
+    ref=np.isinf,
+    llvm=lambda e, x: e.fcmp("oeq", e.absolute(x), e.real(math.inf)),
+)
+isfinite = primitive(
+    "isfinite",
+    "[T: float] (T) -> bool",
+    doc="x is neither inf nor nan.",
+    ref=np.isfinite,
+    llvm=lambda e, x: e.fcmp("one", e.absolute(x), e.real(math.inf)),
+)
 
 
 def _convert_infer(types: tuple[Type, ...], to: Scalar) -> Type:
@@ -247,9 +367,13 @@ def _convert_infer(types: tuple[Type, ...], to: Scalar) -> Type:
 
 
 convert = primitive(
-    "convert", _convert_infer, statics=("to",), elementwise=True,
-    doc="The value as another scalar type; floats are cut towards zero, as int() does, nan and overflow give the least integer.",
-    ref=lambda x, *, to: _convert_ref(x, to), llvm=lambda e, x, *, to: e.convert(x, to),
+    "convert",
+    _convert_infer,
+    statics=("to",),
+    elementwise=True,
+    doc="The value as another scalar type; floats are cut towards zero, as by int(); nan and overflow give the least integer.",
+    ref=lambda x, *, to: _convert_ref(x, to),
+    llvm=lambda e, x, *, to: e.convert(x, to),
     vjp=lambda b, out, x, ct, *, to: (b.convert(ct, to=b.scalar_of(x)),),
     jvp=lambda b, out, x, dx, *, to: b.convert(dx, to=to) if to.kind == "f" else None,
 )
@@ -270,28 +394,45 @@ def _select_infer(types: tuple[Type, ...]) -> Type:
 
 
 select = primitive(
-    "select", _select_infer, doc="x where c, else y; both are computed.", elementwise=True,
+    "select",
+    _select_infer,
+    doc="x where c, else y; both are computed.",
+    elementwise=True,
     ref=lambda c, x, y: np.where(c, x, y)[()],
     vjp=lambda b, out, c, x, y, ct: (
-        None, lambda: b.select(c, ct, b.like(0.0, ct)), lambda: b.select(c, b.like(0.0, ct), ct)),
+        None,
+        lambda: b.select(c, ct, b.like(0.0, ct)),
+        lambda: b.select(c, b.like(0.0, ct), ct),
+    ),
     jvp=lambda b, out, c, x, y, dc, dx, dy: b.select(
-        c, b.like(0.0, dy) if dx is None else dx, b.like(0.0, dx) if dy is None else dy),
+        c, b.like(0.0, dy) if dx is None else dx, b.like(0.0, dx) if dy is None else dy
+    ),
     llvm=lambda e, c, x, y: e.choose(c, x, y),
 )
 stop_gradient = primitive(
-    "stop_gradient", "[T: any] (T) -> T", doc="x, with derivative zero.", ref=lambda x: x,
-    partials=lambda b, out, x: (None,), llvm=lambda e, x: x,
+    "stop_gradient",
+    "[T: any] (T) -> T",
+    doc="x, with derivative zero.",
+    ref=lambda x: x,
+    partials=lambda b, out, x: (None,),
+    llvm=lambda e, x: x,
 )
 
 # -- elementary functions -----------------------------------------------------------------------------------------
 
 
-def _function(name: str, doc: str, partial: Any, *, np_name: str | None = None, intrinsic: str = "", cost: int = FUNCTION_COST) -> Primitive:
+def _function(
+    name: str, doc: str, partial: Any, *, np_name: str | None = None, intrinsic: str = "", cost: int = FUNCTION_COST
+) -> Primitive:
     """A float function of the C library; `partial(b, out, x)` is its derivative."""
     return primitive(
-        name, "[T: float] (T) -> T", doc=doc, ref=libm(name, np_name),
+        name,
+        "[T: float] (T) -> T",
+        doc=doc,
+        ref=libm(name, np_name),
         partials=lambda b, out, x: (lambda: partial(b, out, x),),
-        llvm=(lambda e, x: e.intrinsic(intrinsic, x)) if intrinsic else (lambda e, x: e.libm(name, x)), cost=cost,
+        llvm=(lambda e, x: e.intrinsic(intrinsic, x)) if intrinsic else (lambda e, x: e.libm(name, x)),
+        cost=cost,
     )
 
 
@@ -299,11 +440,18 @@ def _square(b: Any, x: Any) -> Any:
     return b.mul(x, x)
 
 
-sqrt = _function("sqrt", "The square root; nan below 0.", lambda b, out, x: b.div(b.like(0.5, x), out), intrinsic="sqrt", cost=5)
+sqrt = _function(
+    "sqrt", "The square root; nan below 0.", lambda b, out, x: b.div(b.like(0.5, x), out), intrinsic="sqrt", cost=5
+)
 exp = _function("exp", "e to the power x.", lambda b, out, x: out)
 exp2 = primitive(
-    "exp2", "[T: float] (T) -> T", doc="2 to the power x.", ref=np.exp2,
-    partials=lambda b, out, x: (lambda: b.mul(out, b.like(math.log(2), x)),), llvm=lambda e, x: e.libm("exp2", x), cost=FUNCTION_COST,
+    "exp2",
+    "[T: float] (T) -> T",
+    doc="2 to the power x.",
+    ref=np.exp2,
+    partials=lambda b, out, x: (lambda: b.mul(out, b.like(math.log(2), x)),),
+    llvm=lambda e, x: e.libm("exp2", x),
+    cost=FUNCTION_COST,
 )
 expm1 = _function("expm1", "exp(x) - 1, exact near 0.", lambda b, out, x: b.add(out, b.like(1.0, x)))
 log = _function("log", "The natural logarithm; nan below 0, -inf at 0.", lambda b, out, x: recip(b, x))
@@ -313,26 +461,55 @@ log10 = _function("log10", "The logarithm to base 10.", lambda b, out, x: b.mul(
 sin = _function("sin", "The sine of x in radians.", lambda b, out, x: b.cos(x))
 cos = _function("cos", "The cosine of x in radians.", lambda b, out, x: b.neg(b.sin(x)))
 tan = _function("tan", "The tangent of x in radians.", lambda b, out, x: b.add(_square(b, out), b.like(1.0, x)))
-asin = _function("asin", "The angle in [-pi/2, pi/2] whose sine is x.", lambda b, out, x: recip(b, b.sqrt(b.sub(b.like(1.0, x), _square(b, x)))), np_name="arcsin")
-acos = _function("acos", "The angle in [0, pi] whose cosine is x.", lambda b, out, x: b.neg(recip(b, b.sqrt(b.sub(b.like(1.0, x), _square(b, x))))), np_name="arccos")
-atan = _function("atan", "The angle in (-pi/2, pi/2) whose tangent is x.", lambda b, out, x: recip(b, b.add(_square(b, x), b.like(1.0, x))), np_name="arctan")
+asin = _function(
+    "asin",
+    "The angle in [-pi/2, pi/2] whose sine is x.",
+    lambda b, out, x: recip(b, b.sqrt(b.sub(b.like(1.0, x), _square(b, x)))),
+    np_name="arcsin",
+)
+acos = _function(
+    "acos",
+    "The angle in [0, pi] whose cosine is x.",
+    lambda b, out, x: b.neg(recip(b, b.sqrt(b.sub(b.like(1.0, x), _square(b, x))))),
+    np_name="arccos",
+)
+atan = _function(
+    "atan",
+    "The angle in (-pi/2, pi/2) whose tangent is x.",
+    lambda b, out, x: recip(b, b.add(_square(b, x), b.like(1.0, x))),
+    np_name="arctan",
+)
 sinh = _function("sinh", "The hyperbolic sine.", lambda b, out, x: b.cosh(x))
 cosh = _function("cosh", "The hyperbolic cosine.", lambda b, out, x: b.sinh(x))
 tanh = _function("tanh", "The hyperbolic tangent.", lambda b, out, x: b.sub(b.like(1.0, x), _square(b, out)))
-asinh = _function("asinh", "The inverse of sinh.", lambda b, out, x: recip(b, b.sqrt(b.add(_square(b, x), b.like(1.0, x)))), np_name="arcsinh")
+asinh = _function(
+    "asinh",
+    "The inverse of sinh.",
+    lambda b, out, x: recip(b, b.sqrt(b.add(_square(b, x), b.like(1.0, x)))),
+    np_name="arcsinh",
+)
 acosh = _function(
-    "acosh", "The inverse of cosh on [0, inf).",
-    lambda b, out, x: recip(b, b.sqrt(b.mul(b.sub(x, b.like(1.0, x)), b.add(x, b.like(1.0, x))))), np_name="arccosh",
+    "acosh",
+    "The inverse of cosh on [0, inf).",
+    lambda b, out, x: recip(b, b.sqrt(b.mul(b.sub(x, b.like(1.0, x)), b.add(x, b.like(1.0, x))))),
+    np_name="arccosh",
 )
 atanh = _function(
-    "atanh", "The inverse of tanh.",
-    lambda b, out, x: recip(b, b.mul(b.sub(b.like(1.0, x), x), b.add(x, b.like(1.0, x)))), np_name="arctanh",
+    "atanh",
+    "The inverse of tanh.",
+    lambda b, out, x: recip(b, b.mul(b.sub(b.like(1.0, x), x), b.add(x, b.like(1.0, x)))),
+    np_name="arctanh",
 )
 erf = _function("erf", "The error function.", lambda b, out, x: _gauss(b, x))
 erfc = _function("erfc", "1 - erf(x), exact for large x.", lambda b, out, x: b.neg(_gauss(b, x)))
 cbrt = primitive(
-    "cbrt", "[T: float] (T) -> T", doc="The real cube root.", ref=libm("cbrt"),
-    partials=lambda b, out, x: (lambda: b.div(b.like(1 / 3, x), _square(b, out)),), llvm=lambda e, x: e.libm("cbrt", x), cost=FUNCTION_COST,
+    "cbrt",
+    "[T: float] (T) -> T",
+    doc="The real cube root.",
+    ref=libm("cbrt"),
+    partials=lambda b, out, x: (lambda: b.div(b.like(1 / 3, x), _square(b, out)),),
+    llvm=lambda e, x: e.libm("cbrt", x),
+    cost=FUNCTION_COST,
 )
 
 
@@ -347,11 +524,21 @@ def _atan2_partials(b: Any, out: Any, y: Any, x: Any) -> Any:
 
 
 atan2 = primitive(
-    "atan2", "[T: float] (T, T) -> T", doc="The angle of the point (x, y); arguments are y, x.", ref=libm("atan2", "arctan2"),
-    partials=_atan2_partials, llvm=lambda e, y, x: e.libm("atan2", y, x), cost=FUNCTION_COST,
+    "atan2",
+    "[T: float] (T, T) -> T",
+    doc="The angle of the point (x, y); arguments are y, x.",
+    ref=libm("atan2", "arctan2"),
+    partials=_atan2_partials,
+    llvm=lambda e, y, x: e.libm("atan2", y, x),
+    cost=FUNCTION_COST,
 )
 hypot = primitive(
-    "hypot", "[T: float] (T, T) -> T", doc="sqrt(x*x + y*y) without overflow.", ref=libm("hypot"), commutes=True,
+    "hypot",
+    "[T: float] (T, T) -> T",
+    doc="sqrt(x*x + y*y) without overflow.",
+    ref=libm("hypot"),
+    commutes=True,
     partials=lambda b, out, x, y: (lambda: b.mul(x, recip(b, out)), lambda: b.mul(y, recip(b, out))),
-    llvm=lambda e, x, y: e.libm("hypot", x, y), cost=FUNCTION_COST,
+    llvm=lambda e, x, y: e.libm("hypot", x, y),
+    cost=FUNCTION_COST,
 )

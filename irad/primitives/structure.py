@@ -1,5 +1,6 @@
 """Tuples and records, residual stacks, sums. The transforms handle their derivatives as wholes: a cotangent of a
 struct is kept as the tuple of its fields' cotangents, push and pop are each other's derivative."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -12,7 +13,12 @@ BY_TRANSFORM = Missing("handled by the transforms as a whole: see irad.transform
 
 
 make_tuple = primitive(
-    "make_tuple", lambda types: Tuple(types), doc="(x, y, ...).", ref=lambda *xs: xs, vjp=BY_TRANSFORM, jvp=BY_TRANSFORM,
+    "make_tuple",
+    lambda types: Tuple(types),
+    doc="(x, y, ...).",
+    ref=lambda *xs: xs,
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
 )
 
 
@@ -23,8 +29,13 @@ def _record_infer(types: tuple[Type, ...], form: Form) -> Type:
 
 
 make_record = primitive(
-    "make_record", _record_infer, statics=("form",), doc="A list of fixed length, a dict, a dataclass or a NamedTuple.",
-    ref=lambda *xs, form: xs, vjp=BY_TRANSFORM, jvp=BY_TRANSFORM,
+    "make_record",
+    _record_infer,
+    statics=("form",),
+    doc="A list of fixed length, a dict, a dataclass or a NamedTuple.",
+    ref=lambda *xs, form: xs,
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
 )
 
 
@@ -36,8 +47,14 @@ def _getitem_infer(types: tuple[Type, ...], index: int) -> Type:
 
 
 getitem = primitive(
-    "getitem", _getitem_infer, statics=("index",), doc="A field of a tuple or record.", ref=lambda t, *, index: t[index],
-    vjp=BY_TRANSFORM, jvp=BY_TRANSFORM, cost=0,
+    "getitem",
+    _getitem_infer,
+    statics=("index",),
+    doc="A field of a tuple or record.",
+    ref=lambda t, *, index: t[index],
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
+    cost=0,
 )
 
 # -- stacks of residuals ------------------------------------------------------------------------------------------
@@ -57,21 +74,39 @@ def _push_infer(types: tuple[Type, ...]) -> Type:
 
 
 empty_stack = primitive(
-    "empty_stack", lambda types, of: Stack(of), statics=("of",), doc="A stack without items.", ref=lambda *, of: (),
-    vjp=BY_TRANSFORM, jvp=BY_TRANSFORM,
+    "empty_stack",
+    lambda types, of: Stack(of),
+    statics=("of",),
+    doc="A stack without items.",
+    ref=lambda *, of: (),
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
 )
 push = primitive(
-    "push", _push_infer, doc="The stack with an item more.", ref=lambda s, x: (s, x), vjp=BY_TRANSFORM, jvp=BY_TRANSFORM,
+    "push",
+    _push_infer,
+    doc="The stack with an item more.",
+    ref=lambda s, x: (s, x),
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
 )
 pop = primitive(
-    "pop", lambda types: Tuple((_is_stack("pop", types[0]).item, types[0])), order=CHECKED,
-    doc="(the last item, the stack without it).", ref=lambda s: (s[1], s[0]), vjp=BY_TRANSFORM, jvp=BY_TRANSFORM,
+    "pop",
+    lambda types: Tuple((_is_stack("pop", types[0]).item, types[0])),
+    order=CHECKED,
+    doc="(the last item, the stack without it).",
+    ref=lambda s: (s[1], s[0]),
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
 )
 
 pop_zero = primitive(
-    "pop_zero", lambda types: Tuple((_is_stack("pop_zero", types[0]).item, types[0])),
-    doc="pop of a stack of cotangents: zeros where it is empty.", ref=Missing("needs the item's type: the interpreter has it"),
-    vjp=BY_TRANSFORM, jvp=BY_TRANSFORM,
+    "pop_zero",
+    lambda types: Tuple((_is_stack("pop_zero", types[0]).item, types[0])),
+    doc="pop of a stack of cotangents: zeros where it is empty.",
+    ref=Missing("needs the item's type: the interpreter has it"),
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
 )
 
 
@@ -82,8 +117,15 @@ def _stack_size_ref(s: Any) -> int:
     return n
 
 
+def _size_infer(types: tuple[Type, ...]) -> Type:
+    _is_stack("stack_size", types[0])
+    return INT
+
+
 stack_size = primitive(
-    "stack_size", lambda types: INT if _is_stack("stack_size", types[0]) else INT, doc="How many items a stack has.",
+    "stack_size",
+    _size_infer,
+    doc="How many items a stack has.",
     ref=_stack_size_ref,
 )
 
@@ -115,22 +157,38 @@ def _case_fields(module: Any, sum: Type, case: int) -> tuple[Type, ...]:
 def _inject_infer(types: tuple[Type, ...], of: Sum, case: int, *, module: Any) -> Type:
     fields = _case_fields(module, of, case)
     if len(fields) != len(types) or not all(map(same_bits, types, fields)):
-        raise refuse("type-mismatch", f"case {case} of {of} takes ({', '.join(map(str, fields))}), not ({', '.join(map(str, types))})")
+        raise refuse(
+            "type-mismatch",
+            f"case {case} of {of} takes ({', '.join(map(str, fields))}), not ({', '.join(map(str, types))})",
+        )
     return of
 
 
 inject = primitive(
-    "inject", _inject_infer, statics=("of", "case"), doc="A value of a sum: a case with its fields.",
-    ref=lambda *xs, of, case: (case, xs), vjp=BY_TRANSFORM, jvp=BY_TRANSFORM, order="context",
+    "inject",
+    _inject_infer,
+    statics=("of", "case"),
+    doc="A value of a sum: a case with its fields.",
+    ref=lambda *xs, of, case: (case, xs),
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
+    order="context",
 )
 tag = primitive(
-    "tag", lambda types: INT, doc="Which case a value of a sum is; -1 where it is nothing (a zero cotangent).",
+    "tag",
+    lambda types: INT,
+    doc="Which case a value of a sum is; -1 where it is nothing (a zero cotangent).",
     ref=lambda s: -1 if s is None else s[0],
 )
 project = primitive(
-    "project", lambda types, case, *, module: Tuple(_case_fields(module, types[0], case)), statics=("case",),
-    doc="The fields of a case; the case is known to be the right one.", ref=lambda s, *, case: s[1],
-    vjp=BY_TRANSFORM, jvp=BY_TRANSFORM, order="context",
+    "project",
+    lambda types, case, *, module: Tuple(_case_fields(module, types[0], case)),
+    statics=("case",),
+    doc="The fields of a case; the case is known to be the right one.",
+    ref=lambda s, *, case: s[1],
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
+    order="context",
 )
 
 
@@ -139,11 +197,21 @@ def _project_zero_infer(types: tuple[Type, ...], case: int, *, module: Any) -> T
 
 
 project_zero = primitive(
-    "project_zero", _project_zero_infer, statics=("case",), order="context",
+    "project_zero",
+    _project_zero_infer,
+    statics=("case",),
+    order="context",
     doc="The fields of a cotangent of a sum; zeros where it is nothing or of another case.",
-    ref=Missing("needs the module's declaration: the interpreter has it"), vjp=BY_TRANSFORM, jvp=BY_TRANSFORM,
+    ref=Missing("needs the module's declaration: the interpreter has it"),
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
 )
 add_sum = primitive(
-    "add_sum", lambda types, *, module: types[0], doc="The sum of two cotangents of one sum type, case by case.",
-    ref=Missing("needs the module's declaration: the interpreter has it"), vjp=BY_TRANSFORM, jvp=BY_TRANSFORM, order="context",
+    "add_sum",
+    lambda types, *, module: types[0],
+    doc="The sum of two cotangents of one sum type, case by case.",
+    ref=Missing("needs the module's declaration: the interpreter has it"),
+    vjp=BY_TRANSFORM,
+    jvp=BY_TRANSFORM,
+    order="context",
 )

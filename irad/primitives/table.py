@@ -8,6 +8,7 @@
 A rule never imports its tools, they are handed to it: `b` builds nodes, `e` emits code. Order of arguments, always:
 tool, result, inputs, then tangents or the cotangent; compile-time facts keyword-only.
 """
+
 from __future__ import annotations
 
 import re
@@ -19,7 +20,7 @@ from typing import Any
 from irad.errors import refuse
 from irad.types import BOOL, F32, F64, FLOAT, I32, I64, INT, Array, JoinError, Scalar, Type, join
 
-__all__ = ["CHECKED", "EFFECT", "TOTAL", "Missing", "Primitive", "REGISTRY", "primitive"]
+__all__ = ["CHECKED", "EFFECT", "REGISTRY", "TOTAL", "Missing", "Primitive", "primitive"]
 
 TOTAL, CHECKED, EFFECT = "total", "checked", "effect"
 Infer = Callable[..., Type]
@@ -61,9 +62,9 @@ class Primitive:
     layout: tuple[int, int] | None = None
     elementwise: bool = False
     commutes: bool = False
-    cost: int = 1                                     # of recomputing, in units of a multiplication
-    where: str = ""                                   # file:line of the declaration
-    rules: list[Any] = field(default_factory=list)    # rewrite rules with this head; see irad.optimize.rewrite
+    cost: int = 1  # of recomputing, in units of a multiplication
+    where: str = ""  # file:line of the declaration
+    rules: list[Any] = field(default_factory=list)  # rewrite rules with this head; see irad.optimize.rewrite
     _types: dict[Any, Type] = field(default_factory=dict)
 
     def type_of(self, types: tuple[Type, ...], static: tuple[Any, ...]) -> Type:
@@ -98,7 +99,9 @@ def primitive(name: str, signature: str | Infer, **facets: Any) -> Primitive:
 # -- signatures of elementwise operations -------------------------------------------------------------------------
 
 CLASSES = {
-    "float": {FLOAT, F64, F32}, "int": {INT, I64, I32}, "bool": {BOOL},
+    "float": {FLOAT, F64, F32},
+    "int": {INT, I64, I32},
+    "bool": {BOOL},
     "number": {FLOAT, F64, F32, INT, I64, I32},
     "bits": {INT, I64, I32, BOOL},
     "any": {FLOAT, F64, F32, INT, I64, I32, BOOL},

@@ -5,6 +5,7 @@ The sum is named by the set of its functions, so that a closure over a closure o
 cases hold is found while specializing: when a case turns out to hold more than was thought, specialization starts again
 with what is known by then. What is captured is copied into the sum; a variable that is rebound after that is refused.
 """
+
 from __future__ import annotations
 
 import threading
@@ -14,7 +15,19 @@ from typing import Any
 from irad.graph.build import literal
 from irad.graph.nodes import Graph
 from irad.graph.walk import Task
-from irad.specialize.values import Compound, Fitter, Known, Obj, Ref, Shape, Shaper, join_shapes, leaf_types, rebuild, widen
+from irad.specialize.values import (
+    Compound,
+    Fitter,
+    Known,
+    Obj,
+    Ref,
+    Shape,
+    Shaper,
+    join_shapes,
+    leaf_types,
+    rebuild,
+    widen,
+)
 from irad.types import Sum
 
 __all__ = ["Choices", "call_choice", "captured_names", "current", "is_callable_shape", "join_functions"]
@@ -28,7 +41,7 @@ class Choices:
 
     def __init__(self) -> None:
         self.cases: dict[frozenset[Any], dict[Any, tuple[Shape, ...]]] = {}
-        self.values: dict[Any, Any] = {}                   # case -> Known, for functions that are not the user's
+        self.values: dict[Any, Any] = {}  # case -> Known, for functions that are not the user's
         self.names: dict[frozenset[Any], str] = {}
         self.changed = False
 
@@ -49,7 +62,9 @@ class Choices:
     def hold(self, key: frozenset[Any], case: Any, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """The shapes that a case holds, these included."""
         known = self.cases[key][case]
-        joined = shapes if not known else tuple(join_shapes(a, b, "a captured value") for a, b in zip(known, shapes, strict=True))
+        joined = (
+            shapes if not known else tuple(join_shapes(a, b, "a captured value") for a, b in zip(known, shapes, strict=True))
+        )
         if joined != known:
             self.changed = True
             self.cases[key][case] = joined
@@ -60,7 +75,9 @@ class Choices:
 
     def declare(self, module: Any, key: frozenset[Any]) -> None:
         """Tell the module what the cases of a sum hold."""
-        module.sums[self.names[key]] = tuple(tuple(t for s in shapes for t in leaf_types(s)) for shapes in self.cases[key].values())
+        module.sums[self.names[key]] = tuple(
+            tuple(t for s in shapes for t in leaf_types(s)) for shapes in self.cases[key].values()
+        )
 
     def place(self, key: frozenset[Any], case: Any) -> int:
         return list(self.cases[key]).index(case)
@@ -157,6 +174,7 @@ def _loads(graph: Graph) -> set[tuple[int, str]]:
 
 def _widened(s: Any, key: frozenset[Any], v: Compound) -> Task:
     """A sum as a sum of more cases."""
+
     def again(fn: Any) -> Task:
         yield from ()
         return Compound("choice", key, [fit_choice(Fitter(s, s.store), key, fn)])
@@ -204,19 +222,23 @@ def _case(s: Any, choices: Choices, key: frozenset[Any], node: Any, k: int, use:
     fields = s.b.project(node, case=k)
     feed = iter(range(len(fields.type.items)))
     objects: dict[int, Obj] = {}
-    children: list[Any] = [rebuild(shape, lambda t: s.b.getitem(fields, index=next(feed)), s.store, objects, s.span) for shape in shapes]
-    if not children and case[0] == "function":         # nothing is known of it yet: specialization will start again
+    children: list[Any] = [
+        rebuild(shape, lambda t: s.b.getitem(fields, index=next(feed)), s.store, objects, s.span) for shape in shapes
+    ]
+    if not children and case[0] == "function":  # nothing is known of it yet: specialization will start again
         choices.changed = True
         raise s.Bottom
     before = {key: s.store.get(key) for obj in objects.values() for key in _keys(obj)}
     value = yield use(Compound(case[0], case[1], children))
-    for place, was in before.items():                  # what it changed is a copy
+    for place, was in before.items():  # what it changed is a copy
         if s.store.get(place) is not was:
-            raise s.refuse("ambiguous-alias", "a function that is known at run time only changes what it captured", help="return the new value instead")
+            raise s.refuse(
+                "ambiguous-alias",
+                "a function that is known at run time only changes what it captured",
+                help="return the new value instead",
+            )
     return value
 
 
 def _keys(obj: Obj) -> list[Any]:
     return [(obj, n) for n in sorted(obj.head.cells)] if obj.kind == "frame" else [obj]
-
-

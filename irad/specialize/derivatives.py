@@ -3,6 +3,7 @@
 The graph is specialized like any callee; the operations `vjp_forward`, `vjp_backward` and `jvp` name it, and get their
 bodies from irad.transforms. Derivatives have the structure of the argument.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
@@ -46,6 +47,7 @@ def _maker(kind: str, options: Sequence[str]) -> Callable[[Any, list[Any], dict[
         for k, v in given.items():
             found[k] = _argnums(s, v) if k == "argnums" else bool(v.value) if isinstance(v, Constant) else None
         return transform(kind, args[0], **found)
+
     return make
 
 
@@ -88,7 +90,11 @@ def _sequence(s: Any, v: Any, name: str) -> list[Any]:
         return list(v.children)
     if is_list(v):
         return list(s.store.get(v.obj).children)
-    raise s.refuse("wrong-arguments", f"{name}() takes tuples of primals and tangents, not {s.describe(v)}", help="write (x,) for one")
+    raise s.refuse(
+        "wrong-arguments",
+        f"{name}() takes tuples of primals and tangents, not {s.describe(v)}",
+        help="write (x,) for one",
+    )
 
 
 def _stop_gradient(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -105,15 +111,26 @@ def _stopped(s: Any, v: Any) -> Any:
     if isinstance(v, Ref) and v.obj.kind != "frame":
         obj = Obj(v.obj.kind, v.obj.head, span=s.span)
         content = s.readable(s.store.get(v.obj))
-        s.store.set(obj, _stopped(s, content) if isinstance(content, Node) else Compound(content.kind, content.head, [_stopped(s, c) for c in content.children]))
+        s.store.set(
+            obj,
+            _stopped(s, content)
+            if isinstance(content, Node)
+            else Compound(content.kind, content.head, [_stopped(s, c) for c in content.children]),
+        )
         return Ref(obj)
     return v
 
 
 MAKERS: dict[str, Callable[[Any, list[Any], dict[str, Any]], Any]] = {
-    "grad": _maker("grad", ["argnums", "has_aux"]), "value_and_grad": _maker("value_and_grad", ["argnums", "has_aux"]),
-    "jacfwd": _maker("jacfwd", ["argnums"]), "jacrev": _maker("jacrev", ["argnums"]), "hessian": _maker("hessian", ["argnums"]),
-    "hvp": _maker("hvp", ["argnums"]), "vjp": _vjp, "jvp": _jvp, "stop_gradient": _stop_gradient,
+    "grad": _maker("grad", ["argnums", "has_aux"]),
+    "value_and_grad": _maker("value_and_grad", ["argnums", "has_aux"]),
+    "jacfwd": _maker("jacfwd", ["argnums"]),
+    "jacrev": _maker("jacrev", ["argnums"]),
+    "hessian": _maker("hessian", ["argnums"]),
+    "hvp": _maker("hvp", ["argnums"]),
+    "vjp": _vjp,
+    "jvp": _jvp,
+    "stop_gradient": _stop_gradient,
 }
 
 
@@ -159,7 +176,10 @@ class _Call:
         """One node for the cotangent of the graph's output, from those of its leaves (None: zero)."""
         from irad.transforms.cotangents import zero
 
-        filled = [UNIT_VALUE if tangent_type(t) is None else zero(self.b, t) if n is None else n for t, n in zip(self.leaves, nodes, strict=True)]
+        filled = [
+            UNIT_VALUE if tangent_type(t) is None else zero(self.b, t) if n is None else n
+            for t, n in zip(self.leaves, nodes, strict=True)
+        ]
         return self.b.tuple_(filled) if filled else UNIT_VALUE  # type: ignore[no-any-return]
 
     def cotangent(self, s: Any, v: Any) -> Node:
@@ -236,17 +256,25 @@ def tangent_value(s: Any, shape: Shape, feed: Iterator[Node | None], store: Any)
     return Known(None)
 
 
-def _prepare(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], argnums: tuple[int, ...], kind: str, *, some: bool = False) -> Task:
+def _prepare(
+    s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], argnums: tuple[int, ...], kind: str, *, some: bool = False
+) -> Task:
     """The call as a graph; refuses what has no derivative: any of the arguments `argnums`, or with `some` all of them."""
     copy, nodes, shapes = yield s.thunk(fn, args, kwargs, argnums)
     if copy.result.writes:
-        raise s.refuse("write-under-derivative", f"the function under {kind} changes an object of its caller", help="copy it first, and return the new one")
+        raise s.refuse(
+            "write-under-derivative",
+            f"the function under {kind} changes an object of its caller",
+            help="copy it first, and return the new one",
+        )
     call = _Call(s, copy, nodes, shapes, argnums)
     for i in argnums:
         if not any(k in call.wrt for k in call.places[i]) and not (some and call.wrt):
             raise s.refuse(
-                "not-a-float", f"{kind} in argument {i}, which is {s.describe(args[i])}: integers and static values have no derivative",
-                help="pass a float: 3.0, not 3")
+                "not-a-float",
+                f"{kind} in argument {i}, which is {s.describe(args[i])}: integers and static values have no derivative",
+                help="pass a float: 3.0, not 3",
+            )
     return call
 
 
@@ -260,8 +288,11 @@ def _picked(s: Any, argnums: int | tuple[int, ...], args: list[Any], kind: str) 
     numbers = (argnums,) if isinstance(argnums, int) else argnums
     out = tuple(n + len(args) if n < 0 else n for n in numbers)
     if any(not 0 <= n < len(args) for n in out):
-        raise s.refuse("argnums", f"{kind} in argument {numbers[0] if len(numbers) == 1 else numbers} of {len(args)} positional arguments",
-                       help="arguments that derivatives are taken in are passed by position")
+        raise s.refuse(
+            "argnums",
+            f"{kind} in argument {numbers[0] if len(numbers) == 1 else numbers} of {len(args)} positional arguments",
+            help="arguments that derivatives are taken in are passed by position",
+        )
     return out
 
 
@@ -274,7 +305,7 @@ def _grad(with_value: bool) -> Callable[..., Task]:
         scalar = call.result
         if has_aux:
             if not (scalar[0] == "compound" and scalar[1] == "tuple" and len(scalar[3]) == 2):
-                raise s.refuse("has-aux", f"with has_aux=True the function must return (value, aux), not one value")
+                raise s.refuse("has-aux", "with has_aux=True the function must return (value, aux), not one value")
             scalar = scalar[3][0]
         _check_scalar(s, scalar, kind)
         value, residual = call.run_forward()
@@ -286,6 +317,7 @@ def _grad(with_value: bool) -> Callable[..., Task]:
         if with_value:
             return Compound("tuple", None, [value, result])
         return Compound("tuple", None, [result, value.children[1]]) if has_aux else result
+
     return run
 
 
@@ -298,8 +330,11 @@ def _check_scalar(s: Any, shape: Shape, kind: str) -> None:
         raise s.refuse("not-a-float", f"{kind} of a function that returns {what}", help="return a float")
     if shape[0] == "known" and what is None:
         raise s.refuse("missing-return", f"{kind} of a function that returns None", help="return the value")
-    raise s.refuse("not-scalar", f"{kind} of a function that returns {what}, not one number",
-                   help="return a scalar; for more outputs use jacrev or jacfwd, for extra results has_aux=True")
+    raise s.refuse(
+        "not-scalar",
+        f"{kind} of a function that returns {what}, not one number",
+        help="return a scalar; for more outputs use jacrev or jacfwd, for extra results has_aux=True",
+    )
 
 
 def _jacfwd(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
@@ -322,7 +357,12 @@ def _jacobian(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], options:
     if kind == "jacfwd":
         for k in call.wrt:
             one = s.b.constant(call.graph.params[k].type, 1.0)
-            pair = s.b.jvp(*call.nodes, *[one if j == k else s.b.constant(call.graph.params[j].type, 0.0) for j in call.wrt], graphs=(call.graph,), wrt=call.wrt)
+            pair = s.b.jvp(
+                *call.nodes,
+                *[one if j == k else s.b.constant(call.graph.params[j].type, 0.0) for j in call.wrt],
+                graphs=(call.graph,),
+                wrt=call.wrt,
+            )
             for i, d in enumerate(s.b.parts(s.b.getitem(pair, index=1), len(call.leaves))):
                 entries[i, k] = d
     else:
@@ -403,5 +443,10 @@ def _hvp(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict
 
 
 CALLS: dict[str, Callable[..., Task]] = {
-    "grad": _grad(False), "value_and_grad": _grad(True), "jacfwd": _jacfwd, "jacrev": _jacrev, "hessian": _hessian, "hvp": _hvp,
+    "grad": _grad(False),
+    "value_and_grad": _grad(True),
+    "jacfwd": _jacfwd,
+    "jacrev": _jacrev,
+    "hessian": _hessian,
+    "hvp": _hvp,
 }

@@ -1,4 +1,5 @@
 """From Python arguments to the entry of a module: the type of each argument, its abstract value, and the result's structure."""
+
 from __future__ import annotations
 
 import dataclasses
@@ -18,7 +19,22 @@ from irad.specialize.execute import Activation, Bottom
 from irad.specialize.liveness import RETURN
 from irad.specialize.specializer import Copy, Path, Specializer
 from irad.specialize.values import Compound, Conflict, Known, Obj, Ref, is_number, leaf_types, unreadable
-from irad.types import BOOL, COLUMN, FLOAT, INT, NONE, SCALARS, Array, Form, Record, Scalar, Static, Tuple, Type, fresh_dim
+from irad.types import (
+    BOOL,
+    COLUMN,
+    FLOAT,
+    INT,
+    NONE,
+    SCALARS,
+    Array,
+    Form,
+    Record,
+    Scalar,
+    Static,
+    Tuple,
+    Type,
+    fresh_dim,
+)
 
 __all__ = ["Entry", "specialize", "type_of"]
 
@@ -34,7 +50,11 @@ def type_of(value: Any) -> Type:
     if isinstance(value, (np.ndarray, np.generic)):
         name = {"float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32", "bool": "bool"}.get(str(value.dtype))
         if name is None:
-            raise refuse("unsupported-dtype", f"an argument has dtype {value.dtype}", help="use float64, float32, int64, int32 or bool")
+            raise refuse(
+                "unsupported-dtype",
+                f"an argument has dtype {value.dtype}",
+                help="use float64, float32, int64, int32 or bool",
+            )
         return Array(SCALARS[name], value.shape) if value.ndim else SCALARS[name]
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return Record(Form.of_class("namedtuple", type(value), value._fields), map(type_of, value))
@@ -52,12 +72,18 @@ def type_of(value: Any) -> Type:
     if isinstance(value, float):
         return FLOAT
     if isinstance(value, int):
-        raise refuse("integer-too-large" if not -(2**63) <= value < 2**63 else "unsupported-argument", f"an argument of type {type(value).__name__} cannot be compiled")
+        raise refuse(
+            "integer-too-large" if not -(2**63) <= value < 2**63 else "unsupported-argument",
+            f"an argument of type {type(value).__name__} cannot be compiled",
+        )
     try:
         hash(value)
     except TypeError:
-        raise refuse("unsupported-argument", f"an argument of type {type(value).__name__} cannot be compiled",
-                     help="pass numbers, arrays, tuples, lists, dicts, dataclasses, or functions") from None
+        raise refuse(
+            "unsupported-argument",
+            f"an argument of type {type(value).__name__} cannot be compiled",
+            help="pass numbers, arrays, tuples, lists, dicts, dataclasses, or functions",
+        ) from None
     return Static(value)
 
 
@@ -85,8 +111,14 @@ class _EntryCopy(Copy):
 
 
 def specialize(
-    fn: Any, types: Sequence[Type], lower: Callable[[FunctionType], Graph], *, name: str = "main", names: Sequence[str] = (),
-    hooks: dict[str, Any] | None = None, keywords: Sequence[str] = (),
+    fn: Any,
+    types: Sequence[Type],
+    lower: Callable[[FunctionType], Graph],
+    *,
+    name: str = "main",
+    names: Sequence[str] = (),
+    hooks: dict[str, Any] | None = None,
+    keywords: Sequence[str] = (),
 ) -> Entry:
     """The typed module of fn(*arguments of these types). The last arguments are given by the names in `keywords`."""
     direct, choices = True, Choices()
@@ -103,7 +135,15 @@ def specialize(
     raise refuse("endless-specialization", "the functions that are stored here capture ever new types of values")
 
 
-def _specialize(s: Specializer, fn: Any, types: Sequence[Type], name: str, names: Sequence[str], keywords: Sequence[str], direct: bool) -> Entry:
+def _specialize(
+    s: Specializer,
+    fn: Any,
+    types: Sequence[Type],
+    name: str,
+    names: Sequence[str],
+    keywords: Sequence[str],
+    direct: bool,
+) -> Entry:
     value = s.from_python(fn, (("compiled",),))
     if isinstance(value, Known) and isinstance(value.value, FunctionType):
         value = s.function_value(value.value)
@@ -118,9 +158,16 @@ def _specialize(s: Specializer, fn: Any, types: Sequence[Type], name: str, names
         args = []
         for i, t in enumerate(types):
             label, path = names[i] if i < len(names) else f"x{i}", (("argument", i),)
-            args.append(s.from_python(t.value, path) if isinstance(t, Static) else abstract(s, s.b.parameter(graph, t, label), path, places))
+            args.append(
+                s.from_python(t.value, path)
+                if isinstance(t, Static)
+                else abstract(s, s.b.parameter(graph, t, label), path, places)
+            )
         before = {obj: s.store.get(obj) for obj in places}
-        positional, given = args[: len(args) - len(keywords)], dict(zip(keywords, args[len(args) - len(keywords):], strict=True))
+        positional, given = (
+            args[: len(args) - len(keywords)],
+            dict(zip(keywords, args[len(args) - len(keywords) :], strict=True)),
+        )
         result = run(_call(s, value, positional, given, python if direct else None))
         changed = [obj for obj in places if s.store.get(obj) is not before[obj]]
         output = pack(s, result)
@@ -152,7 +199,11 @@ def _call(s: Specializer, value: Any, args: list[Any], kwargs: dict[str, Any], p
 def _nothing(s: Specializer) -> Known:
     """The result of a function that never returns: it raises, or is refused."""
     if not s.b.graph.effects:
-        raise s.refuse("endless-recursion", "this function never returns: it calls itself on every path", help="return a value without the call on some path")
+        raise s.refuse(
+            "endless-recursion",
+            "this function never returns: it calls itself on every path",
+            help="return a value without the call on some path",
+        )
     return Known(None)
 
 
@@ -164,11 +215,18 @@ def abstract(s: Specializer, node: Node, path: Path = (), places: dict[Obj, Path
     if isinstance(t, Static):
         return Known(t.value)
     if isinstance(t, Tuple):
-        return Compound("tuple", None, [abstract(s, b.getitem(node, index=i), (*path, ("item", i)), places) for i in range(len(t.items))])
+        return Compound(
+            "tuple",
+            None,
+            [abstract(s, b.getitem(node, index=i), (*path, ("item", i)), places) for i in range(len(t.items))],
+        )
     if isinstance(t, Record):
         by_attribute = t.form.kind in ("dataclass", "namedtuple")
         keys = range(len(t.items)) if t.form.kind == "list" else t.form.keys
-        items = [abstract(s, b.getitem(node, index=i), (*path, ("attribute" if by_attribute else "item", k)), places) for i, k in enumerate(keys)]
+        items = [
+            abstract(s, b.getitem(node, index=i), (*path, ("attribute" if by_attribute else "item", k)), places)
+            for i, k in enumerate(keys)
+        ]
         if t.form.kind == "namedtuple":
             return Compound("tuple", t.form.python_class, items)
         kind = {"dataclass": "instance"}.get(t.form.kind, t.form.kind)
@@ -198,19 +256,32 @@ def pack(s: Specializer, v: Any) -> Node:
         raise s.refuse("unsupported-result", f"{s.describe(v)} cannot be returned from compiled code")
     if isinstance(v, Compound) and v.kind == "tuple":
         items = [pack(s, c) for c in v.children]
-        return b.make_tuple(*items) if v.head is None else b.make_record(*items, form=Form.of_class("namedtuple", v.head, v.head._fields))  # type: ignore[no-any-return]
+        return (
+            b.make_tuple(*items)
+            if v.head is None
+            else b.make_record(*items, form=Form.of_class("namedtuple", v.head, v.head._fields))
+        )  # type: ignore[no-any-return]
     if isinstance(v, Ref) and v.obj.kind in ("list", "dict", "instance"):
         content = objects.content(s, v)
         if content.kind == "growing":
             return _columns(s, content)
         items = [pack(s, c) for c in content.children]
-        form = (Form("list", "list", range(len(items))) if v.obj.kind == "list" else Form("dict", "", content.head)
-                if v.obj.kind == "dict" else Form.of_class("dataclass", v.obj.head, content.head))
+        form = (
+            Form("list", "list", range(len(items)))
+            if v.obj.kind == "list"
+            else Form("dict", "", content.head)
+            if v.obj.kind == "dict"
+            else Form.of_class("dataclass", v.obj.head, content.head)
+        )
         return b.make_record(*items, form=form)  # type: ignore[no-any-return]
     found = s.arrays.pack(s, v)
     if found is not None:
         return found
-    raise s.refuse("unsupported-result", f"{s.describe(v)} cannot be returned from compiled code", help="return numbers, arrays, or tuples, lists, dicts and dataclasses of them")
+    raise s.refuse(
+        "unsupported-result",
+        f"{s.describe(v)} cannot be returned from compiled code",
+        help="return numbers, arrays, or tuples, lists, dicts and dataclasses of them",
+    )
 
 
 def _columns(s: Specializer, content: Compound) -> Node:
@@ -218,7 +289,11 @@ def _columns(s: Specializer, content: Compound) -> Node:
     (node,) = content.children
     types = leaf_types(content.head)
     if content.head[0] != "leaf" and any(c[0] != "leaf" for c in content.head[3]):
-        raise s.refuse("unsupported-result", "a list of nested tuples cannot be returned from compiled code", help="return lists of numbers or of plain tuples")
+        raise s.refuse(
+            "unsupported-result",
+            "a list of nested tuples cannot be returned from compiled code",
+            help="return lists of numbers or of plain tuples",
+        )
     size = s.b.list_size(node)
     columns = [s.b.list_column(node, size, leaf=k, to=Array(t.strong, (fresh_dim(),))) for k, t in enumerate(types)]  # type: ignore[attr-defined]
     form = COLUMN if content.head[0] == "leaf" else Form("growing", "irad.columns", [f"c{k}" for k in range(len(columns))])

@@ -4,6 +4,7 @@ A block ends in exits: NEXT, CONTINUE, BREAK, RETURN, each with what the path ch
 branch go on, their stores are joined and become the results of a `cond`; where one side leaves, the rest of the block
 moves into the other side; where it may do either, a flag tells. So no test is made twice and the IR needs no jumps.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -17,7 +18,21 @@ from irad.graph.walk import Task
 from irad.specialize.liveness import BREAK, CONTINUE, NEXT, RETURN, liveness
 from irad.specialize.loops import Loop
 from irad.specialize.values import (
-    Compound, Conflict, Fitter, Known, Maybe, Obj, Ref, Shape, Shaper, absent, has_conflict, join_shapes, leaf_types, new_mark, rebuild,
+    Compound,
+    Conflict,
+    Fitter,
+    Known,
+    Maybe,
+    Obj,
+    Ref,
+    Shape,
+    Shaper,
+    absent,
+    has_conflict,
+    join_shapes,
+    leaf_types,
+    new_mark,
+    rebuild,
 )
 
 if TYPE_CHECKING:
@@ -78,8 +93,8 @@ class Activation:
         self.graph, self.frame, self.origin = graph, frame, origin
         self.env: dict[Node, Any] = {}
         self.live = liveness(graph)
-        self.on_yield: Callable[..., Task] | None = None      # a generator's: what the consumer does with an item
-        self.yield_leaves = False                             # ... and whether it may then stop
+        self.on_yield: Callable[..., Task] | None = None  # a generator's: what the consumer does with an item
+        self.yield_leaves = False  # ... and whether it may then stop
 
     # -- blocks ------------------------------------------------------------------------------------------------------
 
@@ -190,7 +205,7 @@ class Activation:
         if orelse.graph.body or orelse.exits.get(NEXT) is None or orelse.exits[NEXT].changes or any(n.graphs for n in body):
             return False
         if len(body) > 1:
-            return False                               # the message needs values that are computed in the branch
+            return False  # the message needs values that are computed in the branch
         raise_ = body[0]
         error, message = raise_.static
         wanted = self.b.not_(test)
@@ -233,7 +248,7 @@ class Activation:
 
         `live`: variables of this frame read later (None: all).
         """
-        b, mark = self.b, min(then.graph.info, orelse.graph.info)
+        _b, mark = self.b, min(then.graph.info, orelse.graph.info)
         kinds = [k for k in (NEXT, CONTINUE, BREAK, RETURN) if k in then.exits or k in orelse.exits]
         plan = _Plan(self, mark, (then, orelse))
         wanted = {k: self.outlives(k, then, orelse, mark, live) for k in kinds}
@@ -246,7 +261,7 @@ class Activation:
             plan.fit()
         nodes = plan.emit(test, kinds)
         conds = self.conditions(nodes[: len(kinds) - 1], len(kinds))
-        feed = iter(nodes[len(kinds) - 1:])
+        feed = iter(nodes[len(kinds) - 1 :])
         together: dict[Any, Any] = {}
         leaf = lambda t: next(feed)  # noqa: E731
         common = {key: rebuild(shape, leaf, _Changes(together), {}, self.s.span) for key, shape in shared.items()}
@@ -325,7 +340,7 @@ class Activation:
             return (yield self.loop_else(exits, orelse))
         trips = iteration.trips
         known = trips.value if isinstance(trips, Constant) else None
-        if known == 0:
+        if known is not None and known <= 0:
             return (yield self.block(orelse))
 
         def bind(i: Node) -> None:
@@ -377,9 +392,16 @@ class Activation:
             exits = yield self.block(body, CONTINUE)
             kinds.update(exits)
             if {BREAK, RETURN} <= kinds:
-                raise self.s.refuse("unsupported-generator", "a loop over a generator expression both breaks and returns", help="use a list")
+                raise self.s.refuse(
+                    "unsupported-generator",
+                    "a loop over a generator expression both breaks and returns",
+                    help="use a list",
+                )
             # BREAK leaves all loops of the generator, as RETURN does.
-            return {{CONTINUE: NEXT, BREAK: RETURN}.get(k, k): Exit(e.cond, e.changes, Known(None) if k == BREAK else e.value) for k, e in exits.items()}
+            return {
+                {CONTINUE: NEXT, BREAK: RETURN}.get(k, k): Exit(e.cond, e.changes, Known(None) if k == BREAK else e.value)
+                for k, e in exits.items()
+            }
 
         inner.on_yield = on_yield
         exits = yield inner.block(graph)
@@ -415,13 +437,16 @@ class Activation:
     def pick(self, test: Node | None, x: Any, y: Any) -> Any:
         """x where test, else y: values of two exits that did not share a slot."""
         assert test is not None
-        exits = self.merge(test, *(
-            Branch(self.branch_graph(n), {NEXT: Exit(None, {}, v)}) for n, v in (("one", x), ("other", y))), None)
+        exits = self.merge(
+            test,
+            *(Branch(self.branch_graph(n), {NEXT: Exit(None, {}, v)}) for n, v in (("one", x), ("other", y))),
+            None,
+        )
         return exits[NEXT].value
 
     def branch_graph(self, name: str) -> Graph:
         graph = self.b.new_graph(name, self.b.graph, role="branch")
-        graph.info = new_mark()                        # objects born later are born inside the branch
+        graph.info = new_mark()  # objects born later are born inside the branch
         return graph
 
     exit = Exit
@@ -509,8 +534,10 @@ class _Plan:
             return out
         for key in dict.fromkeys(k for keys in wanted.values() for k in keys):
             kinds = [kind for kind in wanted if matters(key, kind)]
-            sides = [{id(v): v for kind in branch.exits if kind in kinds for v in [self.value(i, kind, key)]}
-                     for i, branch in enumerate(self.branches)]
+            sides = [
+                {id(v): v for kind in branch.exits if kind in kinds for v in [self.value(i, kind, key)]}
+                for i, branch in enumerate(self.branches)
+            ]
             if any(len(vs) != 1 for vs in sides):
                 continue
             x, y = (next(iter(vs.values())) for vs in sides)
@@ -590,6 +617,12 @@ def _name(key: Any) -> str:
 
 
 STATEMENTS: dict[str, Callable[[Activation, Apply], Task]] = {
-    "py_while": Activation.while_, "py_for": Activation.for_, "py_return": Activation.return_, "py_break": Activation.break_,
-    "py_continue": Activation.continue_, "py_raise": Activation.raise_, "py_assert": Activation.assert_, "py_yield": Activation.yield_,
+    "py_while": Activation.while_,
+    "py_for": Activation.for_,
+    "py_return": Activation.return_,
+    "py_break": Activation.break_,
+    "py_continue": Activation.continue_,
+    "py_raise": Activation.raise_,
+    "py_assert": Activation.assert_,
+    "py_yield": Activation.yield_,
 }

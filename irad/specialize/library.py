@@ -2,6 +2,7 @@
 
 A handler takes (s, args, kwargs) and gives a value, or a task that gives one.
 """
+
 from __future__ import annotations
 
 import builtins
@@ -27,8 +28,20 @@ from irad.specialize.values import Compound, Known, Ref, is_number
 from irad.types import BOOL, F32, F64, FLOAT, I32, I64, INT, Scalar
 
 __all__ = [
-    "Iteration", "call_method", "collect", "emit_raise", "getattr_", "handler", "iteration", "joined_text", "known_mapping",
-    "new_dict", "new_list", "setattr_", "text_parts", "unknown_call",
+    "Iteration",
+    "call_method",
+    "collect",
+    "emit_raise",
+    "getattr_",
+    "handler",
+    "iteration",
+    "joined_text",
+    "known_mapping",
+    "new_dict",
+    "new_list",
+    "setattr_",
+    "text_parts",
+    "unknown_call",
 ]
 
 Handler = Callable[[Any, list[Any], dict[str, Any]], Any]
@@ -40,6 +53,7 @@ def handles(*callables: Any) -> Callable[[Handler], Handler]:
         for c in callables:
             HANDLERS[c] = f
         return f
+
     return register
 
 
@@ -54,7 +68,11 @@ def handler(s: Any, value: Any) -> Handler | None:
     if isinstance(value, type):
         if issubclass(value, BaseException):
             return lambda s, args, kwargs: Compound("exception", value, args)
-        if dataclasses.is_dataclass(value) or hasattr(value, "_fields") or isinstance(vars(value).get("__init__"), FunctionType):
+        if (
+            dataclasses.is_dataclass(value)
+            or hasattr(value, "_fields")
+            or isinstance(vars(value).get("__init__"), FunctionType)
+        ):
             return lambda s, args, kwargs: objects.make_instance(s, value, args, kwargs)
     return s.arrays.handler(s, value)  # type: ignore[no-any-return]
 
@@ -66,7 +84,11 @@ def unknown_call(s: Any, value: Any) -> CompileError:
     label = f"{module}.{name}" if module not in ("", "builtins") else name
     known = sorted({c.__name__ for c in HANDLERS if hasattr(c, "__name__")})
     near = difflib.get_close_matches(name, known, 1)
-    help = f"did you mean `{near[0]}`?" if near and near[0] != name else "write it out in Python, or call it outside the compiled function"
+    help = (
+        f"did you mean `{near[0]}`?"
+        if near and near[0] != name
+        else "write it out in Python, or call it outside the compiled function"
+    )
     return s.refuse("unsupported-call", f"`{label}` cannot be compiled", help=help)  # type: ignore[no-any-return]
 
 
@@ -83,11 +105,39 @@ def need(s: Any, name: str, args: list[Any], kwargs: dict[str, Any], least: int,
 # -- elementary functions: math's on Python floats, NumPy's on scalars and arrays -----------------------------------------
 
 UNARY = {
-    "sqrt": "sqrt", "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log", "log1p": "log1p", "log2": "log2", "log10": "log10",
-    "sin": "sin", "cos": "cos", "tan": "tan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh", "erf": "erf", "erfc": "erfc", "cbrt": "cbrt",
-    "asin": "asin", "acos": "acos", "atan": "atan", "asinh": "asinh", "acosh": "acosh", "atanh": "atanh", "fabs": "abs",
+    "sqrt": "sqrt",
+    "exp": "exp",
+    "exp2": "exp2",
+    "expm1": "expm1",
+    "log": "log",
+    "log1p": "log1p",
+    "log2": "log2",
+    "log10": "log10",
+    "sin": "sin",
+    "cos": "cos",
+    "tan": "tan",
+    "sinh": "sinh",
+    "cosh": "cosh",
+    "tanh": "tanh",
+    "erf": "erf",
+    "erfc": "erfc",
+    "cbrt": "cbrt",
+    "asin": "asin",
+    "acos": "acos",
+    "atan": "atan",
+    "asinh": "asinh",
+    "acosh": "acosh",
+    "atanh": "atanh",
+    "fabs": "abs",
 }
-NUMPY_NAMES = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh"}
+NUMPY_NAMES = {
+    "asin": "arcsin",
+    "acos": "arccos",
+    "atan": "arctan",
+    "asinh": "arcsinh",
+    "acosh": "arccosh",
+    "atanh": "arctanh",
+}
 BINARY = {"atan2": "atan2", "hypot": "hypot", "copysign": "copysign", "fmod": "fmod", "pow": "pow"}
 
 
@@ -96,6 +146,7 @@ def _math_unary(name: str, prim: str) -> Handler:
         need(s, name, args, kwargs, 1)
         x = as_float(s, args[0], f"{name}()")
         return s.b.apply(s.b.primitives[prim], (s.convert(x, FLOAT),))  # type: ignore[no-any-return]
+
     return call
 
 
@@ -104,6 +155,7 @@ def _math_binary(name: str, prim: str) -> Handler:
         need(s, name, args, kwargs, 2)
         x, y = (s.convert(as_float(s, a, f"{name}()"), FLOAT) for a in args)
         return s.b.apply(s.b.primitives[prim], (x, y))  # type: ignore[no-any-return]
+
     return call
 
 
@@ -136,7 +188,12 @@ def _to_int(s: Any, x: Node) -> Node:
     """A float that is an integer already, as an int; Python's errors where it does not fit."""
     b = s.b
     b.assert_(b.not_(b.isnan(x)), error="ValueError", message="cannot convert float NaN to integer")
-    b.assert_(b.lt(b.abs(x), constant(x.type, 9223372036854775808.0)), x, error="OverflowError", message="cannot convert float {0} to a 64-bit integer")
+    b.assert_(
+        b.lt(b.abs(x), constant(x.type, 9223372036854775808.0)),
+        x,
+        error="OverflowError",
+        message="cannot convert float {0} to a 64-bit integer",
+    )
     return b.convert(x, to=INT)  # type: ignore[no-any-return]
 
 
@@ -150,6 +207,7 @@ def _rounding(name: str, prim: str) -> Handler:
         if is_number(x) and x.type.kind in "ib":
             return as_int(s, x)
         return _to_int(s, s.b.apply(s.b.primitives[prim], (as_float(s, x, f"{name}()"),)))
+
     return call
 
 
@@ -161,8 +219,11 @@ for _name in ("floor", "ceil", "trunc"):
 def _round(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     need(s, "round", args, kwargs, 1, 2)
     if len(args) == 2 and not (isinstance(args[1], Known) and args[1].value is None):
-        raise s.refuse("unsupported-round", "round() to a number of digits cannot be compiled: Python rounds the decimal text",
-                       help="scale by a power of ten and use round(), or np.round")
+        raise s.refuse(
+            "unsupported-round",
+            "round() to a number of digits cannot be compiled: Python rounds the decimal text",
+            help="scale by a power of ten and use round(), or np.round",
+        )
     return _rounding("round", "rint")(s, args[:1], {})
 
 
@@ -170,6 +231,7 @@ def _test(prim: str) -> Handler:
     def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Node:
         need(s, prim, args, kwargs, 1)
         return s.b.apply(s.b.primitives[prim], (as_float(s, args[0], f"{prim}()"),))  # type: ignore[no-any-return]
+
     return call
 
 
@@ -241,6 +303,7 @@ def _machine(t: Scalar) -> Handler:
         if not is_number(x):
             raise s.refuse("type-mismatch", f"{t.dtype}() takes a number, not {s.describe(x)}")
         return x if x.type is t else s.b.convert(x, to=t)  # type: ignore[no-any-return]
+
     return call
 
 
@@ -264,12 +327,20 @@ def _extreme(name: str, op: str, over: FunctionType) -> Handler:
     def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
         default = kwargs.pop("default", None)
         if kwargs:
-            raise s.refuse("unsupported-keyword", f"{name}() with `{next(iter(kwargs))}` cannot be compiled", help="write the loop out")
+            raise s.refuse(
+                "unsupported-keyword",
+                f"{name}() with `{next(iter(kwargs))}` cannot be compiled",
+                help="write the loop out",
+            )
         if len(args) == 1:
             items = objects.static_items(s, args[0])
             if items is None:
                 if default is not None:
-                    raise s.refuse("unsupported-keyword", f"{name}() with `default` over an iterable of unknown length", help="test the length first")
+                    raise s.refuse(
+                        "unsupported-keyword",
+                        f"{name}() with `default` over an iterable of unknown length",
+                        help="test the length first",
+                    )
                 return (yield s.call_function(s.function_value(over), args, {}))
             if not items and default is not None:
                 return default
@@ -284,6 +355,7 @@ def _extreme(name: str, op: str, over: FunctionType) -> Handler:
                 better = yield better
             best = _chosen(s, better, x, best, name)
         return best
+
     return call
 
 
@@ -321,6 +393,7 @@ def _over(name: str, function: Any) -> Handler:
     def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         need(s, name, args, kwargs, 1)
         return s.call_function(s.function_value(function), args, {})
+
     return call
 
 
@@ -458,11 +531,19 @@ def collect(s: Any, generator: Compound, kind: str) -> Task:
 
 
 CLASSES: dict[type, Callable[[Any], bool]] = {
-    float: lambda t: t is FLOAT or t is F64, int: lambda t: t is INT or t is BOOL, bool: lambda t: t is BOOL,
-    np.floating: lambda t: t.kind == "f" and not t.weak, np.integer: lambda t: t.kind == "i" and not t.weak,
-    np.float64: lambda t: t is F64, np.float32: lambda t: t is F32, np.int64: lambda t: t is I64, np.int32: lambda t: t is I32,
-    np.number: lambda t: t.kind in "fi" and not t.weak, np.generic: lambda t: not t.weak and t is not BOOL,
-    object: lambda t: True, complex: lambda t: False,
+    float: lambda t: t is FLOAT or t is F64,
+    int: lambda t: t is INT or t is BOOL,
+    bool: lambda t: t is BOOL,
+    np.floating: lambda t: t.kind == "f" and not t.weak,
+    np.integer: lambda t: t.kind == "i" and not t.weak,
+    np.float64: lambda t: t is F64,
+    np.float32: lambda t: t is F32,
+    np.int64: lambda t: t is I64,
+    np.int32: lambda t: t is I32,
+    np.number: lambda t: t.kind in "fi" and not t.weak,
+    np.generic: lambda t: not t.weak and t is not BOOL,
+    object: lambda t: True,
+    complex: lambda t: False,
 }
 
 
@@ -470,7 +551,9 @@ CLASSES: dict[type, Callable[[Any], bool]] = {
 def _isinstance(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     need(s, "isinstance", args, kwargs, 2)
     v, classes = args
-    wanted = [c.value for c in classes.children] if is_tuple(classes) else [classes.value] if isinstance(classes, Known) else None
+    wanted = (
+        [c.value for c in classes.children] if is_tuple(classes) else [classes.value] if isinstance(classes, Known) else None
+    )
     if wanted is None or not all(isinstance(c, type) for c in wanted):
         raise s.refuse("type-mismatch", "isinstance() takes a class or a tuple of classes")
     return literal(any(_is_a(s, v, c) for c in wanted))
@@ -499,8 +582,10 @@ def _is_a(s: Any, v: Any, cls: type) -> bool:
 def _callable(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     need(s, "callable", args, kwargs, 1)
     (v,) = args
-    return literal(isinstance(v, Compound) and v.kind in ("function", "method", "partial", "transform")
-                   or isinstance(v, Known) and callable(v.value))
+    return literal(
+        (isinstance(v, Compound) and v.kind in ("function", "method", "partial", "transform"))
+        or (isinstance(v, Known) and callable(v.value))
+    )
 
 
 @handles(getattr)
@@ -575,7 +660,11 @@ def text_parts(s: Any, v: Any) -> tuple[str, list[Node]]:
                 show(c, "r")
             out.append(",)" if is_tuple(x) and len(items) == 1 else ")" if is_tuple(x) else "]")
         else:
-            raise s.refuse("unsupported-text", f"{s.describe(x)} cannot be shown by compiled code", help="show numbers, strings, or tuples of them")
+            raise s.refuse(
+                "unsupported-text",
+                f"{s.describe(x)} cannot be shown by compiled code",
+                help="show numbers, strings, or tuples of them",
+            )
 
     show(v)
     return "".join(out), nodes
@@ -583,11 +672,23 @@ def text_parts(s: Any, v: Any) -> tuple[str, list[Node]]:
 
 def emit_raise(s: Any, v: Any) -> None:
     """raise v."""
-    cls, args = (v.value, []) if isinstance(v, Known) else (v.head, list(v.children)) if isinstance(v, Compound) and v.kind == "exception" else (None, [])
+    cls, args = (
+        (v.value, [])
+        if isinstance(v, Known)
+        else (v.head, list(v.children))
+        if isinstance(v, Compound) and v.kind == "exception"
+        else (None, [])
+    )
     if not (isinstance(cls, type) and issubclass(cls, Exception)):
-        raise s.refuse("unsupported-raise", f"{s.describe(v)} cannot be raised", help="raise a built-in exception with a message")
+        raise s.refuse(
+            "unsupported-raise", f"{s.describe(v)} cannot be raised", help="raise a built-in exception with a message"
+        )
     if getattr(builtins, cls.__name__, None) is not cls:
-        raise s.refuse("unsupported-raise", f"`{cls.__name__}` is not a built-in exception", help="raise ValueError, RuntimeError, ... and translate outside")
+        raise s.refuse(
+            "unsupported-raise",
+            f"`{cls.__name__}` is not a built-in exception",
+            help="raise ValueError, RuntimeError, ... and translate outside",
+        )
     if len(args) > 1:
         raise s.refuse("unsupported-raise", "an exception takes one message here", help="use an f-string")
     text, values = text_parts(s, args[0]) if args else ("", [])
@@ -615,7 +716,11 @@ def getattr_(s: Any, v: Any, name: str) -> Any:
     if isinstance(v, Compound) and v.kind == "partial" and name == "func":
         return v.children[0]
     near = difflib.get_close_matches(name, [n for k, n in METHODS if k == kind] + list(NUMBER_ATTRIBUTES), 1)
-    raise s.refuse("unsupported-attribute", f"`.{name}` of {s.describe(v)} cannot be compiled", help=f"did you mean `.{near[0]}`?" if near else "")
+    raise s.refuse(
+        "unsupported-attribute",
+        f"`.{name}` of {s.describe(v)} cannot be compiled",
+        help=f"did you mean `.{near[0]}`?" if near else "",
+    )
 
 
 def _static_attribute(s: Any, value: Any, name: str) -> Any:
@@ -623,10 +728,17 @@ def _static_attribute(s: Any, value: Any, name: str) -> Any:
         found = getattr(value, name)
     except AttributeError:
         if value is None:
-            raise s.refuse("none-attribute", f"None has no attribute `{name}`: the value may be None on this path", help="test it with `is None` first") from None
+            raise s.refuse(
+                "none-attribute",
+                f"None has no attribute `{name}`: the value may be None on this path",
+                help="test it with `is None` first",
+            ) from None
         near = difflib.get_close_matches(name, dir(value), 1)
-        raise s.refuse("unknown-attribute", f"{getattr(value, '__name__', value)!r} has no attribute `{name}`",
-                       help=f"did you mean `{near[0]}`?" if near else "") from None
+        raise s.refuse(
+            "unknown-attribute",
+            f"{getattr(value, '__name__', value)!r} has no attribute `{name}`",
+            help=f"did you mean `{near[0]}`?" if near else "",
+        ) from None
     if isinstance(value, str):
         return Compound("built-in method", ("text", name), [Known(value)])
     if not (isinstance(value, ModuleType) and value.__name__.split(".")[0] in ("math", "numpy", "scipy", "irad")):
@@ -635,9 +747,13 @@ def _static_attribute(s: Any, value: Any, name: str) -> Any:
 
 
 NUMBER_ATTRIBUTES: dict[str, Callable[[Any, Any], Any]] = {
-    "real": lambda s, v: v, "imag": lambda s, v: constant(v.type, 0.0 if v.type.kind == "f" else 0),
-    "shape": lambda s, v: Compound("tuple", None, []), "ndim": lambda s, v: literal(0), "size": lambda s, v: literal(1),
-    "dtype": lambda s, v: Known(v.type.dtype), "T": lambda s, v: v,
+    "real": lambda s, v: v,
+    "imag": lambda s, v: constant(v.type, 0.0 if v.type.kind == "f" else 0),
+    "shape": lambda s, v: Compound("tuple", None, []),
+    "ndim": lambda s, v: literal(0),
+    "size": lambda s, v: literal(1),
+    "dtype": lambda s, v: Known(v.type.dtype),
+    "T": lambda s, v: v,
 }
 
 
@@ -704,16 +820,28 @@ def _static_keys(s: Any, v: Ref) -> list[Any]:
 
 
 METHODS: dict[tuple[str, str], Handler] = {
-    ("list", "append"): _list_method(objects.append), ("list", "extend"): _list_method(_extend), ("list", "pop"): _list_method(_pop),
-    ("list", "insert"): _list_method(_insert), ("list", "reverse"): _list_method(_reverse), ("list", "clear"): _list_method(_clear),
+    ("list", "append"): _list_method(objects.append),
+    ("list", "extend"): _list_method(_extend),
+    ("list", "pop"): _list_method(_pop),
+    ("list", "insert"): _list_method(_insert),
+    ("list", "reverse"): _list_method(_reverse),
+    ("list", "clear"): _list_method(_clear),
     ("list", "copy"): _list_method(lambda s, v: _copied(s, v)),
-    ("dict", "get"): _list_method(_dict_get), ("dict", "keys"): _list_method(lambda s, v: Compound("tuple", None, _static_keys(s, v))),
+    ("dict", "get"): _list_method(_dict_get),
+    ("dict", "keys"): _list_method(lambda s, v: Compound("tuple", None, _static_keys(s, v))),
     ("dict", "values"): _list_method(lambda s, v: Compound("tuple", None, objects.content(s, v).children)),
-    ("dict", "items"): _list_method(lambda s, v: Compound("tuple", None, [
-        Compound("tuple", None, kv) for kv in zip(_static_keys(s, v), objects.content(s, v).children, strict=True)])),
-    ("tuple", "index"): _list_method(lambda s, v, x: _index(s, v, x)), ("list", "index"): _list_method(lambda s, v, x: _index(s, v, x)),
+    ("dict", "items"): _list_method(
+        lambda s, v: Compound(
+            "tuple",
+            None,
+            [Compound("tuple", None, kv) for kv in zip(_static_keys(s, v), objects.content(s, v).children, strict=True)],
+        )
+    ),
+    ("tuple", "index"): _list_method(lambda s, v, x: _index(s, v, x)),
+    ("list", "index"): _list_method(lambda s, v, x: _index(s, v, x)),
     ("tuple", "_replace"): lambda s, args, kwargs: _namedtuple_replace(s, args[0], kwargs),
-    ("number", "item"): _list_method(lambda s, v: v), ("number", "conjugate"): _list_method(lambda s, v: v),
+    ("number", "item"): _list_method(lambda s, v: v),
+    ("number", "conjugate"): _list_method(lambda s, v: v),
 }
 
 
@@ -742,7 +870,11 @@ def call_method(s: Any, head: tuple[str, str], self_: Any, args: list[Any], kwar
         if all(isinstance(a, (Known, Constant)) for a in args) and not kwargs:
             value = getattr(self_.value, head[1])(*[a.value for a in args])
             return s.from_python(value) if not isinstance(value, str) else Known(value)
-        raise s.refuse("unsupported-text", f"str.{head[1]}() on values known at run time only", help="use an f-string in raise, assert or print")
+        raise s.refuse(
+            "unsupported-text",
+            f"str.{head[1]}() on values known at run time only",
+            help="use an f-string in raise, assert or print",
+        )
     found = METHODS.get(head)
     if found is None:
         found = s.arrays.method(head)
@@ -835,7 +967,12 @@ def _zip_iteration(s: Any, v: Compound) -> Iteration:
         if v.head and len(set(known)) > 1:
             s.b.raise_(error="ValueError", message="zip() arguments have different lengths")
             raise s.Bottom
-        return Iteration([Compound("tuple", None, [it.items[k] if it.items is not None else it.item(literal(k)) for it in inner]) for k in range(n)])  # type: ignore[misc, arg-type]
+        return Iteration(
+            [
+                Compound("tuple", None, [it.items[k] if it.items is not None else it.item(literal(k)) for it in inner])
+                for k in range(n)
+            ]
+        )  # type: ignore[misc, arg-type]
     trips = [literal(len(i.items)) if i.items is not None else i.trips for i in inner]
     total = trips[0]
     for t in trips[1:]:
@@ -845,9 +982,13 @@ def _zip_iteration(s: Any, v: Compound) -> Iteration:
             total = b.minimum(total, t)
 
     def item(i: Node) -> Any:
-        return Compound("tuple", None, [
-            objects.sequence_item(s, Compound("tuple", None, it.items), i) if it.items is not None else it.item(i) for it in inner])  # type: ignore[misc]
+        return Compound(
+            "tuple",
+            None,
+            [
+                objects.sequence_item(s, Compound("tuple", None, it.items), i) if it.items is not None else it.item(i)
+                for it in inner
+            ],
+        )  # type: ignore[misc]
 
     return Iteration(None, total, item)
-
-

@@ -4,10 +4,10 @@ only what somebody reads.
 Bottom-up, each block gets a summary (what it reads before writing; what it surely writes on the way to each exit); then
 top-down, the variables live after each `if` and loop, and at each loop's head, are recorded. Both walks are linear.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from irad.graph.nodes import Apply, Graph
 from irad.graph.walk import Task, run
@@ -20,14 +20,13 @@ _EMPTY: frozenset[str] = frozenset()
 
 @dataclass(slots=True)
 class Liveness:
-    """after[op]: names live after a control operation; head[op]: at the head of a loop; stored[op]: what a loop binds; leaves[op]: whether
-    the body of a loop may leave it by break or return; yields[op]: whether it yields."""
+    """What is known of each control operation."""
 
-    after: dict[Apply, frozenset[str]]
-    head: dict[Apply, frozenset[str]]
-    stored: dict[Apply, frozenset[str]]
-    leaves: dict[Apply, bool]
-    yields: dict[Apply, bool]
+    after: dict[Apply, frozenset[str]]  # names live after it
+    head: dict[Apply, frozenset[str]]  # names live at the head of a loop
+    stored: dict[Apply, frozenset[str]]  # names that a loop binds
+    leaves: dict[Apply, bool]  # whether the body of a loop may leave it by break or return
+    yields: dict[Apply, bool]  # whether it yields
 
 
 @dataclass(slots=True)
@@ -78,7 +77,7 @@ class _Analysis:
 
     def summarize(self, graph: Graph) -> Task:
         reads: frozenset[str] = _EMPTY
-        killed: frozenset[str] | None = _EMPTY           # None: this point is not reached
+        killed: frozenset[str] | None = _EMPTY  # None: this point is not reached
         kills: dict[str, frozenset[str]] = {}
         stores: frozenset[str] = _EMPTY
         for node in graph.body:
@@ -172,7 +171,7 @@ class _Analysis:
         self.result.after[node] = exits[NEXT] | ended
         head: frozenset[str] = _EMPTY
         inside: dict[str, frozenset[str]] = {}
-        while True:                                    # two rounds reach the fixpoint
+        while True:  # two rounds reach the fixpoint
             inside = {**exits, NEXT: head, CONTINUE: head, BREAK: exits[NEXT]}
             tested = body.before(inside) | ended
             grown = test.before({NEXT: tested})

@@ -3,6 +3,7 @@
 What a loop carries is what its body binds and somebody reads, and every older object that its body writes: the first
 run finds those. A variable that no path reads at the head of the loop only leaves it.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -13,18 +14,36 @@ from irad.graph.build import literal
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Node, Parameter
 from irad.graph.walk import Task
 from irad.specialize.liveness import BREAK, CONTINUE, NEXT, RETURN
-from irad.specialize.values import UNBOUND, Obj, Shape, Shaper, Unbound, has_conflict, join_shapes, leaf_types, new_mark, rebuild, widen
+from irad.specialize.values import (
+    UNBOUND,
+    Obj,
+    Shape,
+    Shaper,
+    Unbound,
+    has_conflict,
+    join_shapes,
+    leaf_types,
+    new_mark,
+    rebuild,
+    widen,
+)
 from irad.types import BOOL, INT
 
 MAX_RUNS = 60
-UNROLLED_LISTS = 32        # trips of a loop that is unrolled so that a list keeps a known length
+UNROLLED_LISTS = 32  # trips of a loop that is unrolled so that a list keeps a known length
 
 
 class Loop:
     """One loop statement in one activation. `trips` and `bind(i)` for a `for`, `again()` for a `while`."""
 
     def __init__(
-        self, a: Any, node: Apply, body: Graph, *, trips: Node | None = None, bind: Callable[[Node], None] | None = None,
+        self,
+        a: Any,
+        node: Apply,
+        body: Graph,
+        *,
+        trips: Node | None = None,
+        bind: Callable[[Node], None] | None = None,
         again: Callable[[], Task] | None = None,
     ) -> None:
         self.a, self.s, self.b, self.store = a, a.s, a.b, a.store
@@ -55,14 +74,21 @@ class Loop:
                 return self.finish(attempt, head)
             head = settled
         raise refuse(
-            "loop-types", "the types of the variables of this loop do not settle", self.node.span,
+            "loop-types",
+            "the types of the variables of this loop do not settle",
+            self.node.span,
             help="a tuple or list that grows in a loop has no fixed type: use an array or `append`",
         )
 
     def outgoing(self, key: Any) -> bool:
         """Whether a variable is bound anew in each trip before it is read, so that it needs no value at the head."""
-        return self.runs and isinstance(key, tuple) and key[0] is self.a.frame and key[1] not in self.read_at_head \
+        return (
+            self.runs
+            and isinstance(key, tuple)
+            and key[0] is self.a.frame
+            and key[1] not in self.read_at_head
             and key[1] not in self.a.graph.info.cells
+        )
 
     def entry_shape(self, key: Any) -> Shape:
         if self.outgoing(key):
@@ -73,7 +99,7 @@ class Loop:
         """Run the body once for a state of these shapes."""
         a, b, s = self.a, self.b, self.s
         graph = b.new_graph("loop", b.graph, role="loop")
-        graph.info = "counted" if self.trips is not None else None     # its first parameter counts trips
+        graph.info = "counted" if self.trips is not None else None  # its first parameter counts trips
         span = s.span
         self.mark = new_mark()
         with b.inside(graph):
@@ -86,7 +112,9 @@ class Loop:
                         self.store.set(key, UNBOUND)
                     else:
                         name = key[1] if isinstance(key, tuple) else None
-                        self.store.set(key, rebuild(shape, lambda t, name=name: b.parameter(graph, t, name), self.store, objects))  # type: ignore[misc]
+                        self.store.set(
+                            key, rebuild(shape, lambda t, name=name: b.parameter(graph, t, name), self.store, objects)
+                        )  # type: ignore[misc]
                 if self.bind is not None:
                     self.bind(index)
                 exits = yield a.block(self.body, CONTINUE)
@@ -178,13 +206,13 @@ class Loop:
         else:
             start = [literal(0)] if self.trips is not None else []
             node = b.while_loop(*start, *init, graphs=(graph,))
-            parts = b.parts(node, len(start) + len(init))[len(start):]
+            parts = b.parts(node, len(start) + len(init))[len(start) :]
         return self.results(head, value_shape, flags, exits, iter(parts))
 
     def state_nodes(self, exits: Any, head: dict[Any, Shape]) -> list[Node]:
         """The nodes of the state after a trip, whichever way the trip ends."""
         kinds = [k for k in (CONTINUE, BREAK, RETURN) if k in exits]
-        if not kinds:                                  # the body always raises
+        if not kinds:  # the body always raises
             return [self.s.absent(t) for shape in head.values() for t in leaf_types(shape)]
         columns = []
         for kind in kinds:
@@ -248,7 +276,7 @@ class Loop:
         fitter = self.s.fitter(self.store)
         for key, shape in head.items():
             entry = self.store.get(key)
-            if self.outgoing(key) or isinstance(entry, Unbound) and shape[0] != "maybe":
+            if self.outgoing(key) or (isinstance(entry, Unbound) and shape[0] != "maybe"):
                 fitter.nodes += [self.s.absent(t) for t in leaf_types(shape)]
             else:
                 fitter.fit(shape, entry)
@@ -269,7 +297,7 @@ class Loop:
         value = rebuild(value_shape, lambda t: next(feed), target, objects, self.s.span) if value_shape is not None else None
         told = {k: next(feed) for k in flags}
         out = {}
-        ended = CONTINUE in exits or self.trips is not None and not exits
+        ended = CONTINUE in exits or (self.trips is not None and not exits)
         if RETURN in exits:
             out[RETURN] = self.a.exit(told[RETURN], changes, value)
         if BREAK in exits:

@@ -1,4 +1,5 @@
 """Arithmetic on abstract numbers: Python's rules for its own, NumPy 2's promotion for machine scalars."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -10,8 +11,22 @@ from irad.types import BOOL, F64, FLOAT, INT, JoinError, Type, join
 __all__ = ["PRIMITIVE", "arithmetic", "as_float", "as_int", "common", "known_int", "power"]
 
 PRIMITIVE = {
-    "+": "add", "-": "sub", "*": "mul", "//": "floordiv", "%": "mod", "&": "and", "|": "or", "^": "xor",
-    "<<": "lshift", ">>": "rshift", "==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge",
+    "+": "add",
+    "-": "sub",
+    "*": "mul",
+    "//": "floordiv",
+    "%": "mod",
+    "&": "and",
+    "|": "or",
+    "^": "xor",
+    "<<": "lshift",
+    ">>": "rshift",
+    "==": "eq",
+    "!=": "ne",
+    "<": "lt",
+    "<=": "le",
+    ">": "gt",
+    ">=": "ge",
 }
 
 
@@ -72,5 +87,7 @@ def known_int(s: Any, v: Any, what: str) -> int:
     if isinstance(v, Constant) and isinstance(v.value, (int, bool)):
         return int(v.value)
     if is_number(v) and v.type.kind in "ib":
-        raise s.needs_static(f"{what} must be known at compile time", "write it as a constant, or loop over a range of known length")
+        raise s.needs_static(
+            f"{what} must be known at compile time", "write it as a constant, or loop over a range of known length"
+        )
     raise s.refuse("type-mismatch", f"{what} must be an integer, not {s.describe(v)}")

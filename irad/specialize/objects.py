@@ -3,6 +3,7 @@
 A list or dict here has a length that is known; each item is a value of its own. Lists that grow in loops are the
 business of `growing`.
 """
+
 from __future__ import annotations
 
 import collections
@@ -16,14 +17,42 @@ from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
 from irad.specialize.numbers import known_int
 from irad.specialize.values import (
-    Compound, Fitter, Known, Obj, Ref, Shaper, Unbound, is_number, join_shapes, leaf_types, rebuild, widen,
+    Compound,
+    Fitter,
+    Known,
+    Obj,
+    Ref,
+    Shaper,
+    Unbound,
+    is_number,
+    join_shapes,
+    leaf_types,
+    rebuild,
+    widen,
 )
 from irad.types import INT
 
 __all__ = [
-    "append", "dict_item", "dict_keys", "extend", "getattr_", "is_list", "is_tuple", "items_of", "joined_text", "known_items",
-    "length", "make_instance", "new_dict", "new_list", "sequence_item", "set_dict_item", "set_list_item", "setattr_",
-    "special_method", "static_items",
+    "append",
+    "dict_item",
+    "dict_keys",
+    "extend",
+    "getattr_",
+    "is_list",
+    "is_tuple",
+    "items_of",
+    "joined_text",
+    "known_items",
+    "length",
+    "make_instance",
+    "new_dict",
+    "new_list",
+    "sequence_item",
+    "set_dict_item",
+    "set_list_item",
+    "setattr_",
+    "special_method",
+    "static_items",
 ]
 
 
@@ -86,7 +115,11 @@ def packed_item(s: Any, v: Ref, value: Any) -> Node:
     shape = content(s, v).head
     found = widen(Shaper(s.store, lambda o: False).shape(value))
     if join_shapes(shape, found, "an item") != shape:
-        raise s.refuse("list-items", f"an item of another type is put into a list: {s.describe(value)}", help="give all items one type: 0.0, not 0")
+        raise s.refuse(
+            "list-items",
+            f"an item of another type is put into a list: {s.describe(value)}",
+            help="give all items one type: 0.0, not 0",
+        )
     return Fitter(s, s.store).item(shape, value)
 
 
@@ -192,7 +225,9 @@ def _selected(s: Any, items: list[Any], i: Node) -> Node:
 
     b, n = s.b, len(items)
     if n > 64:
-        raise s.needs_static("a tuple or list of more than 64 items is indexed by a value known at run time only", "use an array")
+        raise s.needs_static(
+            "a tuple or list of more than 64 items is indexed by a value known at run time only", "use an array"
+        )
     b.assert_(b.and_(b.ge(i, literal(-n)), b.lt(i, literal(n))), error="IndexError", message="index out of range")
     i = b.select(b.lt(i, literal(0)), b.add(i, literal(n)), i)
     result = items[0]
@@ -213,7 +248,11 @@ def set_list_item(s: Any, v: Ref, i: Any, value: Any) -> None:
     found = growing(s, v)
     if found is not None and not (isinstance(i, Compound) and i.kind == "slice"):
         (node,) = found.children
-        return grown(s, v, s.b.list_update(node, position(s, i, s.b.list_size(node), "the index of a list"), packed_item(s, v, value)))
+        return grown(
+            s,
+            v,
+            s.b.list_update(node, position(s, i, s.b.list_size(node), "the index of a list"), packed_item(s, v, value)),
+        )
     items = list(items_of(s, v))
     if isinstance(i, Compound) and i.kind == "slice":
         items[known_slice(s, i)] = known_items(s, value)
@@ -259,7 +298,11 @@ def new_dict(s: Any, keys: Sequence[Any], values: Sequence[Any]) -> Ref:
 def known_key(s: Any, k: Any) -> Any:
     if isinstance(k, (Known, Constant)) and isinstance(k.value, (str, int, float, bool, type(None))):
         return k.value
-    raise s.refuse("dict-key", f"the keys of a dict must be constants, not {s.describe(k)}", help="use strings as keys, or an array indexed by numbers")
+    raise s.refuse(
+        "dict-key",
+        f"the keys of a dict must be constants, not {s.describe(k)}",
+        help="use strings as keys, or an array indexed by numbers",
+    )
 
 
 def dict_keys(s: Any, v: Any) -> tuple[Any, ...] | None:
@@ -300,10 +343,16 @@ def make_instance(s: Any, cls: type, args: list[Any], kwargs: dict[str, Any]) ->
         yield s.call(Compound("method", None, [s.from_python(cls.__init__), Ref(obj)]), args, kwargs)
         return Ref(obj)
     if not dataclasses.is_dataclass(cls):
-        raise s.refuse("unsupported-class", f"instances of `{cls.__name__}` cannot be made in compiled code", help="make it a dataclass or a NamedTuple")
+        raise s.refuse(
+            "unsupported-class",
+            f"instances of `{cls.__name__}` cannot be made in compiled code",
+            help="make it a dataclass or a NamedTuple",
+        )
     fields = [f for f in dataclasses.fields(cls) if f.init]
     defaults = {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
-    values = _fields(s, cls, [f.name for f in fields if not f.kw_only], defaults, args, kwargs, [f.name for f in fields if f.kw_only])
+    values = _fields(
+        s, cls, [f.name for f in fields if not f.kw_only], defaults, args, kwargs, [f.name for f in fields if f.kw_only]
+    )
     names = [f.name for f in fields if not f.kw_only] + [f.name for f in fields if f.kw_only]
     by_name = dict(zip(names, values, strict=True))
     for f in dataclasses.fields(cls):
@@ -321,9 +370,19 @@ def _generated_init(cls: type) -> bool:
     return dataclasses.is_dataclass(cls) and cls.__init__.__code__.co_filename == "<string>"  # type: ignore[misc]
 
 
-def _fields(s: Any, cls: type, names: Sequence[str], defaults: dict[str, Any], args: list[Any], kwargs: dict[str, Any], keyword: Sequence[str] = ()) -> list[Any]:
+def _fields(
+    s: Any,
+    cls: type,
+    names: Sequence[str],
+    defaults: dict[str, Any],
+    args: list[Any],
+    kwargs: dict[str, Any],
+    keyword: Sequence[str] = (),
+) -> list[Any]:
     if len(args) > len(names):
-        raise s.refuse("wrong-arguments", f"{cls.__name__}() takes {len(names)} positional arguments but {len(args)} were given")
+        raise s.refuse(
+            "wrong-arguments", f"{cls.__name__}() takes {len(names)} positional arguments but {len(args)} were given"
+        )
     values = dict(zip(names, args, strict=False))
     for k, v in kwargs.items():
         if k in values or k not in (*names, *keyword):
@@ -378,7 +437,7 @@ def getattr_(s: Any, v: Any, name: str) -> Any:
             return found
     found = _class_attribute(cls, name)
     if is_tuple(v) and isinstance(found, FunctionType) and found.__code__.co_filename == collections.__file__:
-        return None                                         # a NamedTuple's own methods are irad's
+        return None  # a NamedTuple's own methods are irad's
     if isinstance(found, property):
         return s.call(s.from_python(found.fget), [v], {})
     if isinstance(found, FunctionType):

@@ -1,4 +1,5 @@
 """Python's operators on abstract values: numbers with NumPy's promotions, strings, tuples, lists, comparisons, indexing."""
+
 from __future__ import annotations
 
 import operator
@@ -17,14 +18,45 @@ from irad.types import BOOL
 __all__ = ["binary", "compare", "getitem", "inplace", "setitem", "truth", "unary"]
 
 PYTHON_OPERATORS: dict[str, Callable[..., Any]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv, "%": operator.mod,
-    "**": operator.pow, "&": operator.and_, "|": operator.or_, "^": operator.xor, "<<": operator.lshift, ">>": operator.rshift,
-    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "//": operator.floordiv,
+    "%": operator.mod,
+    "**": operator.pow,
+    "&": operator.and_,
+    "|": operator.or_,
+    "^": operator.xor,
+    "<<": operator.lshift,
+    ">>": operator.rshift,
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
 }
 SPECIAL = {
-    "+": "add", "-": "sub", "*": "mul", "/": "truediv", "//": "floordiv", "%": "mod", "**": "pow", "@": "matmul",
-    "&": "and", "|": "or", "^": "xor", "<<": "lshift", ">>": "rshift",
-    "==": "eq", "!=": "ne", "<": "lt", "<=": "le", ">": "gt", ">=": "ge",
+    "+": "add",
+    "-": "sub",
+    "*": "mul",
+    "/": "truediv",
+    "//": "floordiv",
+    "%": "mod",
+    "**": "pow",
+    "@": "matmul",
+    "&": "and",
+    "|": "or",
+    "^": "xor",
+    "<<": "lshift",
+    ">>": "rshift",
+    "==": "eq",
+    "!=": "ne",
+    "<": "lt",
+    "<=": "le",
+    ">": "gt",
+    ">=": "ge",
 }
 SWAPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
@@ -39,7 +71,7 @@ def binary(s: Any, op: str, x: Any, y: Any) -> Any:
     found = s.arrays.binary(s, op, x, y)
     if found is not None:
         return found
-    if isinstance(x, Known) and isinstance(x.value, str) or isinstance(y, Known) and isinstance(y.value, str):
+    if (isinstance(x, Known) and isinstance(x.value, str)) or (isinstance(y, Known) and isinstance(y.value, str)):
         return _text_operator(s, op, x, y)
     if objects.is_tuple(x) and objects.is_tuple(y) and op == "+":
         return Compound("tuple", None, x.children + y.children)
@@ -182,7 +214,11 @@ def _identical(s: Any, x: Any, y: Any) -> bool:
         return x.obj is y.obj
     if any(isinstance(v, Known) and (v.value is None or v.value is Ellipsis or isinstance(v.value, type)) for v in (x, y)):
         return False
-    raise s.refuse("unsupported-is", f"`is` between {s.describe(x)} and {s.describe(y)} has no meaning in compiled code", help="compare with `==`, or test `is None`")
+    raise s.refuse(
+        "unsupported-is",
+        f"`is` between {s.describe(x)} and {s.describe(y)} has no meaning in compiled code",
+        help="compare with `==`, or test `is None`",
+    )
 
 
 def _equal(s: Any, op: str, x: Any, y: Any) -> Task:
@@ -191,7 +227,7 @@ def _equal(s: Any, op: str, x: Any, y: Any) -> Task:
 
 
 def _equality(s: Any, x: Any, y: Any) -> Task:
-    if is_number(x) and is_number(y) or isinstance(x, Known) and isinstance(y, Known):
+    if (is_number(x) and is_number(y)) or (isinstance(x, Known) and isinstance(y, Known)):
         return compare(s, "==", x, y)
     method = objects.special_method(s, x, "__eq__") or objects.special_method(s, y, "__eq__")
     if method is not None:
@@ -282,4 +318,8 @@ def setitem(s: Any, x: Any, i: Any, v: Any) -> Any:
     method = objects.special_method(s, x, "__setitem__")
     if method is not None:
         return s.call(method, [i, v], {})
-    raise s.refuse("immutable", f"{s.describe(x)} does not take item assignment", help="build a new tuple, or use a list or an array")
+    raise s.refuse(
+        "immutable",
+        f"{s.describe(x)} does not take item assignment",
+        help="build a new tuple, or use a list or an array",
+    )

@@ -10,14 +10,14 @@ def sum_(iterable, start):
 
 
 def any_(iterable):
-    for x in iterable:  # noqa: SIM110
+    for x in iterable:
         if x:
             return True
     return False
 
 
 def all_(iterable):
-    for x in iterable:  # noqa: SIM110
+    for x in iterable:
         if not x:
             return False
     return True
@@ -52,7 +52,7 @@ def max_(iterable):
 def list_(iterable):
     out = []
     for x in iterable:
-        out.append(x)  # noqa: PERF402
+        out.append(x)
     return out
 
 

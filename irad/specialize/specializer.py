@@ -4,6 +4,7 @@ This is the one place that knows Python. A call makes (or finds) the copy of the
 captured values; what the callee writes comes back as results. A copy that is called while it is being made is assumed
 to end nowhere at first, then to give what its other paths give, until that settles.
 """
+
 from __future__ import annotations
 
 import builtins
@@ -12,13 +13,13 @@ import functools
 import importlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from types import FunctionType, MethodType, ModuleType
+from types import FunctionType, MethodType
 from typing import Any
 
 import numpy as np
 
 from irad.errors import CompileError, Diagnostic, Span, refuse
-from irad.graph.build import Builder, constant, literal
+from irad.graph.build import Builder, constant
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
 from irad.graph.walk import Task, run
 from irad.primitives import REGISTRY
@@ -29,18 +30,34 @@ from irad.specialize.execute import Activation, Bottom, Exit, NeedsStatic, PathS
 from irad.specialize.liveness import RETURN
 from irad.specialize.store import Store
 from irad.specialize.values import (
-    UNBOUND, Compound, Conflict, Fitter, Known, Maybe, Obj, Ref, Shape, Shaper, Unbound, absent, describe, join_shapes, leaf_types, rebuild, unreadable,
+    UNBOUND,
+    Compound,
+    Conflict,
+    Fitter,
+    Known,
+    Maybe,
+    Obj,
+    Ref,
+    Shape,
+    Shaper,
+    Unbound,
+    absent,
+    describe,
+    join_shapes,
+    leaf_types,
+    rebuild,
+    unreadable,
     widen,
 )
 from irad.types import BOOL, FLOAT, INT, SCALARS, Scalar, Type
 
 __all__ = ["Copy", "Hidden", "Specializer"]
 
-MAX_COPIES = 32            # of one function before known numbers are widened
-MAX_RUNNING = 200          # copies of one function that wait for each other
+MAX_COPIES = 32  # of one function before known numbers are widened
+MAX_RUNNING = 200  # copies of one function that wait for each other
 
 
-Path = tuple[Any, ...]     # steps from the compiled function and its arguments to a value: see irad.structures.resolve
+Path = tuple[Any, ...]  # steps from the compiled function and its arguments to a value: see irad.structures.resolve
 
 
 class Hidden:
@@ -84,7 +101,10 @@ class Result:
 
     def joined(self, other: Result) -> Result:
         writes = {k: join_shapes(self.writes.get(k, s), s, "a variable") for k, s in other.writes.items()}
-        return Result(widen(join_shapes(self.value, other.value, "the result")), {k: widen(s) for k, s in {**self.writes, **writes}.items()})
+        return Result(
+            widen(join_shapes(self.value, other.value, "the result")),
+            {k: widen(s) for k, s in {**self.writes, **writes}.items()},
+        )
 
 
 class Copy:
@@ -107,7 +127,12 @@ class Specializer:
     absent = staticmethod(absent)
     arrays = arrays
 
-    def __init__(self, lower: Callable[[FunctionType], Graph], hooks: Mapping[str, Any] | None = None, choices: Choices | None = None) -> None:
+    def __init__(
+        self,
+        lower: Callable[[FunctionType], Graph],
+        hooks: Mapping[str, Any] | None = None,
+        choices: Choices | None = None,
+    ) -> None:
         self.lower = lower
         self.choices = choices or Choices()
         self.choices.use()
@@ -161,10 +186,17 @@ class Specializer:
         if isinstance(v, Node):
             return v
         if isinstance(v, Unbound):
-            self.b.raise_(error="UnboundLocalError", message=f"cannot access local variable '{name}' where it is not associated with a value")
+            self.b.raise_(
+                error="UnboundLocalError",
+                message=f"cannot access local variable '{name}' where it is not associated with a value",
+            )
             raise Bottom
         if isinstance(v, Maybe):
-            self.b.assert_(v.flag, error="UnboundLocalError", message=f"cannot access local variable '{name}' where it is not associated with a value")
+            self.b.assert_(
+                v.flag,
+                error="UnboundLocalError",
+                message=f"cannot access local variable '{name}' where it is not associated with a value",
+            )
             self.store.set(key, v.value)
             v = v.value
         if isinstance(v, Conflict):
@@ -180,16 +212,24 @@ class Specializer:
             return constant(t, {"f": float, "i": int, "b": bool}[t.kind](value))
         step = (lambda *s: (*path, s)) if path is not None else lambda *s: None
         if type(value) is tuple or (isinstance(value, tuple) and hasattr(value, "_fields")):
-            return Compound("tuple", None if type(value) is tuple else type(value), [self.from_python(v, step("item", i)) for i, v in enumerate(value)])
+            return Compound(
+                "tuple",
+                None if type(value) is tuple else type(value),
+                [self.from_python(v, step("item", i)) for i, v in enumerate(value)],
+            )
         if isinstance(value, MethodType):
-            return Compound("method", None, [self.from_python(value.__func__, step("func")), self.from_python(value.__self__, step("self"))])
+            return Compound(
+                "method",
+                None,
+                [self.from_python(value.__func__, step("func")), self.from_python(value.__self__, step("self"))],
+            )
         if isinstance(value, functools.partial):
             parts = [self.from_python(value.func, step("func"))]
             parts += [self.from_python(v, step("given", i)) for i, v in enumerate(value.args)]
             parts += [self.from_python(v, step("keyword", k)) for k, v in value.keywords.items()]
             return Compound("partial", (len(value.args), tuple(value.keywords)), parts)
         if isinstance(value, FunctionType):
-            if path is not None and path[0][0] != "global":    # a global function is guarded by identity
+            if path is not None and path[0][0] != "global":  # a global function is guarded by identity
                 self.paths.setdefault(value, path)
             return Known(value)
         unwrap = self.hooks.get("unwrap")
@@ -205,8 +245,11 @@ class Specializer:
         """A captured or global array, list, dict or dataclass: a hidden argument, read at each call, not written to."""
         entry = self.hooks["entry"]
         if path is None:
-            raise self.refuse("unsupported-capture", f"a {type(value).__name__} is reached through an object that is not read at each call",
-                              help="pass it as an argument")
+            raise self.refuse(
+                "unsupported-capture",
+                f"a {type(value).__name__} is reached through an object that is not read at each call",
+                help="pass it as an argument",
+            )
         found = entry.abstract(self, self.hidden(Hidden(path, None, path[-1][-1]), entry.type_of(value)), path, places := {})
         for obj in places:
             obj.frozen = frozenset(["captured"])
@@ -222,9 +265,15 @@ class Specializer:
             if not -(2**63) <= value < 2**63:
                 raise self.refuse("integer-too-large", f"{value} does not fit 64 bits", help="use a float")
             return INT
-        name = {"float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32", "bool": "bool"}.get(str(getattr(value, "dtype", "")))
+        name = {"float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32", "bool": "bool"}.get(
+            str(getattr(value, "dtype", ""))
+        )
         if name is None:
-            raise self.refuse("unsupported-dtype", f"a value of type {type(value).__name__} cannot be compiled", help="use float64, int64 or bool")
+            raise self.refuse(
+                "unsupported-dtype",
+                f"a value of type {type(value).__name__} cannot be compiled",
+                help="use float64, int64 or bool",
+            )
         return SCALARS[name]
 
     def hidden(self, path: Hidden, t: Type) -> Node:
@@ -265,7 +314,7 @@ class Specializer:
 
     def as_scalar(self, v: Any) -> Any:
         """A 0-d array as the number it holds; any other value as it is."""
-        return self.arrays.as_scalar(self, v) 
+        return self.arrays.as_scalar(self, v)
 
     def readable(self, v: Any) -> Any:
         if isinstance(v, Conflict):
@@ -276,7 +325,11 @@ class Specializer:
         """The refusal of a write to an object that is captured, or one of two on different paths."""
         if obj.frozen == {"captured"}:
             return self.refuse("captured-write", f"a captured {obj.kind} is written to", help="pass it as an argument")
-        return self.refuse("ambiguous-alias", f"this {obj.kind} may be one of two, and is written to", help="copy it first, or write in each branch")
+        return self.refuse(
+            "ambiguous-alias",
+            f"this {obj.kind} may be one of two, and is written to",
+            help="copy it first, or write in each branch",
+        )
 
     def text_parts(self, v: Any) -> tuple[str, list[Node]]:
         return library.text_parts(self, v)
@@ -322,14 +375,17 @@ class Specializer:
         else:
             nodes = shaper.leaves
         if len(waiting) > MAX_RUNNING:
-            raise self.refuse("endless-specialization", f"`{graph.name}` calls itself with ever new types of arguments",
-                              help="a tuple or list that grows with each call has no fixed type")
+            raise self.refuse(
+                "endless-specialization",
+                f"`{graph.name}` calls itself with ever new types of arguments",
+                help="a tuple or list that grows with each call has no fixed type",
+            )
         copy = self.copies.get(shape)
         if copy is None:
             copy = yield self.make_copy(shape, fn, graph)
         elif not copy.done:
             copy.recursive = True
-            for c in self.running[self.running.index(copy) + 1:]:
+            for c in self.running[self.running.index(copy) + 1 :]:
                 c.depends.add(copy)
             if copy.result is None:
                 raise Bottom
@@ -346,7 +402,7 @@ class Specializer:
 
     def emit_call(self, copy: Copy, nodes: list[Node], objects: dict[int, Obj]) -> Any:
         result = copy.result
-        if result is None:                             # it always raises, or never ends
+        if result is None:  # it always raises, or never ends
             if copy.effects:
                 self.b.call(copy.graph, nodes + [self.hidden(p, q.type) for p, q in copy.hidden.items()])  # type: ignore[arg-type]
             raise Bottom
@@ -380,7 +436,11 @@ class Specializer:
                 name = fn.head[0]
             copy = yield self.make_copy(shape, fn, None, name)
         elif not copy.done:
-            raise self.refuse("recursive-transform", "a function takes the derivative of itself", help="the order of differentiation must be known at compile time")
+            raise self.refuse(
+                "recursive-transform",
+                "a function takes the derivative of itself",
+                help="the order of differentiation must be known at compile time",
+            )
         if copy.result is None:
             raise Bottom
         nodes = self.refit(shape, whole)
@@ -448,7 +508,11 @@ class Specializer:
                 initial = {k: store.get(k) for o in objects.values() for k in _keys(o)}
                 copy.hidden = {path: b.parameter(typed, p.type, p.name) for path, p in copy.hidden.items()}
                 try:
-                    exits = yield self.run_function(python, children, fn) if python is not None else self.run_thunk(shape[2], children)
+                    exits = (
+                        yield self.run_function(python, children, fn)
+                        if python is not None
+                        else self.run_thunk(shape[2], children)
+                    )
                 except Bottom:
                     exits = {}
             finally:
@@ -502,9 +566,12 @@ class Specializer:
         kwargs = dict(kwargs)
         positional = [*sig.positional_only, *sig.positional]
         values: dict[str, Any] = dict(zip(positional, args, strict=False))
-        extra = args[len(positional):]
+        extra = args[len(positional) :]
         if extra and sig.vararg is None:
-            raise self.refuse("wrong-arguments", f"{sig.name}() takes {len(positional)} positional arguments but {len(args)} were given")
+            raise self.refuse(
+                "wrong-arguments",
+                f"{sig.name}() takes {len(positional)} positional arguments but {len(args)} were given",
+            )
         defaults = list(fn.children[1:])
         for n in [*sig.positional, *sig.keyword_only]:
             if n in kwargs:
@@ -513,13 +580,17 @@ class Specializer:
                 values[n] = kwargs.pop(n)
         if kwargs and sig.kwarg is None:
             raise self.refuse("wrong-arguments", f"{sig.name}() got an unexpected keyword argument '{next(iter(kwargs))}'")
-        for n, d in zip(positional[len(positional) - sig.defaults:], defaults, strict=False):
+        for n, d in zip(positional[len(positional) - sig.defaults :], defaults, strict=False):
             values.setdefault(n, d)
-        for n, d in zip(sig.keyword_defaults, defaults[sig.defaults:], strict=True):
+        for n, d in zip(sig.keyword_defaults, defaults[sig.defaults :], strict=True):
             values.setdefault(n, d)
         missing = [n for n in [*positional, *sig.keyword_only] if n not in values]
         if missing:
-            raise self.refuse("wrong-arguments", f"{sig.name}() missing {len(missing)} required argument{'s' * (len(missing) > 1)}: {', '.join(map(repr, missing))}")
+            raise self.refuse(
+                "wrong-arguments",
+                f"{sig.name}() missing {len(missing)} required argument{'s' * (len(missing) > 1)}: "
+                f"{', '.join(map(repr, missing))}",
+            )
         out = [values[n] for n in positional] + [values[n] for n in sig.keyword_only]
         if sig.vararg:
             out.append(Compound("tuple", None, extra))
@@ -552,7 +623,7 @@ def _store(s: Specializer, a: Activation, node: Apply) -> Any:
     name, up = node.static
     value = a.env_value(node.args[0])
     if isinstance(value, (Apply, Parameter)) and value.name is None:
-        value.name = name                              # for dumps: the first name that a value is given
+        value.name = name  # for dumps: the first name that a value is given
     frame = _frame(a, up)
     _check_frozen(s, frame, name)
     s.store.set((frame, name), value)
@@ -560,8 +631,11 @@ def _store(s: Specializer, a: Activation, node: Apply) -> Any:
 
 def _check_frozen(s: Specializer, frame: Obj, name: str) -> None:
     if frame.frozen and name in frame.frozen:
-        raise s.refuse("rebound-capture", f"`{name}` is rebound after a function that captured it was stored where several functions may be",
-                       help=f"give it to the function as a default argument: {name}={name}")
+        raise s.refuse(
+            "rebound-capture",
+            f"`{name}` is rebound after a function that captured it was stored where several functions may be",
+            help=f"give it to the function as a default argument: {name}={name}",
+        )
 
 
 def _delete(s: Specializer, a: Activation, node: Apply) -> Any:
@@ -596,7 +670,10 @@ def _free(s: Specializer, a: Activation, node: Apply) -> Any:
     try:
         value = cell.cell_contents
     except ValueError:
-        s.b.raise_(error="NameError", message=f"cannot access free variable '{name}' where it is not associated with a value in enclosing scope")
+        s.b.raise_(
+            error="NameError",
+            message=f"cannot access free variable '{name}' where it is not associated with a value in enclosing scope",
+        )
         raise Bottom from None
     number = isinstance(value, (bool, int, float, np.generic))
     if not number and not is_structure(value):
@@ -714,8 +791,8 @@ def _unpack(s: Specializer, a: Activation, node: Apply) -> Any:
         if len(items) < n - 1:
             raise s.refuse("unpack", f"not enough values to unpack (expected at least {n - 1}, got {len(items)})")
         after = n - 1 - star
-        middle = items[star: len(items) - after]
-        items = [*items[:star], library.new_list(s, middle), *items[len(items) - after:]]
+        middle = items[star : len(items) - after]
+        items = [*items[:star], library.new_list(s, middle), *items[len(items) - after :]]
     return Compound("tuple", None, items)
 
 
@@ -739,11 +816,32 @@ def _choose(s: Specializer, a: Activation, node: Apply) -> Task:
 
 
 OPERATIONS: dict[str, Callable[[Specializer, Activation, Apply], Any]] = {
-    "py_load": _load, "py_store": _store, "py_delete": _delete, "py_global": _global, "py_free": _free, "py_import": _import,
-    "py_binary": _binary, "py_inplace": _inplace, "py_unary": _unary, "py_compare": _compare, "py_getattr": _getattr,
-    "py_setattr": _setattr, "py_getitem": _getitem, "py_setitem": _setitem, "py_slice": _slice, "py_call": _call,
-    "py_tuple": _tuple, "py_list": _list, "py_dict": _dict, "py_text": _text, "py_format": _format, "py_unpack": _unpack,
-    "py_part": _part, "py_function": _function, "py_generator": _generator, "py_choose": _choose,
+    "py_load": _load,
+    "py_store": _store,
+    "py_delete": _delete,
+    "py_global": _global,
+    "py_free": _free,
+    "py_import": _import,
+    "py_binary": _binary,
+    "py_inplace": _inplace,
+    "py_unary": _unary,
+    "py_compare": _compare,
+    "py_getattr": _getattr,
+    "py_setattr": _setattr,
+    "py_getitem": _getitem,
+    "py_setitem": _setitem,
+    "py_slice": _slice,
+    "py_call": _call,
+    "py_tuple": _tuple,
+    "py_list": _list,
+    "py_dict": _dict,
+    "py_text": _text,
+    "py_format": _format,
+    "py_unpack": _unpack,
+    "py_part": _part,
+    "py_function": _function,
+    "py_generator": _generator,
+    "py_choose": _choose,
 }
 
 
@@ -753,7 +851,11 @@ def _call_method(s: Specializer, fn: Compound, args: list[Any], kwargs: dict[str
 
 def _call_partial(s: Specializer, fn: Compound, args: list[Any], kwargs: dict[str, Any]) -> Task:
     count, names = fn.head
-    return s.call(fn.children[0], [*fn.children[1:1 + count], *args], {**dict(zip(names, fn.children[1 + count:], strict=True)), **kwargs})
+    return s.call(
+        fn.children[0],
+        [*fn.children[1 : 1 + count], *args],
+        {**dict(zip(names, fn.children[1 + count :], strict=True)), **kwargs},
+    )
 
 
 def _call_built_in_method(s: Specializer, fn: Compound, args: list[Any], kwargs: dict[str, Any]) -> Task:
@@ -761,6 +863,10 @@ def _call_built_in_method(s: Specializer, fn: Compound, args: list[Any], kwargs:
 
 
 CALLABLE = {
-    "method": _call_method, "partial": _call_partial, "built-in method": _call_built_in_method,
-    "transform": derivatives.call_transform, "pullback": derivatives.call_pullback, "choice": call_choice,
+    "method": _call_method,
+    "partial": _call_partial,
+    "built-in method": _call_built_in_method,
+    "transform": derivatives.call_transform,
+    "pullback": derivatives.call_pullback,
+    "choice": call_choice,
 }

@@ -1,4 +1,5 @@
 """The abstract store: cells and objects -> current value, with a journal a branch so that paths can be taken in turn."""
+
 from __future__ import annotations
 
 from typing import Any

@@ -10,6 +10,7 @@ A number, truth value or array element is a node of the typed IR. Everything els
 Shapes are values without their numbers: equal shapes can be joined at branches, carried by loops, and share one copy
 of a function. `Shaper` takes values apart into a shape and its leaves, and puts them together again.
 """
+
 from __future__ import annotations
 
 import itertools
@@ -23,7 +24,19 @@ from irad.graph.nodes import UNDEF, Constant, Node
 from irad.types import BOOL, Array, JoinError, List, Scalar, Tuple, Type, join
 
 __all__ = [
-    "UNBOUND", "Compound", "Conflict", "Known", "Maybe", "Obj", "Ref", "Shape", "Shaper", "Unbound", "Value", "join_shapes", "widen",
+    "UNBOUND",
+    "Compound",
+    "Conflict",
+    "Known",
+    "Maybe",
+    "Obj",
+    "Ref",
+    "Shape",
+    "Shaper",
+    "Unbound",
+    "Value",
+    "join_shapes",
+    "widen",
 ]
 
 
@@ -77,8 +90,8 @@ class Obj:
 
     __slots__ = ("birth", "frozen", "head", "kind", "outer", "span")
     kind: str
-    head: Any              # static: a dict's nothing, an instance's class, a frame's signature
-    outer: Obj | None      # a frame's static link: the frame of the function around
+    head: Any  # static: a dict's nothing, an instance's class, a frame's signature
+    outer: Obj | None  # a frame's static link: the frame of the function around
     frozen: tuple[Any, ...] | None
     birth: int
     span: Span | None
@@ -358,7 +371,11 @@ def _join_objects(a: Shape, b: Shape, what: str, spans: Sequence[Span | None]) -
         if (outer_a is None) != (outer_b is None) or [n for n, _ in vars_a] != [n for n, _ in vars_b]:
             return _conflict(what, describe(a), describe(b), spans)
         outer = join_shapes(outer_a, outer_b, what, spans) if outer_a else None
-        return (*a[:4], (outer, tuple((n, join_shapes(x, y, n, spans)) for (n, x), (_, y) in zip(vars_a, vars_b, strict=True))), a[5] or b[5])
+        return (
+            *a[:4],
+            (outer, tuple((n, join_shapes(x, y, n, spans)) for (n, x), (_, y) in zip(vars_a, vars_b, strict=True))),
+            a[5] or b[5],
+        )
     return (*a[:4], join_shapes(a[4], b[4], what, spans), a[5] or b[5])
 
 
@@ -393,7 +410,11 @@ def describe(shape: Shape) -> str:
     if kind == "compound":
         if shape[1] == "tuple":
             return f"({', '.join(map(describe, shape[3]))}{',' if len(shape[3]) == 1 else ''})"
-        return {"function": f"the function `{getattr(shape[2][0], 'name', '')}`"}.get(shape[1], f"a {shape[1]}") if shape[1] == "function" else f"a {shape[1]}"
+        return (
+            {"function": f"the function `{getattr(shape[2][0], 'name', '')}`"}.get(shape[1], f"a {shape[1]}")
+            if shape[1] == "function"
+            else f"a {shape[1]}"
+        )
     if kind == "new":
         return describe_object(shape)
     if kind == "ref":
@@ -473,7 +494,11 @@ class Fitter:
         elif v.head == shape[2]:
             self.nodes.append(v.children[0])
         else:
-            raise self.s.refuse("list-items", "the items of this list become of another type in a loop", help="start with items of the final type: 0.0, not 0")
+            raise self.s.refuse(
+                "list-items",
+                "the items of this list become of another type in a loop",
+                help="start with items of the final type: 0.0, not 0",
+            )
 
     def item(self, shape: Shape, v: Any) -> Node:
         """An item of a list as one node."""

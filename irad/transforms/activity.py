@@ -2,6 +2,7 @@
 
 Results of branches, loops and calls are followed by component. What does not vary has no tangent and no cotangent.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -55,7 +56,13 @@ class Activity:
 
     def _join(self, node: Node, outputs: list[Node]) -> None:
         if isinstance(node.type, Struct):
-            self._set_parts(node, [any(self.varies_part(o, i) for o in outputs if o.__class__ is not Constant) for i in range(len(node.type.items))])
+            self._set_parts(
+                node,
+                [
+                    any(self.varies_part(o, i) for o in outputs if o.__class__ is not Constant)
+                    for i in range(len(node.type.items))
+                ],
+            )
         elif any(map(self.varies, outputs)):
             self._whole.add(node)
 

@@ -3,6 +3,7 @@
 A leaf is a node of type T(t); a struct's cotangent is the list of its items' cotangents. Nothing is made real before a
 branch, a loop or a function needs it to be a value.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from irad.types import UNIT, Array, List, Scalar, Stack, Struct, Sum, Type, tang
 
 __all__ = ["Tree", "add_trees", "declare_tangent_sum", "pack", "unpack", "zero", "zero_like"]
 
-Tree = Any                        # None | Node | list[Tree]
+Tree = Any  # None | Node | list[Tree]
 
 
 def add_trees(b: Builder, t: Type, x: Tree, y: Tree) -> Tree:

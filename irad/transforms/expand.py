@@ -1,6 +1,7 @@
 """Transforms get their bodies: `jvp`, `vjp_forward` and `vjp_backward` become calls of graphs made by forward and reverse
 mode, innermost transforms first, with the module made lean between the rounds.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -53,8 +54,12 @@ def _innermost(module: Module) -> set[Graph]:
     chosen = {g for g in targets if not _reached(g)[1]}
     if not chosen:
         node = next(iter(targets.values()))
-        raise refuse("recursive-transform", "a function takes the derivative of itself", node.span,
-                     help="the order of differentiation must be known at compile time")
+        raise refuse(
+            "recursive-transform",
+            "a function takes the derivative of itself",
+            node.span,
+            help="the order of differentiation must be known at compile time",
+        )
     return chosen
 
 
@@ -80,7 +85,7 @@ class _Expand(Rebuild):
                     if key not in pairs:
                         pairs.append(key)
         for g in shells:
-            self.declare(g, None)                           # first: it is the entry, and keeps its name
+            self.declare(g, None)  # first: it is the entry, and keeps its name
         for target, wrt in pairs:
             pair: Pair = run(self.reverse.pair(target, wrt, False))
             self.types[residual_type(target, wrt)] = pair.residual_type
@@ -116,7 +121,7 @@ class _Expand(Rebuild):
 
     def plain(self, node: Apply) -> None:
         if node.fn.name == "empty_stack":
-            self.env[node] = self.b.empty_stack(of=self.type(node.static[0]))
+            self.bind(node, self.b.empty_stack(of=self.type(node.static[0])))
         else:
             super().plain(node)
 
@@ -131,7 +136,7 @@ class _Expand(Rebuild):
         if name == "jvp":
             graph = yield self.tangents.graph(target, wrt)
             b.span = node.span
-            self.env[node] = b.call(graph, args)
+            self.bind(node, b.call(graph, args))
             return
         pair: Pair = yield self.reverse.pair(target, wrt, False)
         b.span = node.span
@@ -143,12 +148,12 @@ class _Expand(Rebuild):
                 residual = b.getitem(result, index=pair.items)
             else:
                 residual = b.make_tuple(*[b.getitem(result, index=pair.items + k) for k in range(len(pair.residuals))])
-            self.env[node] = b.make_tuple(out, residual)
+            self.bind(node, b.make_tuple(out, residual))
         else:
             residual, ct = args
             kept = [residual] if pair.sum is not None else [b.getitem(residual, index=k) for k in range(len(pair.residuals))]
             out = b.call(pair.backward, [*kept, ct])
-            self.env[node] = b.make_tuple(*b.parts(out, len(wrt)))
+            self.bind(node, b.make_tuple(*b.parts(out, len(wrt))))
 
 
 def _calls_itself(graph: Graph) -> bool:
@@ -165,5 +170,3 @@ def _calls_itself(graph: Graph) -> bool:
                         seen.add(h)
                         todo.append(h)
     return False
-
-

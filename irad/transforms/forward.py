@@ -4,6 +4,7 @@
 
 Tangents are trees with None for zero, as cotangents are (see `cotangents`).
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -75,8 +76,12 @@ class _Function:
     def packed_tree(self, node: Node, tree: Tree) -> Node:
         if isinstance(node.type, Struct) and tree is not None and any(t is None for t in tree):
             whole = zero_like(self.b, self.get(node))
-            return self.b.make_tuple(*[  # type: ignore[no-any-return]
-                self.b.getitem(whole, index=i) if t is None else pack(self.b, u, t) for i, (u, t) in enumerate(zip(node.type.items, tree, strict=True))])
+            return self.b.make_tuple(
+                *[  # type: ignore[no-any-return]
+                    self.b.getitem(whole, index=i) if t is None else pack(self.b, u, t)
+                    for i, (u, t) in enumerate(zip(node.type.items, tree, strict=True))
+                ]
+            )
         return zero_like(self.b, self.get(node)) if tree is None else pack(self.b, node.type, tree)
 
     def body(self, graph: Graph) -> Task:
@@ -169,7 +174,7 @@ class _Function:
             new.finish(out if counted else b.make_tuple(self.get(body.output.args[0]), out))  # type: ignore[attr-defined]
         b.span = node.span
         parts = b.parts((b.for_loop if counted else b.while_loop)(*args, graphs=(new,)), len(args) - first)
-        values, tangents = parts[: len(params)], parts[len(params):]
+        values, tangents = parts[: len(params)], parts[len(params) :]
         self.env[node] = values[0] if len(values) == 1 else b.make_tuple(*values)
         if moving:
             trees: list[Tree] = [None] * len(params)
@@ -303,13 +308,38 @@ def _list_plus(f: _Function, node: Apply) -> Tree:
 
 
 SPECIAL: dict[str, Callable[[_Function, Apply], Any]] = {
-    "make_list": _make_list, "list_append": _append, "list_index": _list_index, "list_get": _list_index, "list_update": _list_update,
-    "list_pop": _list_pop, "list_take": _list_take, "list_add": _list_linear, "list_clear": _list_linear, "list_column": _list_linear,
-    "list_from_column": _list_from_column, "list_plus": _list_plus,
-    "index": _slice, "slice": _slice, "index_update": _update, "index_add": _update, "slice_update": _update, "slice_add": _update,
-    "make_tuple": _make_tuple, "make_record": _make_tuple, "getitem": _getitem, "push": _push, "pop": _pop,
-    "inject": _inject, "project": _project, "pop_zero": _pop, "project_zero": _project, "add_sum": _add_sum,
+    "make_list": _make_list,
+    "list_append": _append,
+    "list_index": _list_index,
+    "list_get": _list_index,
+    "list_update": _list_update,
+    "list_pop": _list_pop,
+    "list_take": _list_take,
+    "list_add": _list_linear,
+    "list_clear": _list_linear,
+    "list_column": _list_linear,
+    "list_from_column": _list_from_column,
+    "list_plus": _list_plus,
+    "index": _slice,
+    "slice": _slice,
+    "index_update": _update,
+    "index_add": _update,
+    "slice_update": _update,
+    "slice_add": _update,
+    "make_tuple": _make_tuple,
+    "make_record": _make_tuple,
+    "getitem": _getitem,
+    "push": _push,
+    "pop": _pop,
+    "inject": _inject,
+    "project": _project,
+    "pop_zero": _pop,
+    "project_zero": _project,
+    "add_sum": _add_sum,
 }
 CONTROL: dict[str, Callable[[_Function, Apply], Task]] = {
-    "cond": _Function.cond, "for_loop": _Function.loop, "while_loop": _Function.loop, "call": _Function.call,
+    "cond": _Function.cond,
+    "for_loop": _Function.loop,
+    "while_loop": _Function.loop,
+    "call": _Function.call,
 }

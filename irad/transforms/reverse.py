@@ -14,6 +14,7 @@ x[i] n times costs O(n); those of numbers are returned and added. Zeros are symb
 After Pearlmutter and Siskind, "Reverse-mode AD in a functional framework", 2008; accumulators after Paszke et al.,
 "Getting to the point", 2021.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -33,7 +34,7 @@ from irad.types import INT, Array, List, Stack, Struct, Sum, Tuple, Type, leaves
 __all__ = ["Pair", "Reverse"]
 
 
-MANY = 16             # residuals of a branch that are handed on one by one
+MANY = 16  # residuals of a branch that are handed on one by one
 
 
 @dataclass(slots=True)
@@ -47,9 +48,9 @@ class Pair:
     forward: Graph
     backward: Graph
     wrt: tuple[int, ...]
-    items: int                                            # of the result: 1, or those of its tuple
+    items: int  # of the result: 1, or those of its tuple
     residuals: list[Type] = field(default_factory=list)
-    sum: Sum | None = None                                # of a function that calls itself
+    sum: Sum | None = None  # of a function that calls itself
     accumulated: tuple[int, ...] = ()
 
     @property
@@ -68,7 +69,7 @@ class Reverse:
     def __init__(self, b: Builder, recursive: set[Graph], copy: Callable[[Graph], Task]) -> None:
         self.b, self.recursive, self.copy = b, recursive, copy
         self.pairs: dict[tuple[Graph, tuple[int, ...], bool], Pair] = {}
-        self.free: dict[Graph, set[Node]] = {}              # backward graph -> parameters of those around it that it uses
+        self.free: dict[Graph, set[Node]] = {}  # backward graph -> parameters of those around it that it uses
 
     def pair(self, graph: Graph, wrt: tuple[int, ...], lent: bool) -> Task:
         """The pair of a function, made on first use. `lent`: the caller hands in the accumulators of arrays."""
@@ -108,7 +109,7 @@ class _Function:
     def __init__(self, r: Reverse, graph: Graph, pair: Pair) -> None:
         self.r, self.b, self.graph, self.pair = r, r.b, graph, pair
         self.active = Activity(graph, pair.wrt)
-        self.env: dict[Node, Node] = {}                     # primal node -> forward node
+        self.env: dict[Node, Node] = {}  # primal node -> forward node
 
     def get(self, node: Node) -> Node:
         return node if node.__class__ is Constant else self.env[node]
@@ -118,7 +119,7 @@ class _Function:
         for p in graph.params:
             self.env[p] = b.parameter(pair.forward, p.type, p.name)
         inner = pair.backward
-        if pair.sum is not None:                            # the residuals' types are known at the end: one graph more
+        if pair.sum is not None:  # the residuals' types are known at the end: one graph more
             b.span = graph.span
             inner = b.new_graph(f"{graph.name}.backward")
         region = _Region(self, graph, pair.forward, inner, None)
@@ -127,7 +128,9 @@ class _Function:
         with b.inside(inner):
             ct = b.parameter(inner, tangent_type(graph.result) or UNIT_VALUE.type, "ct")  # type: ignore[arg-type]
             region.receive(graph.output, unpack(b, graph.result, ct))  # type: ignore[arg-type]
-            handed = [b.parameter(inner, tangent_type(graph.params[i].type), f"ct_{graph.params[i].name}") for i in pair.accumulated]  # type: ignore[arg-type]
+            handed = [
+                b.parameter(inner, tangent_type(graph.params[i].type), f"ct_{graph.params[i].name}") for i in pair.accumulated
+            ]  # type: ignore[arg-type]
             for i, p in zip(pair.accumulated, handed, strict=True):
                 region.ct[graph.params[i]] = p
             yield region.backward()
@@ -157,11 +160,11 @@ class _Region:
 
     def __init__(self, f: _Function, primal: Graph, fwd: Graph, bwd: Graph, outer: _Region | None) -> None:
         self.f, self.b, self.primal, self.fwd, self.bwd, self.outer = f, f.b, primal, fwd, bwd, outer
-        self.placeholders: dict[Node, Parameter] = {}       # forward value -> what stands for it in the backward graph
-        self.stands_for: dict[Node, Node] = {}              # ... and back
-        self.ct: dict[Node, Tree] = {}                      # primal node -> cotangent so far
+        self.placeholders: dict[Node, Parameter] = {}  # forward value -> what stands for it in the backward graph
+        self.stands_for: dict[Node, Node] = {}  # ... and back
+        self.ct: dict[Node, Tree] = {}  # primal node -> cotangent so far
         self.controls: dict[Apply, Callable[[_Region, Tree], None]] = {}
-        self.handed: dict[Node, Parameter] = {}             # accumulators that the caller lends
+        self.handed: dict[Node, Parameter] = {}  # accumulators that the caller lends
 
     # -- residuals -----------------------------------------------------------------------------------------------------
 
@@ -254,7 +257,7 @@ class _Region:
             self.receive(x, parts)
             return
         if accumulates(node.type) and self.captured(node):
-            self.accumulator(node)                          # the caller's running cotangent is part of the sum
+            self.accumulator(node)  # the caller's running cotangent is part of the sum
         self.ct[node] = add_trees(self.b, node.type, self.ct.get(node), tree)
 
     def backward(self) -> Task:
@@ -349,9 +352,12 @@ class _Region:
             trees = tree if tree is not None else [None] * len(node.type.items)
             if any(t is None for t in trees):
                 whole = self.zero_of(self.f.get(node))
-                return self.b.make_tuple(*[  # type: ignore[no-any-return]
-                    self.b.getitem(whole, index=i) if t is None else pack(self.b, u, t)
-                    for i, (u, t) in enumerate(zip(node.type.items, trees, strict=True))])
+                return self.b.make_tuple(
+                    *[  # type: ignore[no-any-return]
+                        self.b.getitem(whole, index=i) if t is None else pack(self.b, u, t)
+                        for i, (u, t) in enumerate(zip(node.type.items, trees, strict=True))
+                    ]
+                )
             return pack(self.b, node.type, tree)
         if tangent_type(node.type) is None:
             return UNIT_VALUE
@@ -470,9 +476,9 @@ class _Region:
             residuals = region.close(captured, cts, own)
         index = f.env[body.params[0]] if counted else None
         stored = [r for r in residuals if r is not index]
-        counts = not counted and bool(moving) and not stored        # a while loop whose trips must be known, all the same
+        counts = not counted and bool(moving) and not stored  # a while loop whose trips must be known, all the same
         out = self.emit_forward_loop(node, loop, state, stored, counts)
-        values, kept = out[: len(state)], out[len(state):]
+        values, kept = out[: len(state)], out[len(state) :]
         f.env[node] = values[0] if len(values) == 1 else b.make_tuple(*values)
         if not moving:
             return
@@ -487,7 +493,7 @@ class _Region:
             results = outer.reverse_loop(region, n, start, stack, residuals, index, len(moving), captured)
             for k, v in zip(moving, results, strict=False):
                 outer.receive(node.args[first + k], unpack(b, params[k].type, v))
-            for c, v in zip(captured, results[len(moving):], strict=True):
+            for c, v in zip(captured, results[len(moving) :], strict=True):
                 if accumulates(c.type):
                     outer.ct[c] = v
                 else:
@@ -521,8 +527,15 @@ class _Region:
         return b.parts(result, len(args) - first)
 
     def reverse_loop(
-        self, region: _Region, n: Node, start: list[Node], stack: Node | None, residuals: list[Node], index: Node | None,
-        moving: int, captured: list[Node],
+        self,
+        region: _Region,
+        n: Node,
+        start: list[Node],
+        stack: Node | None,
+        residuals: list[Node],
+        index: Node | None,
+        moving: int,
+        captured: list[Node],
     ) -> list[Node]:
         """The loop that runs the trips backwards: pops residuals, carries the state's cotangent and the accumulators."""
         b = self.b
@@ -575,11 +588,11 @@ class _Region:
             for i in pair.accumulated:
                 a = node.args[i]
                 if a in lent or a.__class__ is Constant:
-                    accs.append(region.zero_of(f.get(a)))   # a second alias: added afterwards
+                    accs.append(region.zero_of(f.get(a)))  # a second alias: added afterwards
                 else:
                     lent[a] = i
                     accs.append(region.accumulator(a))
-            kept = [region.bring(p) for p in parts[pair.items:]]
+            kept = [region.bring(p) for p in parts[pair.items :]]
             out = b.call(pair.backward, [*kept, region.packed(node, ct), *accs])
             for i, v in zip(wrt, b.parts(out, len(wrt)), strict=True):
                 a = node.args[i]
@@ -651,9 +664,12 @@ def _backward_inject(region: _Region, node: Apply, ct: Node) -> None:
 
 def _backward_project(region: _Region, node: Apply, ct: Tree) -> None:
     b, (x,) = region.b, node.args
-    assert isinstance(x.type, Sum) and isinstance(node.type, Struct)
+    assert isinstance(x.type, Sum)
+    assert isinstance(node.type, Struct)
     target = declare_tangent_sum(b, x.type)
-    region.receive(x, b.inject(*[pack(b, t, c) for t, c in zip(node.type.items, ct, strict=True)], of=target, case=node.static[0]))
+    region.receive(
+        x, b.inject(*[pack(b, t, c) for t, c in zip(node.type.items, ct, strict=True)], of=target, case=node.static[0])
+    )
 
 
 def _either(b: Builder, test: Node, then: Callable[[], Node], orelse: Callable[[], Node]) -> Node:
@@ -682,7 +698,8 @@ def _backward_pop_zero(region: _Region, node: Apply, ct: Tree) -> None:
 
 def _backward_project_zero(region: _Region, node: Apply, ct: Tree) -> None:
     b, (x,) = region.b, node.args
-    assert isinstance(x.type, Sum) and isinstance(node.type, Struct)
+    assert isinstance(x.type, Sum)
+    assert isinstance(node.type, Struct)
     target = declare_tangent_sum(b, x.type)
     fields = [pack(b, t, c) for t, c in zip(node.type.items, ct, strict=True)]
     same = b.eq(b.tag(region.bring(region.f.get(x))), literal(node.static[0]))
@@ -838,16 +855,38 @@ def _backward_list_from_column(region: _Region, node: Apply, ct: Node) -> None:
 
 
 SPECIAL: dict[str, Callable[[_Region, Apply, Any], None]] = {
-    "make_list": _backward_make_list, "list_append": _backward_append, "list_index": _backward_list_index, "list_get": _backward_list_index,
-    "list_update": _backward_list_update, "list_pop": _backward_list_pop, "list_take": _backward_list_take, "list_add": _backward_list_add,
-    "list_clear": _backward_list_clear, "list_plus": _backward_add_sum, "list_column": _backward_list_column,
+    "make_list": _backward_make_list,
+    "list_append": _backward_append,
+    "list_index": _backward_list_index,
+    "list_get": _backward_list_index,
+    "list_update": _backward_list_update,
+    "list_pop": _backward_list_pop,
+    "list_take": _backward_list_take,
+    "list_add": _backward_list_add,
+    "list_clear": _backward_list_clear,
+    "list_plus": _backward_add_sum,
+    "list_column": _backward_list_column,
     "list_from_column": _backward_list_from_column,
-    "index": _backward_index, "index_update": _backward_index_update, "index_add": _backward_index_add,
-    "slice": _backward_slice, "slice_update": _backward_slice_update, "slice_add": _backward_slice_add,
-    "getitem": _backward_structure, "make_tuple": _backward_structure, "make_record": _backward_structure,
-    "push": _backward_push, "pop": _backward_pop, "inject": _backward_inject, "project": _backward_project,
-    "pop_zero": _backward_pop_zero, "project_zero": _backward_project_zero, "add_sum": _backward_add_sum,
+    "index": _backward_index,
+    "index_update": _backward_index_update,
+    "index_add": _backward_index_add,
+    "slice": _backward_slice,
+    "slice_update": _backward_slice_update,
+    "slice_add": _backward_slice_add,
+    "getitem": _backward_structure,
+    "make_tuple": _backward_structure,
+    "make_record": _backward_structure,
+    "push": _backward_push,
+    "pop": _backward_pop,
+    "inject": _backward_inject,
+    "project": _backward_project,
+    "pop_zero": _backward_pop_zero,
+    "project_zero": _backward_project_zero,
+    "add_sum": _backward_add_sum,
 }
 FORWARD: dict[str, Callable[[_Region, Apply], Task]] = {
-    "cond": _Region.forward_cond, "for_loop": _Region.forward_loop, "while_loop": _Region.forward_loop, "call": _Region.forward_call,
+    "cond": _Region.forward_cond,
+    "for_loop": _Region.forward_loop,
+    "while_loop": _Region.forward_loop,
+    "call": _Region.forward_call,
 }

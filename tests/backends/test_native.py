@@ -2,6 +2,7 @@
 
 Programs are small texts of IR; `called` gives the function a user would hold, whose slow path says that it was taken.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -23,13 +24,21 @@ from typing import Any
 
 import numpy as np
 import pytest
-
 from irad.backends.llvm import native as native_module
 from irad.backends.llvm.emit import Program, emit_module
 from irad.backends.llvm.native import Stub, flat_function, native_type, new_native, set_stubs
 from irad.backends.llvm.stub import (
-    ABSENT, CallPlan, Dynamic, Guard, Hidden, Identical, Names, compile_stub, stub_text,
+    ABSENT,
+    CallPlan,
+    Dynamic,
+    Guard,
+    Hidden,
+    Identical,
+    Names,
+    compile_stub,
+    stub_text,
 )
+
 from irad.errors import InternalError
 from irad.graph.text import parse_module
 from irad.primitives import REGISTRY
@@ -351,18 +360,23 @@ def test_threads_call_while_stubs_change() -> None:
 LONG = (1 << 63) - 1
 VALUES: dict[str, tuple[list[Any], list[Any]]] = {
     "float": ([0.0, -0.0, 1.5, math.inf, math.nan, 5e-324], [1, True, np.float64(1), np.float32(1), "1", None, [1.0]]),
-    "int": ([0, 1, -1, 2**30 - 1, 2**30, -(2**30), 2**60, -(2**60) - 1, 2**62, LONG, -LONG - 1],
-            [LONG + 1, -LONG - 2, 2**100, True, 1.0, np.int64(1), None]),
+    "int": (
+        [0, 1, -1, 2**30 - 1, 2**30, -(2**30), 2**60, -(2**60) - 1, 2**62, LONG, -LONG - 1],
+        [LONG + 1, -LONG - 2, 2**100, True, 1.0, np.int64(1), None],
+    ),
     "bool": ([True, False], [1, 0, None, 1.0, np.int64(1), np.float64(0)]),
     "f64": ([np.float64(x) for x in (0.0, 1.5, math.nan)], [1.5, np.float32(1), np.int64(1), np.array(1.0)]),
     "f32": ([np.float32(x) for x in (0.0, 0.1, math.inf)], [0.1, np.float64(1), 1]),
     "i64": ([np.int64(x) for x in (0, 5, -5, LONG, -LONG - 1)], [5, np.int32(5), np.float64(5), True]),
     "i32": ([np.int32(x) for x in (0, 5, -5, 2**31 - 1, -(2**31))], [5, np.int64(5), np.uint32(5)]),
-    "(float, int)": ([(1.5, 2), (0.0, 2**40)],
-                     [(1.5,), (1.5, 2, 3), (1, 2), (1.5, 2.0), [1.5, 2], Point(1.5, 2), None]),
+    "(float, int)": (
+        [(1.5, 2), (0.0, 2**40)],
+        [(1.5,), (1.5, 2, 3), (1, 2), (1.5, 2.0), [1.5, 2], Point(1.5, 2), None],
+    ),
     "(float, (int, (bool,), ()), f64)": (
         [(1.0, (2, (True,), ()), np.float64(3))],
-        [(1.0, (2, (True,), (0,)), np.float64(3)), (1.0, (2, (1,), ()), np.float64(3)), (1.0, (2, (True,), ()), 3.0)]),
+        [(1.0, (2, (True,), (0,)), np.float64(3)), (1.0, (2, (1,), ()), np.float64(3)), (1.0, (2, (True,), ()), 3.0)],
+    ),
     "[float, float]": ([[1.0, 2.0]], [(1.0, 2.0), [1.0], [1.0, 2.0, 3.0], [1.0, 2], []]),
     "[[int], []]": ([[[7], []]], [[[7], [1]], [[7], ()], [[7]]]),
     "(float, static(None))": ([(1.0, None)], [(1.0, 0), (1.0,)]),
@@ -448,9 +462,11 @@ def test_identical_arguments() -> None:
 
 def test_cells_are_read_at_each_call() -> None:
     a, b = types.CellType(1.0), types.CellType((2.0, 5))
-    p = program("graph @f(%x: float, %b: (float, int), %a: float) -> (float, float, int) {"
-                " %0: float = add(%x, %a); %1: float = getitem(%b, index=0); %2: int = getitem(%b, index=1);"
-                " %3: (float, float, int) = make_tuple(%0, %1, %2); return %3; }")
+    p = program(
+        "graph @f(%x: float, %b: (float, int), %a: float) -> (float, float, int) {"
+        " %0: float = add(%x, %a); %1: float = getitem(%b, index=0); %2: int = getitem(%b, index=1);"
+        " %3: (float, float, int) = make_tuple(%0, %1, %2); return %3; }"
+    )
     hidden = [Hidden(1, Tuple([FLOAT, INT])), Hidden(0, FLOAT)]
     stub = stub_of(p, arguments=[Dynamic(FLOAT)], hidden=hidden)
     f = new_native(slowly, [a, b])
@@ -546,8 +562,18 @@ def test_results_are_new_objects() -> None:
 
 def test_long_results() -> None:
     t = "(" + ", ".join(["float"] * 100 + ["int"] * 3 + ["bool"] * 5 + ["[f32, f32, i32]"] * 2) + ")"
-    x: tuple[Any, ...] = (*map(float, range(100)), 1, 2**40, -3, True, False, True, True, False,
-         *[[np.float32(0.5), np.float32(2), np.int32(9)] for _ in range(2)])
+    x: tuple[Any, ...] = (
+        *map(float, range(100)),
+        1,
+        2**40,
+        -3,
+        True,
+        False,
+        True,
+        True,
+        False,
+        *[[np.float32(0.5), np.float32(2), np.int32(9)] for _ in range(2)],
+    )
     assert same(called(identity(t))(x), plain(x))
 
 
@@ -672,7 +698,7 @@ def test_no_block_is_left_behind(x: float) -> None:
 
     work(100)
     before = resident_bytes()
-    work(2000)                                   # 160 MB if blocks stayed
+    work(2000)  # 160 MB if blocks stayed
     assert resident_bytes() - before < 16e6
 
 
@@ -756,11 +782,29 @@ def test_reference_counts_are_stable(case: str) -> None:
     elif case == "flat":
         made, args = flat_function(stub_of(identity("(int, float, bool)"))), (np.int64(1), 2, [])
     else:
-        made = called(ADD, arguments=[Dynamic(FLOAT)], hidden=[Hidden(0, FLOAT)], cells=[cell],
-                      names=[Names(ns, {"a": slowly})])
+        made = called(
+            ADD, arguments=[Dynamic(FLOAT)], hidden=[Hidden(0, FLOAT)], cells=[cell], names=[Names(ns, {"a": slowly})]
+        )
         args = (1.0,)
-    watched = [None, True, False, "mode", (), made, cell, ns, slowly, raiser, float, int, tuple, list, *args,
-               *(x for a in args if isinstance(a, tuple) for x in a), cell.cell_contents]
+    watched = [
+        None,
+        True,
+        False,
+        "mode",
+        (),
+        made,
+        cell,
+        ns,
+        slowly,
+        raiser,
+        float,
+        int,
+        tuple,
+        list,
+        *args,
+        *(x for a in args if isinstance(a, tuple) for x in a),
+        cell.cell_contents,
+    ]
 
     def work(times: int) -> None:
         for i in range(times):
@@ -819,6 +863,8 @@ def test_plans_must_fit_their_programs() -> None:
 
 def test_the_text_holds_no_address() -> None:
     p = program(FAILING)
-    texts = {stub_text(p, CallPlan(wanted_types(p), raiser=lambda *a: None, names=[Names({}, {"a": object()})])).text
-             for _ in range(3)}
+    texts = {
+        stub_text(p, CallPlan(wanted_types(p), raiser=lambda *a: None, names=[Names({}, {"a": object()})])).text
+        for _ in range(3)
+    }
     assert len(texts) == 1

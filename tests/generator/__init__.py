@@ -1,4 +1,5 @@
 """Generated programs: well-defined Python that irad accepts, by seed. See `draw`."""
+
 from tests.generator.draw import generate
 from tests.generator.program import Program
 

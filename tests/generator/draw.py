@@ -5,25 +5,24 @@
 
 Draws depend on the seed alone. Arrays will be drawn here too: see ARRAYS below.
 """
+
 from __future__ import annotations
 
 import ast
 import math
 import random
-from typing import Any
 
 from tests.generator import duals
-from tests.generator.expressions import FLOAT_NAMES, FUNCTION_NAMES
 from tests.generator.intervals import Interval
 from tests.generator.patterns import Patterns
 from tests.generator.program import Program, Rejected, instrumented
-from tests.generator.scope import FLOAT, INT, Fn, Param, Record, Scope
+from tests.generator.scope import FLOAT, INT, Record, Scope
 from tests.generator.statements import FORMS, Lines, indent
 
 __all__ = ["Draw", "check", "generate"]
 
-MARGIN = 1e-6               # no decision is taken closer than this to its border
-STEEPEST = 1e7              # programs with greater derivatives are not drawn: rounding would drown them
+MARGIN = 1e-6  # no decision is taken closer than this to its border
+STEEPEST = 1e7  # programs with greater derivatives are not drawn: rounding would drown them
 ATTEMPTS = 60
 
 # Note: ARRAYS. A form about arrays goes into a file of its own beside patterns.py, as a mixin of `Draw`: variables of
@@ -83,19 +82,36 @@ class Draw(Patterns):
 
     def parameters(self, sc: Scope) -> list[str]:
         """Bind the entry's parameters; their types."""
-        types = self.weighted([(3, ["float"]), (4, ["float", "int"]), (4, ["float", "float", "int"]), (2, ["float", "float"]),
-                               (1, ["float", "float", "float", "int"]), (1, ["int", "float"]), (1, ["float", "int", "int"])])
+        types = self.weighted(
+            [
+                (3, ["float"]),
+                (4, ["float", "int"]),
+                (4, ["float", "float", "int"]),
+                (2, ["float", "float"]),
+                (1, ["float", "float", "float", "int"]),
+                (1, ["int", "float"]),
+                (1, ["float", "int", "int"]),
+            ]
+        )
         floats, ints = iter(["x", "y", "z"]), iter(["n", "m"])
         for t in types:
             name = next(floats if t == "float" else ints)
             kept = t == "float" and self.chance(0.5)
-            sc.bind(name, t, FLOAT if t == "float" else Interval(0, 6), FLOAT if t == "float" else INT,
-                    fixed=t == "int" or kept, real=kept)
+            sc.bind(
+                name,
+                t,
+                FLOAT if t == "float" else Interval(0, 6),
+                FLOAT if t == "float" else INT,
+                fixed=t == "int" or kept,
+                real=kept,
+            )
         return types
 
     def heading(self, body: Lines) -> Lines:
         """Imports, classes and helpers that the text needs."""
-        lines = [f"import {m}" for m in sorted(self.imports | ({"dataclasses"} if any(r.mutable for r in self.records) else set()))]
+        lines = [
+            f"import {m}" for m in sorted(self.imports | ({"dataclasses"} if any(r.mutable for r in self.records) else set()))
+        ]
         if any(not r.mutable for r in self.records):
             lines.append("from typing import NamedTuple")
         for r in self.records:
@@ -112,27 +128,30 @@ def generate(seed: int) -> Program:
     """The program of a seed."""
     for attempt in range(ATTEMPTS):
         rng = random.Random(seed * 1000 + attempt)
-        try:
-            source, types = Draw(rng).program()
-        except RecursionError:
-            continue
+        draw = Draw(rng)
+        source, types = draw.program()
         args = tuple(round(rng.uniform(-2, 2), 3) or 0.5 if t == "float" else rng.randint(1, 5) for t in types)
-        program = Program(seed, source, args)
         try:
-            tags = check(program)
+            seen = check(Program(seed, source, args))
         except Rejected as e:
             REJECTED[str(e)] = REJECTED.get(str(e), 0) + 1
             continue
-        return program
+        return Program(seed, source, args, frozenset(seen | draw.tags))
     raise AssertionError(f"no program for seed {seed} in {ATTEMPTS} attempts")
 
 
 REJECTED: dict[str, int] = {}
 
 
-def check(program: Program) -> set[str]:
-    """What the program's run went through. Raises Rejected where it is not well-defined, or decides too closely."""
-    run, counters = instrumented(program.source)
+def check(program: Program, flat: bool = False) -> set[str]:
+    """What the program's run went through. Raises Rejected where it is not well-defined, or decides too closely.
+
+    flat: programs whose derivative is zero are accepted too.
+    """
+    try:
+        run, counters = instrumented(program.source)
+    except Exception as e:
+        raise Rejected(f"{type(e).__name__} in the module") from e
     steepest = 0.0
     with duals.tracing() as trace:
         for i in program.floats:
@@ -144,7 +163,7 @@ def check(program: Program) -> set[str]:
                 raise Rejected("recursion") from None
             except Exception as e:
                 raise Rejected(type(e).__name__) from e
-            slope = 0.0 if slope is None else slope                # Python gives an int where irad gives the equal float
+            slope = 0.0 if slope is None else slope  # Python gives an int where irad gives the equal float
             if not duals.is_real(value) and not isinstance(value, int):
                 raise Rejected("not a number")
             if not math.isfinite(value) or not math.isfinite(slope) or abs(slope) > STEEPEST:
@@ -153,6 +172,6 @@ def check(program: Program) -> set[str]:
             counters.ticks = 0
     if trace.margin < MARGIN:
         raise Rejected("close decision")
-    if steepest == 0.0:
+    if steepest == 0.0 and not flat:
         raise Rejected("no gradient")
     return counters.kinds | trace.operations

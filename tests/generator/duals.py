@@ -6,6 +6,7 @@ inside may be floats or mpmath's (50 digits); comparisons look at the numbers, a
 
 After Pearlmutter and Siskind, "Nesting forward-mode AD", 2008, and Griewank and Walther, "Evaluating Derivatives", ch. 3.
 """
+
 from __future__ import annotations
 
 import math
@@ -267,10 +268,11 @@ def divmod_(x: Any, y: Any) -> Any:
 
 def power(x: Any, y: Any) -> Any:
     """x ** y; y may be any constant, or vary where x is positive."""
+
     def value(p: Any, q: Any) -> Any:
         if _precise and not (isinstance(p, int) and isinstance(q, int)):
             return number(p) ** (q if isinstance(q, int) else int(q) if q == int(q) else q)
-        return p ** q
+        return p**q
 
     def dx(out: Any, x: Any, y: Any) -> Any:
         return 0.0 if not isinstance(y, Dual) and y == 0 else y * power(x, y - 1)
@@ -289,6 +291,7 @@ def round_(x: Any, digits: None = None) -> int:
 
 def _stepped(name: str, function: Callable[[Any], int]) -> Callable[[Any], int]:
     """math.floor and the like."""
+
     def call(x: Any) -> int:
         if isinstance(x, Dual):
             _trace.near(_gap(base(x)))
@@ -420,14 +423,25 @@ def _math() -> SimpleNamespace:
     """The module `math` for duals."""
     table: dict[str, Any] = dict(FUNCTIONS)
     table |= {
-        "hypot": _hypot, "copysign": _copysign, "fmod": _fmod, "fabs": lambda x: abs(x) if is_real(x) else number(float(abs(x))),
-        "pow": lambda x, y: power(_real(x), y), "log": _log_any, "prod": _prod,
+        "hypot": _hypot,
+        "copysign": _copysign,
+        "fmod": _fmod,
+        "fabs": lambda x: abs(x) if is_real(x) else number(float(abs(x))),
+        "pow": lambda x, y: power(_real(x), y),
+        "log": _log_any,
+        "prod": _prod,
         "floor": _stepped("floor", lambda v: int(mpmath.floor(v)) if _precise else math.floor(v)),
         "ceil": _stepped("ceil", lambda v: int(mpmath.ceil(v)) if _precise else math.ceil(v)),
         "trunc": _stepped("trunc", int),
-        "isnan": lambda x: math.isnan(float(base(x))), "isinf": lambda x: math.isinf(float(base(x))),
+        "isnan": lambda x: math.isnan(float(base(x))),
+        "isinf": lambda x: math.isinf(float(base(x))),
         "isfinite": lambda x: math.isfinite(float(base(x))),
-        "degrees": _degrees, "radians": _radians, "pi": math.pi, "e": math.e, "tau": math.tau, "inf": math.inf,
+        "degrees": _degrees,
+        "radians": _radians,
+        "pi": math.pi,
+        "e": math.e,
+        "tau": math.tau,
+        "inf": math.inf,
     }
     return SimpleNamespace(**table)
 
@@ -555,19 +569,27 @@ def _hvp(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     def run(*args: Any) -> Any:
         *xs, v = args
         return directional(lambda *ys: _many(f, ys, argnums)[1], xs, [v if i == argnums else None for i in range(len(xs))])[1]
+
     return run
 
 
 def _shim() -> SimpleNamespace:
     """The module `irad` for duals: what programs call inside."""
+
     def grad(f: Any, argnums: Any = 0) -> Any:
         return lambda *args: _many(f, args, argnums)[1]
 
     return SimpleNamespace(
-        grad=grad, value_and_grad=lambda f, argnums=0: lambda *args: _many(f, args, argnums),
+        grad=grad,
+        value_and_grad=lambda f, argnums=0: lambda *args: _many(f, args, argnums),
         jvp=lambda f, primals, tangents: directional(f, primals, tangents),
-        jacfwd=grad, jacrev=grad, hessian=lambda f, argnums=0: grad(grad(f, argnums), argnums), hvp=_hvp, vjp=_vjp,
-        stop_gradient=_stop, compile=lambda f: f,
+        jacfwd=grad,
+        jacrev=grad,
+        hessian=lambda f, argnums=0: grad(grad(f, argnums), argnums),
+        hvp=_hvp,
+        vjp=_vjp,
+        stop_gradient=_stop,
+        compile=lambda f: f,
     )
 
 

@@ -3,6 +3,7 @@
 Each production is a method that gives an `Expr`, or None where it does not apply. Arguments of functions with a domain
 are moved into it; what grows too large is squashed.
 """
+
 from __future__ import annotations
 
 import math
@@ -11,25 +12,87 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.generator.intervals import Expr, Interval, const
-from tests.generator.scope import FLAGS, FLOAT, INT, NARROW, UNIT, WIDE, Fn, Param, Record, Scope, Seq, Table, Var
+from tests.generator.scope import FLAGS, FLOAT, NARROW, UNIT, WIDE, Fn, Param, Record, Scope, Seq, Table, Var
 
 __all__ = ["FLOAT_NAMES", "FUNCTION_NAMES", "INT_NAMES", "Expressions"]
 
 # Names that irad itself likes for generated values (dx, ct, bp, st, out, np) are among them.
-FLOAT_NAMES = ["a", "b", "c", "d", "u", "v", "w", "p", "q", "r", "s", "z", "value", "left", "right", "dx", "ct", "out", "st", "bp",
-               "da", "res", "mid", "low", "high", "np", "ratio", "old", "new", "da_1", "f64"]
+FLOAT_NAMES = [
+    "a",
+    "b",
+    "c",
+    "d",
+    "u",
+    "v",
+    "w",
+    "p",
+    "q",
+    "r",
+    "s",
+    "z",
+    "value",
+    "left",
+    "right",
+    "dx",
+    "ct",
+    "out",
+    "st",
+    "bp",
+    "da",
+    "res",
+    "mid",
+    "low",
+    "high",
+    "np",
+    "ratio",
+    "old",
+    "new",
+    "da_1",
+    "f64",
+]
 INT_NAMES = ["k", "m", "j", "count", "size", "idx", "num", "pos", "level", "rank"]
-FUNCTION_NAMES = ["f", "g", "h", "blend", "mix", "twist", "wave", "warp", "shift", "damp", "lift", "bend", "curve", "push", "pop"]
+FUNCTION_NAMES = [
+    "f",
+    "g",
+    "h",
+    "blend",
+    "mix",
+    "twist",
+    "wave",
+    "warp",
+    "shift",
+    "damp",
+    "lift",
+    "bend",
+    "curve",
+    "push",
+    "pop",
+]
 
 Production = Callable[..., Expr | None]
 
 # name -> (where its argument must lie, whether its image is that of the ends)
 DOMAINS: dict[str, Interval] = {
-    "exp": Interval(-3, 1.5), "expm1": Interval(-3, 1.5), "exp2": Interval(-3, 2), "log": Interval(0.1, 60), "log2": Interval(0.1, 60),
-    "log10": Interval(0.1, 60), "log1p": Interval(-0.85, 60), "sqrt": Interval(0.06, 1e4), "cbrt": Interval(0.06, 1e4),
-    "asin": Interval(-0.9, 0.9), "atanh": Interval(-0.9, 0.9), "sinh": Interval(-2, 2), "asinh": Interval(-60, 60),
-    "tanh": Interval(-4, 4), "atan": Interval(-60, 60), "erf": Interval(-3, 3), "tan": Interval(-1.2, 1.2), "acosh": Interval(1.15, 60),
-    "degrees": Interval(-1, 1), "radians": Interval(-60, 60),
+    "exp": Interval(-3, 1.5),
+    "expm1": Interval(-3, 1.5),
+    "exp2": Interval(-3, 2),
+    "log": Interval(0.1, 60),
+    "log2": Interval(0.1, 60),
+    "log10": Interval(0.1, 60),
+    "log1p": Interval(-0.85, 60),
+    "sqrt": Interval(0.06, 1e4),
+    "cbrt": Interval(0.06, 1e4),
+    "asin": Interval(-0.9, 0.9),
+    "atanh": Interval(-0.9, 0.9),
+    "sinh": Interval(-2, 2),
+    "asinh": Interval(-60, 60),
+    "tanh": Interval(-4, 4),
+    "atan": Interval(-60, 60),
+    "erf": Interval(-3, 3),
+    "tan": Interval(-1.2, 1.2),
+    "acosh": Interval(1.15, 60),
+    "degrees": Interval(-1, 1),
+    "radians": Interval(-60, 60),
 }
 OTHERS = {"sin": UNIT, "cos": UNIT, "acos": Interval(0, math.pi), "cosh": Interval(1, 4), "erfc": Interval(0, 2)}
 
@@ -41,7 +104,7 @@ class Expressions:
     exact: bool
     fuel: int
     tags: set[str]
-    helpers: dict[str, list[str]]    # small functions at module level, by name
+    helpers: dict[str, list[str]]  # small functions at module level, by name
 
     # -- choices -------------------------------------------------------------------------------------------------------
 
@@ -125,7 +188,7 @@ class Expressions:
             x = e.text
             self.helpers["square"] = ["def square(t):", "    return t * t"]
             text = f"{x} * {x}" if len(x) < 16 else f"{x} ** 2" if not self.exact and self.chance(0.7) else f"square({x})"
-            return Expr(f"({c!r} + {text})", Interval(c, c + e.range.size ** 2))
+            return Expr(f"({c!r} + {text})", Interval(c, c + e.range.size**2))
         s = self.squashed(e)
         c = float(f"{least + 1.3:.2g}")
         return Expr(f"({c!r} + {s.text})", Interval(c - 1, c + 1))
@@ -138,9 +201,20 @@ class Expressions:
         if depth <= 0 or self.fuel < -400:
             return self.leaf(sc)
         options: list[tuple[float, Production]] = [
-            (9, self.arithmetic), (3, self.quotient), (1, self.negated), (3, self.leaf_at), (2, self.conditional), (3, self.called),
-            (1.2, self.extreme), (1.0, self.absolute), (1.2, self.reduced), (1.5, self.of_container), (0.8, self.value_of_and_or),
-            (1.0, self.mixed), (0.5, self.flagged), (0.4, self.called_lambda),
+            (9, self.arithmetic),
+            (3, self.quotient),
+            (1, self.negated),
+            (3, self.leaf_at),
+            (2, self.conditional),
+            (3, self.called),
+            (1.2, self.extreme),
+            (1.0, self.absolute),
+            (1.2, self.reduced),
+            (1.5, self.of_container),
+            (0.8, self.value_of_and_or),
+            (1.0, self.mixed),
+            (0.5, self.flagged),
+            (0.4, self.called_lambda),
         ]
         if self.exact:
             options += [(1.5, self.root)]
@@ -199,17 +273,23 @@ class Expressions:
         if self.chance(0.55):
             n = self.pick([2, 2, 3, 4])
             x = self.fit(x, FLOAT if n < 4 else NARROW)
-            text = f"({x.text} ** {n})" if self.chance(0.7) else f"pow({x.text}, {n})" if self.chance(0.5) else f"({x.text} ** {n}.0)"
+            text = (
+                f"({x.text} ** {n})"
+                if self.chance(0.7)
+                else f"pow({x.text}, {n})"
+                if self.chance(0.5)
+                else f"({x.text} ** {n}.0)"
+            )
             return Expr(text, x.range.power(n))
         x = self.fit(self.positive(sc, x, 0.3), Interval(0.3, 4))
         if self.chance(0.4):
             e = self.pick(["0.5", "1.5", "-1", "-2", "-0.5", "2.5"])
             p = float(e)
-            ends = (x.range.lo ** p, x.range.hi ** p)
+            ends = (x.range.lo**p, x.range.hi**p)
             return Expr(f"({x.text} ** ({e}))", Interval(min(ends), max(ends)))
         y = self.fit(self.fexpr(sc, depth), NARROW)
         text = f"({x.text} ** {y.text})" if self.chance(0.6) else f"math.pow({x.text}, {y.text})"
-        ends = tuple(a ** b for a in (x.range.lo, x.range.hi) for b in (y.range.lo, y.range.hi))
+        ends = tuple(a**b for a in (x.range.lo, x.range.hi) for b in (y.range.lo, y.range.hi))
         return Expr(text, Interval(min(ends), max(ends)))
 
     def stepped(self, sc: Scope, depth: int) -> Expr:
@@ -229,7 +309,10 @@ class Expressions:
             y = self.positive(sc, self.fexpr(sc, depth), 0.5)
             return Expr(f"({x.text} % {y.text})", Interval(0, y.range.hi))
         if kind == 5:
-            return Expr(f"divmod({x.text}, {c!r})[{self.rng.randrange(2)}]", x.range.rounded().hull(Interval(-c, c)) * Interval(1, 2))
+            return Expr(
+                f"divmod({x.text}, {c!r})[{self.rng.randrange(2)}]",
+                x.range.rounded().hull(Interval(-c, c)) * Interval(1, 2),
+            )
         if kind == 6:
             return Expr(f"math.copysign({x.text}, {self.fexpr(sc, 0).text})", Interval(-x.range.size, x.range.size))
         if kind == 7:
@@ -278,7 +361,10 @@ class Expressions:
     def flagged(self, sc: Scope, depth: int) -> Expr:
         """A truth value as a number."""
         test, x = self.bexpr(sc, depth), self.fexpr(sc, depth)
-        return Expr(f"({x.text} * ({test}))" if self.chance(0.5) else f"({x.text} + int({test}))", x.range.hull(Interval(0, 0)) + FLAGS)
+        return Expr(
+            f"({x.text} * ({test}))" if self.chance(0.5) else f"({x.text} + int({test}))",
+            x.range.hull(Interval(0, 0)) + FLAGS,
+        )
 
     def value_of_and_or(self, sc: Scope, depth: int) -> Expr:
         """`and`, `or` with Python's values: one of the operands."""
@@ -364,7 +450,7 @@ class Expressions:
 
     def range_text(self, sc: Scope, least: int = 0) -> tuple[str, int, int]:
         """(a range, its greatest length, its least item); lengths are known or not."""
-        kind = self.rng.randrange(6)
+        kind = self.rng.randrange(8)
         if kind <= 1:
             n = self.rng.randint(max(least, 1), 4)
             return f"range({n})", n, 0
@@ -374,7 +460,7 @@ class Expressions:
             if least and low < least:
                 return f"range({stop.text} + {least})", int(stop.range.hi) + least, 0
             return f"range({stop.text})", int(stop.range.hi), 0
-        if kind == 4:
+        if kind in (4, 5):
             start = self.rng.randint(-2, 2)
             return f"range({start}, {stop.text} + {start + least})", int(stop.range.hi) + least, start
         step = self.pick([-2, -1, 2, 3])
@@ -429,8 +515,13 @@ class Expressions:
 
     def callable_here(self, sc: Scope, var: Var) -> bool:
         fn = var.type
-        return isinstance(fn, Fn) and not fn.items and fn.cost * sc.trips <= 250 and sc.cost < 2500 \
+        return (
+            isinstance(fn, Fn)
+            and not fn.items
+            and fn.cost * sc.trips <= 250
+            and sc.cost < 2500
             and not any(p.kind == "function" for p in fn.params)
+        )
 
     def call(self, sc: Scope, var: Var, depth: int) -> Expr:
         """A call with drawn arguments, in one of the forms that the parameters allow."""
@@ -472,7 +563,10 @@ class Expressions:
             cut = self.rng.randrange(len(positional))
             items = positional[cut:]
             open_, close = self.pick(["()", "[]"])
-            parts = [*positional[:cut], f"*{open_}{', '.join(items)}{',' if len(items) == 1 and open_ == '(' else ''}{close}"]
+            parts = [
+                *positional[:cut],
+                f"*{open_}{', '.join(items)}{',' if len(items) == 1 and open_ == '(' else ''}{close}",
+            ]
         if keywords and self.chance(0.3):
             parts.append("**{" + ", ".join(f"{k!r}: {v}" for k, v in keywords) + "}")
         else:
@@ -508,7 +602,11 @@ class Expressions:
         if kind <= 5:
             k = self.rng.randint(2, 7)
             if self.chance(0.5):
-                return Expr(f"({x.text} % {k})", Interval(0, k - 1)) if self.chance(0.8) else Expr(f"({x.text} % -{k})", Interval(1 - k, 0))
+                return (
+                    Expr(f"({x.text} % {k})", Interval(0, k - 1))
+                    if self.chance(0.8)
+                    else Expr(f"({x.text} % -{k})", Interval(1 - k, 0))
+                )
             return Expr(f"({x.text} // {k})", (x.range * Interval(1 / k, 1 / k)).rounded())
         if kind == 6:
             y = self.iexpr(sc, 0)
@@ -517,8 +615,8 @@ class Expressions:
         if kind == 7:
             k = self.rng.randint(1, 3)
             if self.chance(0.5):
-                return Expr(f"({x.text} << {k})", x.range * Interval(2 ** k, 2 ** k))
-            return Expr(f"({x.text} >> {k})", (x.range * Interval(2.0 ** -k, 2.0 ** -k)).rounded())
+                return Expr(f"({x.text} << {k})", x.range * Interval(2**k, 2**k))
+            return Expr(f"({x.text} >> {k})", (x.range * Interval(2.0**-k, 2.0**-k)).rounded())
         if kind == 8:
             return Expr(f"(~{x.text})", -x.range - Interval(1, 1)) if self.chance(0.5) else Expr(f"(-{x.text})", -x.range)
         if kind == 9 and not self.exact:
@@ -533,7 +631,7 @@ class Expressions:
         if kind == 12:
             y = self.fit_int(x, Interval(-6, 6))
             n = self.pick([2, 3])
-            return Expr(f"({y.text} ** {n})", Interval(-(6 ** n), 6 ** n)) if self.chance(0.5) else self.power_of_two(sc)
+            return Expr(f"({y.text} ** {n})", Interval(-(6**n), 6**n)) if self.chance(0.5) else self.power_of_two(sc)
         if kind == 13:
             return Expr(f"int({self.bexpr(sc, 0)})", FLAGS)
         if kind == 14:
@@ -577,7 +675,11 @@ class Expressions:
             if self.chance(0.6):
                 return f"({const(lo).text} {self.pick(['<', '<='])} {x.text} {self.pick(['<', '<='])} {const(hi + 0.5).text})"
             i = self.iexpr(sc, 0)
-            return f"(0 <= {i.text} < {self.rng.randint(1, 6)})" if self.chance(0.5) else f"({i.text} < {x.text} < {const(hi).text})"
+            return (
+                f"(0 <= {i.text} < {self.rng.randint(1, 6)})"
+                if self.chance(0.5)
+                else f"({i.text} < {x.text} < {const(hi).text})"
+            )
         if kind in (8, 9, 10):
             i = self.iexpr(sc, min(depth, 1))
             k = self.rng.randint(-2, 6)

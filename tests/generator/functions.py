@@ -1,14 +1,15 @@
 """Functions: nested `def`s and lambdas with every kind of parameter, closures that write, functions that take functions."""
+
 from __future__ import annotations
 
 from tests.generator.expressions import FLOAT_NAMES, FUNCTION_NAMES
 from tests.generator.intervals import Expr, Interval, const
-from tests.generator.scope import FLOAT, INT, NARROW, Fn, Param, Scope, Var
+from tests.generator.scope import FLOAT, NARROW, Fn, Param, Scope, Var
 from tests.generator.statements import Lines, Statements, form, indent
 
 __all__ = ["FEW", "Functions"]
 
-FEW = Interval(0, 4)                 # counters of recursions and trips
+FEW = Interval(0, 4)  # counters of recursions and trips
 PARAMETERS = ["t", "u", "v", "a", "b", "y1", "z1", "h1", "e1"]
 INT_PARAMETERS = ["n1", "m1", "k1", "times"]
 
@@ -28,8 +29,11 @@ class Functions(Statements):
             around = sorted({n for s in sc.chain() for n in s.vars} - inner.used)
             if around and self.chance(0.15):
                 return self.pick(around)  # type: ignore[no-any-return]
-            return next(n for n in [self.pick(pool), *pool, *(f"{pool[0]}{i}" for i in range(9))]
-                        if n not in inner.used and n not in sc.names())
+            return next(
+                n
+                for n in [self.pick(pool), *pool, *(f"{pool[0]}{i}" for i in range(9))]
+                if n not in inner.used and n not in sc.names()
+            )
 
         def enter(pool: list[str], type: str, range: Interval, kind: str = "plain", default: str = "") -> None:
             p = Param(name(pool), type, range, kind, default)
@@ -91,8 +95,17 @@ class Functions(Statements):
     def inner_scope(self, sc: Scope) -> Scope:
         return Scope(sc, sc.depth + 1, returns=self.pick([FLOAT, FLOAT, Interval(-8, 8), NARROW]))
 
-    def define(self, sc: Scope, *, plain: bool = False, writes: bool = False, size: int = 2, items: int = 0,
-               name: str = "", pure: bool = False) -> tuple[Lines, Var]:
+    def define(
+        self,
+        sc: Scope,
+        *,
+        plain: bool = False,
+        writes: bool = False,
+        size: int = 2,
+        items: int = 0,
+        name: str = "",
+        pure: bool = False,
+    ) -> tuple[Lines, Var]:
         """A `def`; `writes`: it rebinds variables of the functions around."""
         name = name or self.fresh(sc, FUNCTION_NAMES)
         inner = self.inner_scope(sc)
@@ -129,7 +142,9 @@ class Functions(Statements):
         for scope in sc.chain():
             if scope.depth == 0:
                 break
-            found += [v for n, v in scope.vars.items() if n not in hidden and v.scope is scope and not v.fixed and v.type == "float"]
+            found += [
+                v for n, v in scope.vars.items() if n not in hidden and v.scope is scope and not v.fixed and v.type == "float"
+            ]
             hidden |= scope.used
         chosen = self.rng.sample(found, min(len(found), self.pick([1, 1, 2])))
         for v in chosen:
@@ -259,6 +274,13 @@ class Functions(Statements):
     def maps(self, var: Var) -> bool:
         """Whether a function takes one float by position, and gives a float in FLOAT."""
         fn = var.type
-        return isinstance(fn, Fn) and not fn.items and fn.range.within(FLOAT) and bool(fn.params) and fn.cost < 20 \
-            and fn.params[0].kind in ("plain", "only") and fn.params[0].type == "float" \
+        return (
+            isinstance(fn, Fn)
+            and not fn.items
+            and fn.range.within(FLOAT)
+            and bool(fn.params)
+            and fn.cost < 20
+            and fn.params[0].kind in ("plain", "only")
+            and fn.params[0].type == "float"
             and all(p.default or p.kind == "args" for p in fn.params[1:])
+        )

@@ -1,4 +1,5 @@
 """Intervals: what the generator knows of the numbers in its programs. Conservative, and not tight."""
+
 from __future__ import annotations
 
 import math
@@ -52,7 +53,7 @@ class Interval:
         return -self if self.hi <= 0 else Interval(0, self.size)
 
     def power(self, n: int) -> Interval:
-        ends = (self.lo ** n, self.hi ** n)
+        ends = (self.lo**n, self.hi**n)
         low = 0.0 if n % 2 == 0 and self.lo < 0 < self.hi else min(ends)
         return Interval(low, max(ends))
 

@@ -2,12 +2,13 @@
 
 Each pattern has holes that expressions, blocks and other patterns fill.
 """
+
 from __future__ import annotations
 
 from tests.generator.expressions import FLOAT_NAMES, FUNCTION_NAMES
 from tests.generator.functions import FEW, Functions
 from tests.generator.intervals import Expr, Interval, const
-from tests.generator.scope import FLOAT, NARROW, UNIT, WIDE, Fn, Param, Scope, Seq, Var
+from tests.generator.scope import FLOAT, NARROW, UNIT, Fn, Param, Scope, Seq, Var
 from tests.generator.statements import Lines, form, indent
 
 __all__ = ["Patterns"]
@@ -51,22 +52,35 @@ class Patterns(Functions):
         if kind == 0:
             tail = [f"return {name}({k} - 1, {step.text})"]
         elif kind == 1:
-            tail = [f"return {a!r} * {name}({k} - 1, {step.text}) + {local.text}" if self.chance(0.5) else
-                    f"return {local.text} + {name}({k} - 1, {step.text}) * {a!r}"]
+            tail = [
+                f"return {a!r} * {name}({k} - 1, {step.text}) + {local.text}"
+                if self.chance(0.5)
+                else f"return {local.text} + {name}({k} - 1, {step.text}) * {a!r}"
+            ]
         elif kind == 2:
             most, calls = 3, 2
-            tail = [f"return 0.5 * {name}({k} - 1, {step.text}) + 0.4 * {name}({k} - 2, {self.fit(self.fexpr(inner, 1), FLOAT).text})"]
+            tail = [
+                f"return 0.5 * {name}({k} - 1, {step.text}) + "
+                f"0.4 * {name}({k} - 2, {self.fit(self.fexpr(inner, 1), FLOAT).text})"
+            ]
         elif kind == 3:
             most, calls = 3, 2
             i, s = self.fresh(inner, ["i", "j"]), self.fresh(inner, ["s", "total", "out"])
-            tail = [f"{s} = {self.pick(['0', '0.0'])}", f"for {i} in range(2):",
-                    f"    {s} += 0.4 * {name}({k} - 1, {step.text} + 0.1 * {i})", f"return {s} + {local.text}"]
+            tail = [
+                f"{s} = {self.pick(['0', '0.0'])}",
+                f"for {i} in range(2):",
+                f"    {s} += 0.4 * {name}({k} - 1, {step.text} + 0.1 * {i})",
+                f"return {s} + {local.text}",
+            ]
         elif kind == 4:
             most, calls = 3, 2
             tail = [f"return {name}({k} - 1, 0.5 * {name}({k} - 1, {step.text}) + {local.text})"]
         elif kind == 5:
-            tail = [f"if {self.bexpr(inner, 1)}:", f"    return {name}({k} - 1, {step.text})",
-                    f"return {a!r} * {name}({k} - 1, {local.text})"]
+            tail = [
+                f"if {self.bexpr(inner, 1)}:",
+                f"    return {name}({k} - 1, {step.text})",
+                f"return {a!r} * {name}({k} - 1, {local.text})",
+            ]
         else:
             tail = [f"{v} = {name}({k} - 1, {step.text})", *self.update(inner, inner.vars[v]), f"return {v}"]
         if calls == 2 and inner.cost > 12:
@@ -89,6 +103,7 @@ class Patterns(Functions):
         names = [self.fresh(sc, FUNCTION_NAMES)]
         sc.used.add(names[0])
         names.append(self.fresh(sc, FUNCTION_NAMES))
+        sc.used.add(names[1])
         lines: Lines = []
         cost, pure = 1, True
         for me, other in (names, names[::-1]):
@@ -97,8 +112,12 @@ class Patterns(Functions):
             body = self.block(inner, 1) if self.chance(0.4) else []
             step = self.fit(self.fexpr(inner, 2), NARROW)
             local = self.fit(self.fexpr(inner, 1), NARROW)
-            tail = self.pick([f"return {other}({k} - 1, {step.text})",
-                              f"return {self.number(0.2, 0.5)!r} * {other}({k} - 1, {step.text}) + {local.text}"])
+            tail = self.pick(
+                [
+                    f"return {other}({k} - 1, {step.text})",
+                    f"return {self.number(0.2, 0.5)!r} * {other}({k} - 1, {step.text}) + {local.text}",
+                ]
+            )
             test = self.pick([f"if {k} <= 0:", f"if {k} < 1:", f"if not {k} > 0:"])
             lines += [f"def {me}({k}, {v}):", *indent([test, f"    return {base.text}", *body, tail])]
             cost, pure = max(cost, inner.cost), pure and inner.pure
@@ -119,9 +138,16 @@ class Patterns(Functions):
         e = self.fit(self.fexpr(inner, 2), NARROW)
         c = self.number(0.2, 0.5)
         test = self.pick(["if not items:", "if len(items) == 0:"])
-        body = [test, f"    return {const(self.number(-1, 1)).text}",
-                *self.pick([["head, *tail = items", f"return {e.text} + {c!r} * {name}(tail)"],
-                            ["head = items[0]", f"return {e.text} + {c!r} * {name}(items[1:])"]])]
+        body = [
+            test,
+            f"    return {const(self.number(-1, 1)).text}",
+            *self.pick(
+                [
+                    ["head, *tail = items", f"return {e.text} + {c!r} * {name}(tail)"],
+                    ["head = items[0]", f"return {e.text} + {c!r} * {name}(items[1:])"],
+                ]
+            ),
+        ]
         self.tags.add("recursion")
         self.tags.add("recursion on structure")
         items = [self.fit(self.fexpr(sc, 1), FLOAT).text for _ in range(self.rng.randint(1, 3))]
@@ -150,21 +176,39 @@ class Patterns(Functions):
             call = f"{name}({given[0].text}, {x.text})"
         elif kind == 1:
             n = self.fit_int(self.iexpr(sc, 0), FEW)
-            lines = [f"def {name}({f}, t, times):", "    for _ in range(times):", f"        t = {c!r} * {f}(t) + {1 - c:.2f} * t", "    return t"]
+            lines = [
+                f"def {name}({f}, t, times):",
+                "    for _ in range(times):",
+                f"        t = {c!r} * {f}(t) + {1 - c:.2f} * t",
+                "    return t",
+            ]
             call = f"{name}({given[0].text}, {x.text}, times={n.text})"
         elif kind == 2:
             items = [self.fit(self.fexpr(sc, 1), FLOAT).text for _ in range(2)]
-            lines = [f"def {name}({f}, items, start=0.0):", "    for item in items:", f"        start = {f}(0.5 * start + 0.5 * item)", "    return start"]
+            lines = [
+                f"def {name}({f}, items, start=0.0):",
+                "    for item in items:",
+                f"        start = {f}(0.5 * start + 0.5 * item)",
+                "    return start",
+            ]
             call = f"{name}({given[0].text}, ({', '.join(items)}){self.pick(['', f', {x.text}'])})"
         elif kind == 3:
             given.append(self.plain_function(sc))
-            lines = [f"def {name}({f}, g2, t):", f"    return {f}(t) if t > {const(self.number(-2, 2)).text} else g2(t)"]
+            lines = [
+                f"def {name}({f}, g2, t):",
+                f"    return {f}(t) if t > {const(self.number(-2, 2)).text} else g2(t)",
+            ]
             call = f"{name}({given[0].text}, {given[1].text}, {x.text})"
         elif kind == 4:
             lines = [f"def {name}({f}, *args):", f"    return {f}(*args) * {c!r}"]
             call = f"{name}({given[0].text}, {x.text})"
         else:
-            lines = [f"def {name}({f}, k, t):", "    if k <= 0:", "        return t", f"    return {name}({f}, k - 1, {c!r} * {f}(t))"]
+            lines = [
+                f"def {name}({f}, k, t):",
+                "    if k <= 0:",
+                "        return t",
+                f"    return {name}({f}, k - 1, {c!r} * {f}(t))",
+            ]
             n = self.fit_int(self.iexpr(sc, 0), FEW)
             call = f"{name}({given[0].text}, {n.text}, {x.text})"
             self.tags.add("recursion")
@@ -182,7 +226,7 @@ class Patterns(Functions):
         kind = self.rng.randrange(5)
         made = self.fresh(sc, FUNCTION_NAMES)
         sc.used.add(made)
-        x, y = (self.fit(self.fexpr(sc, 1), FLOAT) for _ in range(2))
+        x, _y = (self.fit(self.fexpr(sc, 1), FLOAT) for _ in range(2))
         if kind == 0:
             inner = Scope(sc, sc.depth + 1)
             inner.bind("c", "float", FLOAT)
@@ -202,20 +246,35 @@ class Patterns(Functions):
             sc.bind(made, fn, FLOAT, fixed=True)
         elif kind == 2:
             f, g = self.plain_function(sc), self.plain_function(sc)
-            lines = [f"def {name}(f1, g2):", "    return lambda t: f1(0.9 * g2(t))", f"{made} = {name}({f.text}, {g.text})"]
+            lines = [
+                f"def {name}(f1, g2):",
+                "    return lambda t: f1(0.9 * g2(t))",
+                f"{made} = {name}({f.text}, {g.text})",
+            ]
             sc.bind(made, Fn([Param("t", "float", FLOAT, "only")], FLOAT, 0, False, 9), FLOAT, fixed=True)
         elif kind == 3:
             self.tags.add("closure returned with state")
             c = self.number(0.2, 0.7)
-            lines = [f"def {name}(start):", "    level = start", "    def advance(t):", "        nonlocal level",
-                     f"        level = {c!r} * level + {1 - c:.2f} * t", "        return level", "    return advance",
-                     f"{made} = {name}({x.text})"]
+            lines = [
+                f"def {name}(start):",
+                "    level = start",
+                "    def advance(t):",
+                "        nonlocal level",
+                f"        level = {c!r} * level + {1 - c:.2f} * t",
+                "        return level",
+                "    return advance",
+                f"{made} = {name}({x.text})",
+            ]
             sc.bind(made, Fn([Param("t", "float", FLOAT, "only")], FLOAT, 0, False), FLOAT, fixed=True)
         else:
             c = self.number(0.3, 0.9)
             self.tags.add("functools.partial")
             e = self.pick([f"{c!r} * a1 + 0.1 * b1", f"a1 if a1 < b1 else {c!r} * b1"])
-            lines = [f"def {name}(a1, b1):", f"    return {e}", f"{made} = functools.partial({name}, {self.pick([x.text, f'b1={x.text}'])})"]
+            lines = [
+                f"def {name}(a1, b1):",
+                f"    return {e}",
+                f"{made} = functools.partial({name}, {self.pick([x.text, f'b1={x.text}'])})",
+            ]
             sc.bind(made, Fn([Param("b1", "float", FLOAT, "only")], FLOAT), FLOAT, fixed=True)
             self.imports.add("functools")
         return [*lines, *self.use(sc, sc.vars[made])]
@@ -264,7 +323,7 @@ class Patterns(Functions):
 
     @form(1.0, 3)
     def closure_in_loop(self, sc: Scope) -> Lines | None:
-        """A function made anew in each trip: called there, chained on the one before, or kept for later (bound late or early)."""
+        """A function made anew in each trip: called there, chained on the one before, or kept for later."""
         if sc.depth > 3 or sc.trips > 12:
             return None
         kind = self.rng.randrange(5)
@@ -303,15 +362,25 @@ class Patterns(Functions):
         if kind == 1:
             self.tags.add("closure rebuilt in a loop")
             self.tags.add("closures chained")
-            return [*lines, f"{f} = lambda t: {c!r} * t", f"for {i} in range({n}):",
-                    f"    {f} = (lambda g1, k1: lambda t: 0.5 * g1(t) + k1 * 0.1 * {e})({f}, {i})", f"{out} = {f}({out})"]
+            return [
+                *lines,
+                f"{f} = lambda t: {c!r} * t",
+                f"for {i} in range({n}):",
+                f"    {f} = (lambda g1, k1: lambda t: 0.5 * g1(t) + k1 * 0.1 * {e})({f}, {i})",
+                f"{out} = {f}({out})",
+            ]
         late = kind in (2, 3)
         self.tags.add("late-bound capture" if late else "capture by default")
         fs = self.fresh(sc, ["fs", "kept", "calls"])
         sc.used.add(fs)
         made = f"lambda t: {c!r} * t + 0.2 * {i}" if late else f"lambda t, {i}={i}: {c!r} * t + 0.2 * {i}"
-        use = self.pick([[f"for {f} in {fs}:", f"    {out} = 0.7 * {f}({out})"], [f"{out} = 0.4 * sum({f}({out}) for {f} in {fs})"],
-                         [f"{out} = {fs}[0]({out})"]])
+        use = self.pick(
+            [
+                [f"for {f} in {fs}:", f"    {out} = 0.7 * {f}({out})"],
+                [f"{out} = 0.4 * sum({f}({out}) for {f} in {fs})"],
+                [f"{out} = {fs}[0]({out})"],
+            ]
+        )
         if kind == 2 and self.chance(0.5):
             return [*lines, f"{fs} = [{made} for {i} in range({n})]", *use]
         return [*lines, f"{fs} = []", f"for {i} in range({n}):", f"    {fs}.append({made})", *use]
@@ -322,7 +391,10 @@ class Patterns(Functions):
         if sc.depth > 3:
             return None
         self.tags.add("late-bound capture")
-        f, q, = self.fresh(sc, FUNCTION_NAMES), self.fresh(sc, FLOAT_NAMES)
+        (
+            f,
+            q,
+        ) = self.fresh(sc, FUNCTION_NAMES), self.fresh(sc, FLOAT_NAMES)
         sc.used |= {f, q}
         e = self.fit(self.fexpr(sc, 1), NARROW)
         first, second = (self.fit(self.fexpr(sc, 1), FLOAT) for _ in range(2))
@@ -337,8 +409,13 @@ class Patterns(Functions):
         sc.bind(a, "float", Interval(-7, 7), Interval(-7, 7))
         b = self.fresh(sc, FLOAT_NAMES)
         sc.bind(b, "float", Interval(-7, 7), Interval(-7, 7))
-        return [f"{q} = {first.text}", *define, f"{a} = {f}({x.text})", f"{q} = {self.fit(Expr(f'({second.text} + 0.2 * {q})', FLOAT + UNIT), FLOAT).text}",
-                f"{b} = {f}({e.text})"]
+        return [
+            f"{q} = {first.text}",
+            *define,
+            f"{a} = {f}({x.text})",
+            f"{q} = {self.fit(Expr(f'({second.text} + 0.2 * {q})', FLOAT + UNIT), FLOAT).text}",
+            f"{b} = {f}({e.text})",
+        ]
 
     @form(0.5, 2)
     def redefined(self, sc: Scope) -> Lines | None:
@@ -375,7 +452,12 @@ class Patterns(Functions):
             sc.used.add(f)
             count = self.fit_int(self.iexpr(sc, 0), FEW).text
             call = [f"{f}({name}, {e})"] if self.chance(0.5) else [f"for _ in range({count}):", f"    {f}({name}, {e})"]
-            return [*lines, f"def {f}(target, v):", f"    target[{self.rng.randrange(3)}] = 0.5 * target[0] + 0.5 * v", *call]
+            return [
+                *lines,
+                f"def {f}(target, v):",
+                f"    target[{self.rng.randrange(3)}] = 0.5 * target[0] + 0.5 * v",
+                *call,
+            ]
         other = self.fresh(sc, ["copy", "fresh_"])
         sc.bind(other, Seq("list", ("float",) * 3), FLOAT)
         how = self.pick([f"{name}[:]", f"list({name})", f"{name}.copy()", f"[*{name}]"])
@@ -389,7 +471,12 @@ class Patterns(Functions):
         es = [self.fit(self.fexpr(sc, 1), FLOAT).text for _ in range(3)]
         sc.bind(best, "float", FLOAT)
         op = self.pick("<>")
-        return [f"{best} = None", f"for {item} in ({', '.join(es)}):", f"    if {best} is None or {item} {op} {best}:", f"        {best} = {item}"]
+        return [
+            f"{best} = None",
+            f"for {item} in ({', '.join(es)}):",
+            f"    if {best} is None or {item} {op} {best}:",
+            f"        {best} = {item}",
+        ]
 
     # -- derivatives inside --------------------------------------------------------------------------------------------------
 
@@ -421,8 +508,10 @@ class Patterns(Functions):
         self.pure_depth -= 1
         if not lines or not inner.pure:
             return None
-        x = self.fit(self.fexpr(sc, 1), FLOAT).text
-        y = self.fit(self.fexpr(sc, 1), FLOAT).text
+        x, y = (
+            self.pick([f"float({e.text})", f"({e.text} + 0.25)"])
+            for e in (self.fit(self.fexpr(sc, 1), FLOAT) for _ in range(2))
+        )
         names: list[str] = []
 
         def name() -> str:

@@ -1,4 +1,5 @@
 """A generated program: its text, its arguments, what it contains. It runs as Python, on duals, and in irad."""
+
 from __future__ import annotations
 
 import ast
@@ -71,8 +72,15 @@ def load(source: str, label: str = "program") -> Callable[..., Any]:
 def _scope(names: dict[str, Any]) -> dict[str, Any]:
     import irad
 
-    return {"__name__": __name__, "math": math, "irad": irad, "functools": functools, "dataclasses": dataclasses,
-            "NamedTuple": NamedTuple, **names}
+    return {
+        "__name__": __name__,
+        "math": math,
+        "irad": irad,
+        "functools": functools,
+        "dataclasses": dataclasses,
+        "NamedTuple": NamedTuple,
+        **names,
+    }
 
 
 def _tree(source: str) -> ast.Module:
@@ -90,8 +98,8 @@ def _execute(tree: ast.Module, names: dict[str, Any]) -> Callable[..., Any]:
 
 @functools.lru_cache(64)
 def run_plain(source: str) -> Callable[..., Any]:
-    """The entry as CPython runs it; derivatives inside the program are nested duals."""
-    return _execute(_tree(source), {"irad": duals.SHIM})
+    """The entry as CPython runs it; where derivatives are taken inside, by nested duals."""
+    return on_duals(source) if "irad." in source else _execute(_tree(source), {})
 
 
 @functools.lru_cache(64)
@@ -108,13 +116,32 @@ def on_precise(source: str) -> Callable[..., Any]:
 
 
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "Add": operator.add, "Sub": operator.sub, "Mult": operator.mul, "Div": operator.truediv, "FloorDiv": operator.floordiv,
-    "Mod": operator.mod, "Pow": operator.pow, "BitAnd": operator.and_, "BitOr": operator.or_, "BitXor": operator.xor,
-    "LShift": operator.lshift, "RShift": operator.rshift,
+    "Add": operator.add,
+    "Sub": operator.sub,
+    "Mult": operator.mul,
+    "Div": operator.truediv,
+    "FloorDiv": operator.floordiv,
+    "Mod": operator.mod,
+    "Pow": operator.pow,
+    "BitAnd": operator.and_,
+    "BitOr": operator.or_,
+    "BitXor": operator.xor,
+    "LShift": operator.lshift,
+    "RShift": operator.rshift,
 }
 SIGNS = {
-    "Add": "+", "Sub": "-", "Mult": "*", "Div": "/", "FloorDiv": "//", "Mod": "%", "Pow": "**", "BitAnd": "&", "BitOr": "|",
-    "BitXor": "^", "LShift": "<<", "RShift": ">>",
+    "Add": "+",
+    "Sub": "-",
+    "Mult": "*",
+    "Div": "/",
+    "FloorDiv": "//",
+    "Mod": "%",
+    "Pow": "**",
+    "BitAnd": "&",
+    "BitOr": "|",
+    "BitXor": "^",
+    "LShift": "<<",
+    "RShift": ">>",
 }
 INPLACE: dict[str, Callable[[Any, Any], Any]] = {"Add": operator.iadd, "Mult": operator.imul}
 

@@ -1,4 +1,5 @@
 """Scopes of a program that is being drawn: which names can be read, what they hold, which may be assigned."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -7,13 +8,29 @@ from typing import Any
 
 from tests.generator.intervals import Interval
 
-__all__ = ["FLAGS", "FLOAT", "INT", "NARROW", "UNIT", "WIDE", "Fn", "Param", "Record", "Scope", "Seq", "State", "Table", "Type", "Var"]
+__all__ = [
+    "FLAGS",
+    "FLOAT",
+    "INT",
+    "NARROW",
+    "UNIT",
+    "WIDE",
+    "Fn",
+    "Param",
+    "Record",
+    "Scope",
+    "Seq",
+    "State",
+    "Table",
+    "Type",
+    "Var",
+]
 
-FLOAT = Interval(-4.0, 4.0)          # every float variable, unless it says otherwise
-INT = Interval(-30, 30)              # every int variable
+FLOAT = Interval(-4.0, 4.0)  # every float variable, unless it says otherwise
+INT = Interval(-30, 30)  # every int variable
 UNIT = Interval(-1.0, 1.0)
 NARROW = Interval(-2.0, 2.0)
-WIDE = Interval(-60.0, 60.0)         # what an expression may reach before it is squashed
+WIDE = Interval(-60.0, 60.0)  # what an expression may reach before it is squashed
 FLAGS = Interval(0, 1)
 
 
@@ -60,8 +77,8 @@ class Fn:
     params: list[Param]
     range: Interval
     items: int = 0
-    pure: bool = True                # writes nothing outside
-    cost: int = 1                    # calls and trips that a call makes, about
+    pure: bool = True  # writes nothing outside
+    cost: int = 1  # calls and trips that a call makes, about
     recursive: bool = False
 
 
@@ -77,11 +94,11 @@ class Var:
     bound: Interval
     now: Interval
     scope: Scope
-    fixed: bool = False              # not to be assigned: loop counters, functions
-    shared: bool = False             # assigned by an inner function too
-    captured: bool = False           # read by an inner function
-    total: bool = False              # a sum: only small terms are added
-    real: bool = False               # a Python float for certain, never an int
+    fixed: bool = False  # not to be assigned: loop counters, functions
+    shared: bool = False  # assigned by an inner function too
+    captured: bool = False  # read by an inner function
+    total: bool = False  # a sum: only small terms are added
+    real: bool = False  # a Python float for certain, never an int
     reads: int = 0
 
 
@@ -95,17 +112,17 @@ class Scope:
     parent: Scope | None
     depth: int = 0
     vars: dict[str, Var] = field(default_factory=dict)
-    used: set[str] = field(default_factory=set)          # names of this function, bound at the moment or not
+    used: set[str] = field(default_factory=set)  # names of this function, bound at the moment or not
     assigned: set[str] = field(default_factory=set)
-    loops: list[str] = field(default_factory=list)       # the kinds of the loops around: "for", "while"
+    loops: list[str] = field(default_factory=list)  # the kinds of the loops around: "for", "while"
     trips: int = 1
     cost: int = 1
     pure: bool = True
-    returns: Interval = FLOAT                            # what a `return` here must lie in
-    items: int = 0                                       # how many floats it returns as a tuple; 0: one float
-    seen: Interval | None = None                         # what the returns so far lie in
+    returns: Interval = FLOAT  # what a `return` here must lie in
+    items: int = 0  # how many floats it returns as a tuple; 0: one float
+    seen: Interval | None = None  # what the returns so far lie in
     is_lambda: bool = False
-    recursion: str = ""                                  # the recursive function that this is
+    recursion: str = ""  # the recursive function that this is
 
     def chain(self) -> list[Scope]:
         out: list[Scope] = []

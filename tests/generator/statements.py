@@ -3,6 +3,7 @@
 `block` picks forms by weight; a program's focus raises the weights of a few, so that small programs are about something.
 What is drawn inside loops and branches keeps each variable within its bound, whatever the number of trips.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -29,9 +30,11 @@ FORMS: dict[str, Form] = {}
 
 def form(weight: float, size: int = 1) -> Callable[[Any], Any]:
     """Enter a method in the table of forms. size: about how many statements it makes."""
+
     def enter(f: Any) -> Any:
         FORMS[f.__name__] = Form(f.__name__, weight, f, size)
         return f
+
     return enter
 
 
@@ -43,7 +46,7 @@ class Statements(Expressions):
     """Draws statements; the forms about functions are in `functions`, those about patterns in `patterns`."""
 
     focus: set[str]
-    room: int                        # statements that may still be drawn
+    room: int  # statements that may still be drawn
     records: list[Record]
 
     # -- blocks --------------------------------------------------------------------------------------------------------
@@ -60,8 +63,11 @@ class Statements(Expressions):
     def statement(self, sc: Scope, size: int) -> tuple[Lines, int]:
         """One statement that fits, and its size."""
         for _ in range(8):
-            options = [(f.weight * (7 if f.name in self.focus else 1), f) for f in FORMS.values()
-                       if f.size <= max(size, 1) and (self.room > 0 or f.size == 1)]
+            options = [
+                (f.weight * (7 if f.name in self.focus else 1) * (1 if f.size <= size else 0.5), f)
+                for f in FORMS.values()
+                if f.size <= size + 2 and (self.room > 0 or f.size == 1)
+            ]
             f: Form = self.weighted(options)
             lines = f.draw(self, sc)
             if lines:
@@ -208,7 +214,9 @@ class Statements(Expressions):
         sc.assigned.add(var.name)
         if var.scope is not sc:
             sc.pure = False
-        return [f"{var.name} {self.pick(['+', '+', '-'])}= {e.text}" if self.chance(0.8) else f"{var.name} = {var.name} + {e.text}"]
+        return [
+            f"{var.name} {self.pick(['+', '+', '-'])}= {e.text}" if self.chance(0.8) else f"{var.name} = {var.name} + {e.text}"
+        ]
 
     @form(1)
     def augment_int(self, sc: Scope) -> Lines | None:
@@ -220,9 +228,12 @@ class Statements(Expressions):
         kind = self.rng.randrange(6)
         k = self.rng.randint(2, 6)
         texts = {
-            0: (f"%= {k}", Interval(0, k - 1)), 1: (f"//= {k}", (now * Interval(1 / k, 1 / k)).rounded()),
-            2: (f"&= {k}", Interval(0, k)), 3: (">>= 1", (now * Interval(0.5, 0.5)).rounded()),
-            4: (f"+= {k}", now + Interval(k, k)), 5: (f"*= -{k}", now * Interval(-k, -k)),
+            0: (f"%= {k}", Interval(0, k - 1)),
+            1: (f"//= {k}", (now * Interval(1 / k, 1 / k)).rounded()),
+            2: (f"&= {k}", Interval(0, k)),
+            3: (">>= 1", (now * Interval(0.5, 0.5)).rounded()),
+            4: (f"+= {k}", now + Interval(k, k)),
+            5: (f"*= -{k}", now * Interval(-k, -k)),
         }
         text, out = texts[kind]
         if not out.within(var.bound):
@@ -266,7 +277,11 @@ class Statements(Expressions):
             sc.bind(names[-1], "float", e.range, FLOAT)
         if count == 3 and self.chance(0.6):
             left = self.pick([f"({names[0]}, {names[1]}), {names[2]}", f"{names[0]}, ({names[1]}, {names[2]})"])
-            right = f"({es[0].text}, {es[1].text}), {es[2].text}" if left.startswith("(") else f"{es[0].text}, ({es[1].text}, {es[2].text})"
+            right = (
+                f"({es[0].text}, {es[1].text}), {es[2].text}"
+                if left.startswith("(")
+                else f"{es[0].text}, ({es[1].text}, {es[2].text})"
+            )
             return [f"{left} = {right}"]
         if self.chance(0.2):
             return [f"[{', '.join(names)}] = ({', '.join(e.text for e in es)})"]
@@ -317,7 +332,9 @@ class Statements(Expressions):
     @form(0.5)
     def delete(self, sc: Scope) -> Lines | None:
         """del of a name, which is sometimes bound again."""
-        found = [v for v in sc.vars.values() if v.type in ("float", "int") and not (v.fixed or v.captured or v.shared or v.total)]
+        found = [
+            v for v in sc.vars.values() if v.type in ("float", "int") and not (v.fixed or v.captured or v.shared or v.total)
+        ]
         if len(found) < 3 or sc.loops:
             return None
         var = self.pick(found)
@@ -339,12 +356,23 @@ class Statements(Expressions):
     def assertion(self, sc: Scope) -> Lines:
         """assert of what always holds."""
         x = self.fit(self.fexpr(sc, 1), FLOAT)
-        test = self.pick([f"{x.text} > {x.range.lo - 1:.1f}", f"abs({x.text}) < {x.range.size + 1:.1f}",
-                          f"-90.5 < {x.text} <= 90.5", f"{self.fit_int(self.iexpr(sc, 1), INT).text} < 31"])
+        test = self.pick(
+            [
+                f"{x.text} > {x.range.lo - 1:.1f}",
+                f"abs({x.text}) < {x.range.size + 1:.1f}",
+                f"-90.5 < {x.text} <= 90.5",
+                f"{self.fit_int(self.iexpr(sc, 1), INT).text} < 31",
+            ]
+        )
         kind = self.rng.randrange(4)
         var = self.some(sc, lambda v: v.type in ("float", "int"))
         shown = self.read(sc, var).text if var is not None else "0"
-        message = ["", ', "out of range"', f', f"{{{shown}}} is out of range"', f', f"value {{{shown}:.3f}}, {{{shown}!r}}"'][kind]
+        message = [
+            "",
+            ', "out of range"',
+            f', f"{{{shown}}} is out of range"',
+            f', f"value {{{shown}:.3f}}, {{{shown}!r}}"',
+        ][kind]
         return [f"assert {test}{message}"]
 
     @form(0.8)
@@ -356,7 +384,9 @@ class Statements(Expressions):
         error = self.pick(["ValueError", "RuntimeError", "ArithmeticError", "IndexError", "TypeError"])
         message = self.pick(['"bad value"', f'f"bad value {{{shown}}}"', f'f"{{{shown}:8.2e}} and {{{x.text}}}"', ""])
         call = f"{error}({message})" if message or self.chance(0.5) else error
-        test = self.pick([f"{x.text} > {x.range.hi + 2:.1f}", f"not -91.5 < {x.text} < 91.5", f"{self.iexpr(sc, 1).text} > 99999"])
+        test = self.pick(
+            [f"{x.text} > {x.range.hi + 2:.1f}", f"not -91.5 < {x.text} < 91.5", f"{self.iexpr(sc, 1).text} > 99999"]
+        )
         return [f"if {test}:", f"    raise {call}"]
 
     # -- branches ----------------------------------------------------------------------------------------------------------
@@ -366,7 +396,7 @@ class Statements(Expressions):
         """if, elif, else."""
         lines: Lines = []
         states: list[State] = []
-        arms = self.weighted([(4, 1), (4, 2), (2, 3)])
+        arms = self.weighted([(4, 1), (4, 2), (3, 3)])
         has_else = arms > 1 and self.chance(0.85)
         left = 0
         for i in range(arms):
@@ -389,6 +419,7 @@ class Statements(Expressions):
         test = self.bexpr(sc, 1)
         name = self.fresh(sc, FLOAT_NAMES)
         arms: list[Lines] = []
+        states: list[State] = []
         out: Interval | None = None
         for _ in range(2):
             before = sc.snapshot()
@@ -396,8 +427,9 @@ class Statements(Expressions):
             e = self.fit(self.fexpr(sc, 2), FLOAT)
             arms.append([*body, f"{name} = {e.text}"])
             out = e.range if out is None else out.hull(e.range)
+            states.append(sc.snapshot())
             sc.restore(before)
-            sc.forget(sorted(sc.assigned))
+        sc.join(states)
         assert out is not None
         sc.bind(name, "float", out, FLOAT)
         return [f"if {test}:", *indent(arms[0]), "else:", *indent(arms[1])]
@@ -466,12 +498,13 @@ class Statements(Expressions):
         sc.trips *= max(trips, 1)
         sc.cost += sc.trips
         lines = self.block(sc, size) if size > 0 else []
-        if self.chance(0.25):
-            leave = self.pick(["break", "break", "continue"])
+        if self.chance(0.4):
+            leave = self.pick(["break", "break", "continue", "return"])
             test = self.bexpr(sc, 1)
             before_leaving, inside = sc.snapshot(), self.block(sc, 1) if self.chance(0.3) else []
+            last = self.return_(sc) if leave == "return" else [leave]
             sc.restore(before_leaving)
-            lines += [f"if {test}:", *indent(inside), f"    {leave}"]
+            lines += [f"if {test}:", *indent([*inside, *last])]
         lines += self.update(sc, var)
         sc.trips //= max(trips, 1)
         sc.loops.pop()
@@ -481,13 +514,13 @@ class Statements(Expressions):
         sc.forget(sorted(written))
         breaks = any(line.strip() == "break" for line in lines)
         orelse: Lines = []
-        if self.chance(0.6 if breaks else 0.08):
-            body, _ = self.arm(sc, 1, exits=False)
+        if self.chance(0.6 if breaks else 0.12):
+            body, after = self.arm(sc, 1, exits=False)
             orelse = ["else:", *indent(body)]
-            sc.forget(sorted(sc.assigned))
+            sc.join([sc.snapshot(), after or sc.snapshot()])
         return lines, orelse
 
-    @form(4, 3)
+    @form(6, 3)
     def for_loop(self, sc: Scope) -> Lines | None:
         """for over a range, tuple, list, zip, enumerate, reversed, or a container that is there."""
         if sc.trips > 40 or sc.cost > 1500:
@@ -512,9 +545,9 @@ class Statements(Expressions):
 
     def for_header(self, sc: Scope) -> tuple[str, int, list[tuple[str, Any, Interval]]]:
         """(targets in iterable, greatest number of trips, [(name, type, range)])."""
-        kind = self.rng.randrange(13)
+        kind = self.rng.randrange(14)
         i = self.loop_name(sc, ["i", "j", "k", "l", "step", "_"])
-        if kind <= 4:
+        if kind <= 3:
             text, count, low = self.range_text(sc)
             if self.chance(0.1) and sc.trips == 1:
                 count = self.rng.randint(15, 60)
@@ -528,17 +561,19 @@ class Statements(Expressions):
         count = len(items)
         if seq is not None and isinstance(seq.type, Seq) and self.chance(0.6):
             literal, count = self.read(sc, seq).text, len(seq.type.items)
-        if kind <= 6:
+        if kind <= 5:
             return f"{x} in {literal}", count, [(x, "float", FLOAT)]
-        if kind == 7:
+        if kind in (6, 7):
             table = self.some(sc, lambda v: isinstance(v.type, Table))
             if table is not None and isinstance(table.type, Table):
                 key, name = self.fresh(sc, ["key", "name"]), self.read(sc, table).text
                 count = len(table.type.keys)
-                return self.pick([
-                    (f"{x} in {name}.values()", count, [(x, "float", FLOAT)]),
-                    (f"{key}, {x} in {name}.items()", count, [(x, "float", FLOAT)]),
-                ])
+                return self.pick(
+                    [
+                        (f"{x} in {name}.values()", count, [(x, "float", FLOAT)]),
+                        (f"{key}, {x} in {name}.items()", count, [(x, "float", FLOAT)]),
+                    ]
+                )
         if kind <= 8:
             start = f", {self.rng.randint(1, 3)}" if self.chance(0.3) else ""
             return f"{i}, {x} in enumerate({literal}{start})", count, [(i, "int", Interval(0, 6)), (x, "float", FLOAT)]
@@ -549,15 +584,27 @@ class Statements(Expressions):
             return f"{i} in reversed({text})", count, [(i, "int", Interval(low - 1, low + 3 * count))]
         if kind == 11:
             text, count, low = self.range_text(sc)
-            return f"{i}, {x} in zip({text}, {literal})", count, [(i, "int", Interval(low - 1, low + 3 * count)), (x, "float", FLOAT)]
+            return (
+                f"{i}, {x} in zip({text}, {literal})",
+                count,
+                [(i, "int", Interval(low - 1, low + 3 * count)), (x, "float", FLOAT)],
+            )
+        # kind 12, 13: a zip
         y = self.fresh(sc, [n for n in ["other", "u2", "weight"] if n != x])
         more = [self.fit(self.fexpr(sc, 0), FLOAT).text for _ in range(count)]
         if self.chance(0.3):
-            return (f"{i}, ({x}, {y}) in enumerate(zip({literal}, [{', '.join(more)}]))", count,
-                    [(i, "int", Interval(0, 4)), (x, "float", FLOAT), (y, "float", FLOAT)])
-        return f"{x}, {y} in zip({literal}, ({', '.join(more)}{',' if count == 1 else ''}))", count, [(x, "float", FLOAT), (y, "float", FLOAT)]
+            return (
+                f"{i}, ({x}, {y}) in enumerate(zip({literal}, [{', '.join(more)}]))",
+                count,
+                [(i, "int", Interval(0, 4)), (x, "float", FLOAT), (y, "float", FLOAT)],
+            )
+        return (
+            f"{x}, {y} in zip({literal}, ({', '.join(more)}{',' if count == 1 else ''}))",
+            count,
+            [(x, "float", FLOAT), (y, "float", FLOAT)],
+        )
 
-    @form(2.5, 3)
+    @form(4, 3)
     def while_loop(self, sc: Scope) -> Lines | None:
         """while: with a counter, a walrus, a shrinking value, or for ever until a break."""
         if sc.trips > 40 or sc.cost > 1500:
@@ -572,11 +619,21 @@ class Statements(Expressions):
         if kind == 0:
             lines, orelse = self.loop_body(sc, "while", 6, size, var, counter)
             # The counter stands first: `continue` must not pass it by.
-            return [*setup, f"{k} = 0", f"while {k} < {stop.text}:", f"    {k} += 1", *indent(lines), *orelse] \
-                if self.is_stable(sc, stop) else [*setup, f"{k} = {stop.text}", f"while {k}:", f"    {k} -= 1", *indent(lines), *orelse]
+            return (
+                [*setup, f"{k} = 0", f"while {k} < {stop.text}:", f"    {k} += 1", *indent(lines), *orelse]
+                if self.is_stable(sc, stop)
+                else [*setup, f"{k} = {stop.text}", f"while {k}:", f"    {k} -= 1", *indent(lines), *orelse]
+            )
         if kind == 1:
             lines, orelse = self.loop_body(sc, "while", 6, size, var, counter)
-            return [*setup, f"{k} = {stop.text}", f"while {k} > 0:", f"    {k} -= {self.rng.randint(1, 2)}", *indent(lines), *orelse]
+            return [
+                *setup,
+                f"{k} = {stop.text}",
+                f"while {k} > 0:",
+                f"    {k} -= {self.rng.randint(1, 2)}",
+                *indent(lines),
+                *orelse,
+            ]
         if kind == 2:
             n = self.rng.randint(2, 5)
             lines, orelse = self.loop_body(sc, "while", n, size, var, counter)
@@ -585,7 +642,15 @@ class Statements(Expressions):
             n = self.rng.randint(1, 4)
             lines, _ = self.loop_body(sc, "while", n + 1, size, var, counter)
             test = f"{k} > {n}" if self.chance(0.5) else f"{k} > {n} or {self.bexpr(sc, 0)}"
-            return [*setup, f"{k} = 0", "while True:", f"    {k} += 1", f"    if {test}:", "        break", *indent(lines)]
+            return [
+                *setup,
+                f"{k} = 0",
+                "while True:",
+                f"    {k} += 1",
+                f"    if {test}:",
+                "        break",
+                *indent(lines),
+            ]
         w = self.fresh(sc, ["width", "err", "gap", "h0"])
         rate = self.number(0.3, 0.7)
         least = self.pick([0.07, 0.11, 0.23])
@@ -598,7 +663,16 @@ class Statements(Expressions):
         if more:
             sc.bind(k, "int", Interval(-1, 9), fixed=True)
         lines, orelse = self.loop_body(sc, "while", 9, size, var, counter)
-        return [*setup, *first, f"{w} = {start.text}", f"while {w} > {least}{more}:", f"    {w} *= {rate!r}", *step, *indent(lines), *orelse]
+        return [
+            *setup,
+            *first,
+            f"{w} = {start.text}",
+            f"while {w} > {least}{more}:",
+            f"    {w} *= {rate!r}",
+            *step,
+            *indent(lines),
+            *orelse,
+        ]
 
     def is_stable(self, sc: Scope, e: Expr) -> bool:
         """Whether the expression reads nothing that the loop may have changed."""
@@ -606,7 +680,7 @@ class Statements(Expressions):
 
         return not any(n in sc.assigned and not sc.vars[n].fixed for n in re.findall(r"[a-z_]\w*", e.text) if n in sc.vars)
 
-    @form(1, 1)
+    @form(2, 1)
     def jump(self, sc: Scope) -> Lines | None:
         """break or continue under a condition."""
         if not sc.loops:
@@ -619,7 +693,10 @@ class Statements(Expressions):
     def make_tuple(self, sc: Scope) -> Lines:
         name = self.fresh(sc, ["pair", "point", "triple", "vec"])
         kinds = [self.weighted([(4, "float"), (1, "int")]) for _ in range(self.rng.randint(2, 3))]
-        es = [self.fit(self.fexpr(sc, 1), FLOAT) if k == "float" else self.fit_int(self.iexpr(sc, 1), Interval(-4, 4)) for k in kinds]
+        es = [
+            self.fit(self.fexpr(sc, 1), FLOAT) if k == "float" else self.fit_int(self.iexpr(sc, 1), Interval(-4, 4))
+            for k in kinds
+        ]
         sc.bind(name, Seq("tuple", tuple(kinds)), FLOAT)
         return [f"{name} = ({', '.join(e.text for e in es)})"]
 
@@ -711,16 +788,21 @@ class Statements(Expressions):
             sc.vars[name].type = Seq("list", ("float",) * (n + first - 1))
             lines.append(f"{other} = {name}.pop()")
         if kind == 2:
+            last = self.fit(self.fexpr(sc, 0), FLOAT).text
             sc.vars[name].type = Seq("list", ("float",) * (n + first + 2))
-            lines.append(f"{name}.extend([{self.fit(self.fexpr(sc, 0), FLOAT).text}, 0.5])" if self.chance(0.5) else
-                         f"{name} += [{self.fit(self.fexpr(sc, 0), FLOAT).text}, 0.5]")
+            lines.append(f"{name}.extend([{last}, 0.5])" if self.chance(0.5) else f"{name} += [{last}, 0.5]")
         return lines
 
     @form(1.2)
     def set_item(self, sc: Scope) -> Lines | None:
         """Assign an item of a list or dict, or a field of a dataclass."""
-        found = [v for v in sc.vars.values() if isinstance(v.type, Seq) and v.type.kind == "list" and v.type.items
-                 or isinstance(v.type, Table) or isinstance(v.type, Record) and v.type.mutable]
+        found = [
+            v
+            for v in sc.vars.values()
+            if (isinstance(v.type, Seq) and v.type.kind == "list" and v.type.items)
+            or isinstance(v.type, Table)
+            or (isinstance(v.type, Record) and v.type.mutable)
+        ]
         if not found:
             return None
         var = self.pick(found)
@@ -737,7 +819,10 @@ class Statements(Expressions):
             place = f"{var.name}[{k - n if self.chance(0.2) else k}]"
             if n >= 2 and self.chance(0.25) and sc.trips <= 10:
                 i = self.fresh(sc, ["i", "j", "k"])
-                return [f"for {i} in range({n}):", f"    {var.name}[{i}] = {self.fit(Expr(f'({var.name}[{i}] * 0.5 + {e.text})', FLOAT + FLOAT), FLOAT).text}"]
+                return [
+                    f"for {i} in range({n}):",
+                    f"    {var.name}[{i}] = {self.fit(Expr(f'({var.name}[{i}] * 0.5 + {e.text})', FLOAT + FLOAT), FLOAT).text}",
+                ]
         if self.chance(0.3):
             return [f"{place} *= {const(self.number(-0.9, 0.9)).text}"]
         if self.chance(0.2):

@@ -1,4 +1,5 @@
 """Rewrite rules, a theme a file; importing this package gives them to the Builder."""
+
 from irad.optimize.rewrite import Rule, install
 from irad.optimize.rules import algebra
 

@@ -1,4 +1,5 @@
 """Rules of arithmetic, by theme. Those that are exact hold for every float: nan, infinities and signed zeros included."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -114,7 +115,7 @@ def ipow_constant(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> No
 @rewrites("int-zero", "mul")
 def int_zero(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
     """mul(?x, 0) => 0 on integers"""
-    x, c = args
+    _x, c = args
     return c if _is_int(c) and is_constant(c, 0) else None
 
 
@@ -182,15 +183,20 @@ RULES: tuple[Rule, ...] = (
     rule("sub-zero", "sub(?x, 0) => ?x"),
     rule("int-add-zero", "add(?x, 0) => ?x", only="i"),
     rule("int-sub-self", "sub(?x, ?x) => 0", only="i"),
-    int_zero, int_add_constants, int_sub_constant,
+    int_zero,
+    int_add_constants,
+    int_sub_constant,
     rule("add-zero", "add(?x, 0) => ?x", exact=False),
     rule("zero-sub", "sub(0, ?x) => neg(?x)", exact=False),
     rule("mul-zero", "mul(?x, 0) => 0", exact=False),
     rule("zero-div", "div(0, ?x) => 0", exact=False),
     rule("sub-self", "sub(?x, ?x) => 0", exact=False),
-    mul_constants, add_like_terms,
+    mul_constants,
+    add_like_terms,
     # powers, conversions, absolute values
-    pow_constant, ipow_constant, convert_same,
+    pow_constant,
+    ipow_constant,
+    convert_same,
     rule("abs-neg", "abs(neg(?x)) => abs(?x)"),
     rule("abs-abs", "abs(abs(?x)) => abs(?x)"),
     # truth values
@@ -206,5 +212,7 @@ RULES: tuple[Rule, ...] = (
     select_known,
     rule("select-not", "select(not(?p), ?x, ?y) => select(?p, ?y, ?x)"),
     # structure
-    getitem_of_tuple, project_of_inject, tag_of_inject,
+    getitem_of_tuple,
+    project_of_inject,
+    tag_of_inject,
 )

@@ -1,4 +1,5 @@
 """NumPy's arrays in compiled code: values and views, indexing, operators, functions, methods."""
+
 from irad.specialize.arrays import functions, reductions, shaping  # noqa: F401  (they register their functions)
 from irad.specialize.arrays.attributes import getattr_, iteration, length, method, pack, static_items
 from irad.specialize.arrays.elementwise import elementwise
@@ -9,6 +10,25 @@ from irad.specialize.arrays.table import handler
 from irad.specialize.arrays.values import as_scalar, is_array, new_array, node_of
 
 __all__ = [
-    "as_scalar", "binary", "compare", "contains", "elementwise", "getattr_", "getitem", "handler", "inplace", "is_array",
-    "iteration", "jacobian", "length", "method", "new_array", "node_of", "pack", "setitem", "static_items", "truth", "unary",
+    "as_scalar",
+    "binary",
+    "compare",
+    "contains",
+    "elementwise",
+    "getattr_",
+    "getitem",
+    "handler",
+    "inplace",
+    "is_array",
+    "iteration",
+    "jacobian",
+    "length",
+    "method",
+    "new_array",
+    "node_of",
+    "pack",
+    "setitem",
+    "static_items",
+    "truth",
+    "unary",
 ]

@@ -1,4 +1,5 @@
 """`len`, iteration, attributes and methods of arrays."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -32,7 +33,11 @@ def static_items(s: Any, v: Ref, expected: int | None = None) -> list[Any] | Non
         if expected is None:
             return None
         size = size_of(s, v, 0)
-        s.b.assert_(s.b.eq(size, literal(expected)), error="ValueError", message=f"cannot unpack an array of another length into {expected} values")
+        s.b.assert_(
+            s.b.eq(size, literal(expected)),
+            error="ValueError",
+            message=f"cannot unpack an array of another length into {expected} values",
+        )
         n = expected
     return [getitem(s, v, literal(i)) for i in range(n)]
 
@@ -62,7 +67,6 @@ def getattr_(s: Any, v: Any, name: str) -> Any:
     return None
 
 
-
 def _astype(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     no_keywords(s, "astype", kwargs)
     check_count(s, "astype", args, 2)
@@ -87,10 +91,23 @@ def _fill(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 METHODS: dict[str, Handler] = {
-    "sum": HANDLERS[np.sum], "prod": HANDLERS[np.prod], "max": HANDLERS[np.max], "min": HANDLERS[np.min], "mean": mean,
-    "any": HANDLERS[np.any], "all": HANDLERS[np.all], "dot": dot, "reshape": reshape, "ravel": ravel,
-    "flatten": lambda s, args, kwargs: array(s, [ravel(s, args, kwargs)], {}), "transpose": transpose,
-    "copy": lambda s, args, kwargs: array(s, args, kwargs), "astype": _astype, "item": _item, "fill": _fill, "clip": clip,
+    "sum": HANDLERS[np.sum],
+    "prod": HANDLERS[np.prod],
+    "max": HANDLERS[np.max],
+    "min": HANDLERS[np.min],
+    "mean": mean,
+    "any": HANDLERS[np.any],
+    "all": HANDLERS[np.all],
+    "dot": dot,
+    "reshape": reshape,
+    "ravel": ravel,
+    "flatten": lambda s, args, kwargs: array(s, [ravel(s, args, kwargs)], {}),
+    "transpose": transpose,
+    "copy": lambda s, args, kwargs: array(s, args, kwargs),
+    "astype": _astype,
+    "item": _item,
+    "fill": _fill,
+    "clip": clip,
 }
 
 

@@ -1,4 +1,5 @@
 """Functions that make arrays."""
+
 from __future__ import annotations
 
 import math
@@ -38,8 +39,21 @@ def numeric(s: Any, v: Any, name: str) -> Node:
 
 
 DTYPES: dict[Any, Scalar] = {
-    float: F64, int: I64, bool: BOOL, np.float64: F64, np.float32: F32, np.int64: I64, np.int32: I32, np.bool_: BOOL,
-    "float64": F64, "float": F64, "float32": F32, "int64": I64, "int": I64, "int32": I32, "bool": BOOL,
+    float: F64,
+    int: I64,
+    bool: BOOL,
+    np.float64: F64,
+    np.float32: F32,
+    np.int64: I64,
+    np.int32: I32,
+    np.bool_: BOOL,
+    "float64": F64,
+    "float": F64,
+    "float32": F32,
+    "int64": I64,
+    "int": I64,
+    "int32": I32,
+    "bool": BOOL,
 }
 
 
@@ -49,7 +63,11 @@ def dtype_of(s: Any, v: Any) -> Scalar:
         found = DTYPES.get(v.value) if not isinstance(v.value, np.dtype) else DTYPES.get(str(v.value))
         if found is not None:
             return found
-    raise s.refuse("unsupported-dtype", f"the dtype {s.describe(v)} cannot be compiled", help="use float64, float32, int64, int32 or bool")
+    raise s.refuse(
+        "unsupported-dtype",
+        f"the dtype {s.describe(v)} cannot be compiled",
+        help="use float64, float32, int64, int32 or bool",
+    )
 
 
 def shape_of(s: Any, v: Any) -> tuple[Shape, list[Node]]:
@@ -95,11 +113,21 @@ def _filled(name: str, value: float | None) -> Handler:
         if shape is None or len(args) > 2:
             raise s.refuse("wrong-arguments", f"np.{name} takes a shape and a dtype")
         t = dtype_of(s, dtype)
-        return filled(s, None if value is None else constant(t, {"f": float, "i": int, "b": bool}[t.kind](value)), *shape_of(s, shape), t)
+        return filled(
+            s,
+            None if value is None else constant(t, {"f": float, "i": int, "b": bool}[t.kind](value)),
+            *shape_of(s, shape),
+            t,
+        )
+
     return call
 
 
-HANDLERS[np.zeros], HANDLERS[np.empty], HANDLERS[np.ones] = _filled("zeros", None), _filled("empty", None), _filled("ones", 1)
+HANDLERS[np.zeros], HANDLERS[np.empty], HANDLERS[np.ones] = (
+    _filled("zeros", None),
+    _filled("empty", None),
+    _filled("ones", 1),
+)
 
 
 def _full(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -120,9 +148,16 @@ def _like(name: str, value: float | None) -> Handler:
         check_count(s, name, args, 2 if name == "full_like" else 1)
         x = numeric(s, args[0], name)
         t = dtype_of(s, dtype) if dtype is not None else s.b.scalar_of(x).strong
-        fill = numeric(s, args[1], name) if name == "full_like" else None if value is None else constant(t, {"f": float, "i": int, "b": bool}[t.kind](value))
+        fill = (
+            numeric(s, args[1], name)
+            if name == "full_like"
+            else None
+            if value is None
+            else constant(t, {"f": float, "i": int, "b": bool}[t.kind](value))
+        )
         shape = x.type.shape if isinstance(x.type, Array) else ()
         return filled(s, fill, shape, dims_of(s, shape, [x]), t)
+
     return call
 
 
@@ -144,7 +179,11 @@ def _arange(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     t = promote(s, [start, stop, step], "arange").strong
     start, stop, step = (s.convert(x, INT if t.kind == "i" else FLOAT) for x in (start, stop, step))
     if t.kind == "i":
-        towards = b.select(b.gt(step, literal(0)), literal(-1), literal(1)) if not isinstance(step, Constant) else literal(-1 if step.value > 0 else 1)
+        towards = (
+            b.select(b.gt(step, literal(0)), literal(-1), literal(1))
+            if not isinstance(step, Constant)
+            else literal(-1 if step.value > 0 else 1)
+        )
         count = b.floordiv(b.add(b.sub(stop, start), b.add(step, towards)), step)
     else:
         count = b.convert(b.ceil(b.div(b.sub(stop, start), step)), to=INT)
@@ -172,7 +211,7 @@ def _linspace(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     steps = b.convert(b.maximum(b.sub(dims[0] if dims else literal(n), literal(1)), literal(1)), to=FLOAT)
     step = b.div(b.sub(stop, start), steps)
     grid = b.add(b.mul(index, b.broadcast(step, *dims, shape=(n,))), b.broadcast(start, *dims, shape=(n,)))
-    if isinstance(n, int) and n > 1:                   # the end is exact, as NumPy has it
+    if isinstance(n, int) and n > 1:  # the end is exact, as NumPy has it
         grid = b.index_update(grid, stop, literal(n - 1))
     return new_array(s, grid)
 
@@ -195,7 +234,9 @@ def _nested(s: Any, v: Any) -> tuple[Shape, list[Node]]:
     if not parts:
         return (0,), []
     if any(shape != parts[0][0] for shape, _ in parts):
-        raise s.refuse("shape-mismatch", "the rows of an array have different shapes", help="pad them, or keep a list of arrays")
+        raise s.refuse(
+            "shape-mismatch", "the rows of an array have different shapes", help="pad them, or keep a list of arrays"
+        )
     return (len(parts), *parts[0][0]), [n for _, nodes in parts for n in nodes]
 
 
@@ -205,7 +246,9 @@ def array(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     dtype = kwargs.pop("dtype", args[1] if len(args) == 2 else None)
     copy = kwargs.pop("copy", literal(True))
     if not (isinstance(copy, Constant) and copy.value is True):
-        raise s.refuse("unsupported-keyword", "np.array always copies in compiled code", help="leave `copy` out, or use np.asarray")
+        raise s.refuse(
+            "unsupported-keyword", "np.array always copies in compiled code", help="leave `copy` out, or use np.asarray"
+        )
     no_keywords(s, "array", kwargs)
     check_count(s, "array", args, 1, 2)
     (v, *_) = args

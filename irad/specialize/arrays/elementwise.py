@@ -1,4 +1,5 @@
 """Elementwise operations: NumPy's promotion and broadcasting, then one scalar primitive over all elements."""
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -17,7 +18,13 @@ def promote(s: Any, xs: Sequence[Node], op: str) -> Scalar:
         t = s.b.scalar_of(x)
         t = INT if t is BOOL and not isinstance(x.type, Array) else t
         try:
-            total = t if total is None else join(total, t) if not (BOOL in (total, t) and total is not t) else (t if total is BOOL else total)
+            total = (
+                t
+                if total is None
+                else join(total, t)
+                if not (BOOL in (total, t) and total is not t)
+                else (t if total is BOOL else total)
+            )
         except JoinError as e:
             raise s.refuse("type-mismatch", f"`{op}` cannot join {e}") from None
     assert isinstance(total, Scalar)
@@ -34,8 +41,11 @@ def broadcast_shape(s: Any, xs: Sequence[Node], op: str) -> Shape:
         wanted = [d for d in sizes if d != 1]
         fixed = {d for d in wanted if isinstance(d, int)}
         if len(fixed) > 1:
-            raise s.refuse("shape-mismatch", f"`{op}` cannot join shapes {' and '.join(shape_text(sh) for sh in shapes)}",
-                           help="NumPy joins axes of equal size, and axes of size 1 with any")
+            raise s.refuse(
+                "shape-mismatch",
+                f"`{op}` cannot join shapes {' and '.join(shape_text(sh) for sh in shapes)}",
+                help="NumPy joins axes of equal size, and axes of size 1 with any",
+            )
         out.append(next(iter(fixed)) if fixed else wanted[0] if wanted else 1)
     return tuple(out)
 
@@ -56,16 +66,21 @@ def spread(s: Any, x: Node, shape: Shape, dims: Sequence[Node]) -> Node:
         own = []
         for d, n in zip(x.type.shape, shape[lead:], strict=True):
             if d != n and d != 1 and isinstance(d, int) and isinstance(n, int):
-                raise s.refuse("shape-mismatch", f"an array of shape {shape_text(x.type.shape)} does not fit {shape_text(shape)}")
+                raise s.refuse(
+                    "shape-mismatch", f"an array of shape {shape_text(x.type.shape)} does not fit {shape_text(shape)}"
+                )
             own.append(d if d == 1 else n)
-        if tuple(own) != x.type.shape:                 # equal if at all: found out at run time
+        if tuple(own) != x.type.shape:  # equal if at all: found out at run time
             feed = iter(dims)
             wanted = {n: next(feed) for n in shape if isinstance(n, Dim)}
             for axis, (d, n) in enumerate(zip(x.type.shape, own, strict=True)):
                 if d != n:
                     size = wanted[n] if isinstance(n, Dim) else literal(n)
-                    b.assert_(b.eq(size, b.dim(x, axis=axis) if isinstance(d, Dim) else literal(d)), error="ValueError",
-                              message="operands could not be broadcast together")
+                    b.assert_(
+                        b.eq(size, b.dim(x, axis=axis) if isinstance(d, Dim) else literal(d)),
+                        error="ValueError",
+                        message="operands could not be broadcast together",
+                    )
             x = b.retype(x, to=Array(x.type.dtype, own))
         if x.type.shape == shape:  # type: ignore[attr-defined]
             return x

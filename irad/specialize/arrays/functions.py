@@ -1,4 +1,5 @@
 """NumPy's elementwise functions."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -15,15 +16,49 @@ from irad.specialize.values import Known, is_number
 from irad.types import BOOL, F64, I64
 
 FLOAT_UNARY = {
-    "sqrt": "sqrt", "exp": "exp", "exp2": "exp2", "expm1": "expm1", "log": "log", "log1p": "log1p", "log2": "log2", "log10": "log10",
-    "sin": "sin", "cos": "cos", "tan": "tan", "arcsin": "asin", "arccos": "acos", "arctan": "atan", "sinh": "sinh", "cosh": "cosh",
-    "tanh": "tanh", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "cbrt": "cbrt", "rint": "rint",
+    "sqrt": "sqrt",
+    "exp": "exp",
+    "exp2": "exp2",
+    "expm1": "expm1",
+    "log": "log",
+    "log1p": "log1p",
+    "log2": "log2",
+    "log10": "log10",
+    "sin": "sin",
+    "cos": "cos",
+    "tan": "tan",
+    "arcsin": "asin",
+    "arccos": "acos",
+    "arctan": "atan",
+    "sinh": "sinh",
+    "cosh": "cosh",
+    "tanh": "tanh",
+    "arcsinh": "asinh",
+    "arccosh": "acosh",
+    "arctanh": "atanh",
+    "cbrt": "cbrt",
+    "rint": "rint",
 }
 FLOAT_BINARY = {"arctan2": "atan2", "hypot": "hypot", "copysign": "copysign", "fmod": "fmod"}
 OPERATORS = {
-    "add": "+", "subtract": "-", "multiply": "*", "divide": "/", "true_divide": "/", "floor_divide": "//", "mod": "%", "remainder": "%",
-    "power": "**", "equal": "==", "not_equal": "!=", "less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=",
-    "bitwise_and": "&", "bitwise_or": "|", "bitwise_xor": "^",
+    "add": "+",
+    "subtract": "-",
+    "multiply": "*",
+    "divide": "/",
+    "true_divide": "/",
+    "floor_divide": "//",
+    "mod": "%",
+    "remainder": "%",
+    "power": "**",
+    "equal": "==",
+    "not_equal": "!=",
+    "less": "<",
+    "less_equal": "<=",
+    "greater": ">",
+    "greater_equal": ">=",
+    "bitwise_and": "&",
+    "bitwise_or": "|",
+    "bitwise_xor": "^",
 }
 
 
@@ -34,6 +69,7 @@ def _float_function(name: str, prim: str, count: int) -> Handler:
         xs = [numeric(s, a, name) for a in args]
         dtype = promote(s, xs, name)
         return elementwise(s, prim, xs, (dtype if dtype.kind == "f" else F64).strong, name)
+
     return call
 
 
@@ -49,6 +85,7 @@ def _operator_function(name: str, op: str) -> Handler:
                 return operators.compare(s, op, *xs)
             return arithmetic(s, op, *[s.b.convert(x, to=x.type.strong) if x.type.weak else x for x in xs])  # type: ignore[attr-defined]
         return (compare if op in operators.SWAPPED else binary)(s, op, *[new_array(s, x) for x in xs])
+
     return call
 
 
@@ -62,16 +99,25 @@ for _name, _op in OPERATORS.items():
 
 def _same_dtype(name: str, prim: str, count: int) -> Handler:
     """Functions of any number that give the same dtype."""
+
     def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         no_keywords(s, name, kwargs)
         check_count(s, name, args, count)
         xs = [numeric(s, a, name) for a in args]
         dtype = promote(s, xs, name)
         return elementwise(s, prim, xs, (I64 if dtype is BOOL and count == 1 else dtype).strong, name)
+
     return call
 
 
-for _name, _prim, _n in (("abs", "abs", 1), ("absolute", "abs", 1), ("fabs", "abs", 1), ("negative", "neg", 1), ("maximum", "maximum", 2), ("minimum", "minimum", 2)):
+for _name, _prim, _n in (
+    ("abs", "abs", 1),
+    ("absolute", "abs", 1),
+    ("fabs", "abs", 1),
+    ("negative", "neg", 1),
+    ("maximum", "maximum", 2),
+    ("minimum", "minimum", 2),
+):
     HANDLERS[getattr(np, _name)] = _same_dtype(_name, _prim, _n)
 
 
@@ -81,6 +127,7 @@ def _rounding(name: str, prim: str) -> Handler:
         check_count(s, name, args, 1)
         x = numeric(s, args[0], name)
         return new_array(s, x) if s.b.scalar_of(x).kind != "f" else elementwise(s, prim, [x], s.b.scalar_of(x).strong, name)
+
     return call
 
 
@@ -94,6 +141,7 @@ def _test(name: str) -> Handler:
         check_count(s, name, args, 1)
         x = numeric(s, args[0], name)
         return elementwise(s, name, [x], s.b.scalar_of(x).strong if s.b.scalar_of(x).kind == "f" else F64, name)
+
     return call
 
 
@@ -114,11 +162,17 @@ def _logical(name: str, prim: str, count: int) -> Handler:
         check_count(s, name, args, count)
         xs = [numeric(s, a, name) for a in args]
         return elementwise(s, prim, [x if s.b.scalar_of(x) is BOOL else s.b.ne(x, s.b.like(0, x)) for x in xs], BOOL, name)
+
     return call
 
 
 HANDLERS[np.square] = _square
-for _name, _prim, _n in (("logical_and", "and", 2), ("logical_or", "or", 2), ("logical_xor", "xor", 2), ("logical_not", "not", 1)):
+for _name, _prim, _n in (
+    ("logical_and", "and", 2),
+    ("logical_or", "or", 2),
+    ("logical_xor", "xor", 2),
+    ("logical_not", "not", 1),
+):
     HANDLERS[getattr(np, _name)] = _logical(_name, _prim, _n)
 
 

@@ -1,4 +1,5 @@
 """`x[i, j]`, `x[a:b, ...] = v`: indices taken apart, then an element, a view or a block."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -41,12 +42,17 @@ class Index:
         count = sum(not self._is_new(i) and not self._is_dots(i) for i in items)
         dots = [k for k, i in enumerate(items) if self._is_dots(i)]
         if len(dots) > 1 or count > self.t.rank:
-            raise s.refuse("index", f"too many indices for an array of {self.t.rank} axes" if count > self.t.rank else "more than one `...` in an index")
+            raise s.refuse(
+                "index",
+                f"too many indices for an array of {self.t.rank} axes"
+                if count > self.t.rank
+                else "more than one `...` in an index",
+            )
         whole = Compound("slice", None, [Known(None)] * 3)
         if not dots:
             items.append(Known(Ellipsis))
             dots = [len(items) - 1]
-        items[dots[0]:dots[0] + 1] = [whole] * (self.t.rank - count)
+        items[dots[0] : dots[0] + 1] = [whole] * (self.t.rank - count)
         axis = 0
         for item in items:
             if self._is_new(item):
@@ -75,7 +81,11 @@ class Index:
             self._slice(axis, item)
             return
         what = "a truth value" if is_number(item) and item.type is BOOL else s.describe(item)
-        raise s.refuse("unsupported-index", f"an array is indexed by {what}", help="use integers, slices, `...` and None; loop over the positions for others")
+        raise s.refuse(
+            "unsupported-index",
+            f"an array is indexed by {what}",
+            help="use integers, slices, `...` and None; loop over the positions for others",
+        )
 
     def _slice(self, axis: int, item: Compound) -> None:
         s, b = self.s, self.s.b
@@ -116,7 +126,10 @@ class Index:
             start, stop = clipped(bounds[0], literal(0), literal(0), n), clipped(bounds[1], n, literal(0), n)
             span = b.add(b.sub(stop, start), literal(k - 1))
         else:
-            start, stop = clipped(bounds[0], last, literal(-1), last), clipped(bounds[1], literal(-1), literal(-1), last)
+            start, stop = (
+                clipped(bounds[0], last, literal(-1), last),
+                clipped(bounds[1], literal(-1), literal(-1), last),
+            )
             span = b.add(b.sub(start, stop), literal(-k - 1))
         size = b.maximum(b.floordiv(span, literal(abs(k))), literal(0))
         if bounds[0] is None and bounds[1] is None and k == 1:
@@ -151,7 +164,12 @@ def getitem(s: Any, v: Any, index: Any) -> Any:
     parts = Index(s, v, index)
     if parts.is_element:
         return element(s, v, parts.starts)
-    return view(s, v, ("basic", tuple(parts.steps), tuple(parts.sizes), tuple(parts.shape)), [*parts.starts, *parts.run_time_dims()])
+    return view(
+        s,
+        v,
+        ("basic", tuple(parts.steps), tuple(parts.sizes), tuple(parts.shape)),
+        [*parts.starts, *parts.run_time_dims()],
+    )
 
 
 def setitem(s: Any, v: Ref, index: Any, value: Any) -> None:
@@ -164,7 +182,7 @@ def setitem(s: Any, v: Ref, index: Any, value: Any) -> None:
         return write_element(s, v, parts.starts, cast(s, value, t.dtype, "this element"))
     dims = parts.run_time_dims()
     node = node_of(s, value)
-    if not (is_number(node) or isinstance(node, Node) and isinstance(node.type, Array)):
+    if not (is_number(node) or (isinstance(node, Node) and isinstance(node.type, Array))):
         node = node_of(s, array(s, [value], {}))
     node = cast(s, node, t.dtype, "these elements")
     shape = tuple(parts.shape)
@@ -182,6 +200,8 @@ def cast(s: Any, node: Node, dtype: Scalar, what: str) -> Node:
     kind = s.b.scalar_of(node).kind
     if kind == "f" and dtype.kind != "f":
         if is_number(node):
-            raise s.refuse("dtype", f"{what} of an integer array is set to a float", help="make the array of floats: dtype=float")
+            raise s.refuse(
+                "dtype", f"{what} of an integer array is set to a float", help="make the array of floats: dtype=float"
+            )
         raise s.refuse("dtype", "floats are put into an integer array", help="use astype")
     return node if s.b.scalar_of(node).strong is dtype else s.b.convert(node, to=dtype)  # type: ignore[no-any-return]

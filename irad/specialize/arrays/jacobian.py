@@ -1,4 +1,5 @@
 """Jacobians of functions with arrays among their arguments or results: a derivative for each element, in a loop."""
+
 from __future__ import annotations
 
 import math
@@ -21,7 +22,9 @@ def jacobian(s: Any, call: Any, kind: str, single: bool) -> Task:
     outputs = [(i, t) for i, t in enumerate(call.leaves) if s.b is b and _differentiable(t)]
     for _, t in [*inputs, *outputs]:
         if isinstance(t, Array) and any(isinstance(d, Dim) for d in t.shape):
-            raise s.refuse("unknown-shape", "the Jacobian of arrays whose sizes are known at run time only cannot be compiled yet")
+            raise s.refuse(
+                "unknown-shape", "the Jacobian of arrays whose sizes are known at run time only cannot be compiled yet"
+            )
     entries: dict[tuple[int, int], Node] = {}
     if kind == "jacfwd":
         for j, (k, t) in enumerate(inputs):
@@ -31,7 +34,9 @@ def jacobian(s: Any, call: Any, kind: str, single: bool) -> Task:
     else:
         _, residual = call.run_forward()
         for i, t in outputs:
-            rows = _by_element(s, t, lambda one, i=i: _rows(s, call, residual, i, one, len(inputs)), [u for _, u in inputs], last=False)  # type: ignore[misc]
+            rows = _by_element(
+                s, t, lambda one, i=i: _rows(s, call, residual, i, one, len(inputs)), [u for _, u in inputs], last=False
+            )  # type: ignore[misc]
             for (k, _), node in zip(inputs, rows, strict=True):
                 entries[i, k] = node
     return jacobian_value(s, call, entries, single)

@@ -1,4 +1,5 @@
 """Python's operators, truth and `in` for arrays."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -63,9 +64,16 @@ def inplace(s: Any, op: str, x: Ref, y: Any) -> Ref:
     node = read(s, result)
     assert isinstance(node.type, Array)
     if node.type.dtype is not t.dtype:
-        raise s.refuse("dtype", f"`{op}=` would change the dtype of the array from {t.dtype} to {node.type.dtype}", help="make the array of floats: dtype=float")
+        raise s.refuse(
+            "dtype",
+            f"`{op}=` would change the dtype of the array from {t.dtype} to {node.type.dtype}",
+            help="make the array of floats: dtype=float",
+        )
     if node.type.shape != t.shape:
-        raise s.refuse("shape-mismatch", f"`{op}=` would change the shape of the array from {shape_text(t.shape)} to {shape_text(node.type.shape)}")
+        raise s.refuse(
+            "shape-mismatch",
+            f"`{op}=` would change the shape of the array from {shape_text(t.shape)} to {shape_text(node.type.shape)}",
+        )
     write_whole(s, x, node)
     return x
 
@@ -94,7 +102,11 @@ def truth(s: Any, v: Any) -> Any:
         return None
     x = as_scalar(s, v)
     if not is_number(x):
-        raise s.refuse("ambiguous-truth", "the truth value of an array with several elements is ambiguous", help="use .any() or .all()")
+        raise s.refuse(
+            "ambiguous-truth",
+            "the truth value of an array with several elements is ambiguous",
+            help="use .any() or .all()",
+        )
     return x if x.type is BOOL else s.b.ne(x, constant(x.type, 0.0 if x.type.kind == "f" else 0))
 
 

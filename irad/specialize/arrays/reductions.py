@@ -1,4 +1,5 @@
 """Sums, products, extrema and means, over all axes or some."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -35,7 +36,9 @@ def reduce(s: Any, prim: str, x: Node, axis: tuple[int, ...] | None, keepdims: b
     if keepdims:
         shape = tuple(1 if i in axes else d for i, d in enumerate(t.shape))
         dims = dims_of(s, shape, [x])
-        result = b.reshape(result, *dims, shape=shape) if isinstance(result.type, Array) else b.broadcast(result, *dims, shape=shape)
+        result = (
+            b.reshape(result, *dims, shape=shape) if isinstance(result.type, Array) else b.broadcast(result, *dims, shape=shape)
+        )
     return new_array(s, result)
 
 
@@ -58,10 +61,13 @@ def _reduction(name: str, prim: str) -> Handler:
     def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         x, axis, keep = _reduction_arguments(s, name, args, kwargs)
         return reduce(s, prim, x, axis, keep)
+
     return call
 
 
-def _reduction_arguments(s: Any, name: str, args: list[Any], kwargs: dict[str, Any]) -> tuple[Node, tuple[int, ...] | None, bool]:
+def _reduction_arguments(
+    s: Any, name: str, args: list[Any], kwargs: dict[str, Any]
+) -> tuple[Node, tuple[int, ...] | None, bool]:
     kwargs = dict(kwargs)
     axis, keep = kwargs.pop("axis", None), kwargs.pop("keepdims", literal(False))
     no_keywords(s, name, kwargs)
@@ -93,6 +99,15 @@ def mean(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return elementwise(s, "div", [node_of(s, total), n], t.dtype, "mean")
 
 
-for _name, _prim in (("sum", "sum"), ("prod", "prod"), ("max", "max"), ("amax", "max"), ("min", "min"), ("amin", "min"), ("any", "any"), ("all", "all")):
+for _name, _prim in (
+    ("sum", "sum"),
+    ("prod", "prod"),
+    ("max", "max"),
+    ("amax", "max"),
+    ("min", "min"),
+    ("amin", "min"),
+    ("any", "any"),
+    ("all", "all"),
+):
     HANDLERS[getattr(np, _name)] = _reduction(_name, _prim)
 HANDLERS[np.mean] = mean

@@ -1,4 +1,5 @@
 """reshape, transpose and products of matrices."""
+
 from __future__ import annotations
 
 import math
@@ -34,7 +35,9 @@ def reshape(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if all(isinstance(x, Constant) for x in items) and all(isinstance(d, int) for d in t.shape):
             total = math.prod(t.shape)  # type: ignore[arg-type]
             if known == 0 or total % known:
-                raise s.refuse("shape-mismatch", f"an array of {total} elements cannot be reshaped into {[x.value for x in items]}")
+                raise s.refuse(
+                    "shape-mismatch", f"an array of {total} elements cannot be reshaped into {[x.value for x in items]}"
+                )
             items[unknown[0]] = literal(total // known)
         else:
             size = count_of(s, v)
@@ -60,7 +63,11 @@ def transpose(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     axes = kwargs.pop("axes", rest[0] if len(rest) == 1 else Compound("tuple", None, rest) if rest else None)
     no_keywords(s, "transpose", kwargs)
     rank = array_type(s, v).rank
-    order = tuple(reversed(range(rank))) if axes is None else tuple(known_int(s, a, "an axis") % rank for a in objects.known_items(s, axes))
+    order = (
+        tuple(reversed(range(rank)))
+        if axes is None
+        else tuple(known_int(s, a, "an axis") % rank for a in objects.known_items(s, axes))
+    )
     if sorted(order) != list(range(rank)):
         raise s.refuse("axis", f"the axes {order} are no permutation of {rank} axes")
     return view(s, v, ("transpose", order)) if order != tuple(range(rank)) else v
@@ -77,18 +84,26 @@ def matmul(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if not isinstance(x.type, Array) or not isinstance(y.type, Array):
         raise s.refuse("type-mismatch", "`@` takes arrays, not numbers", help="use `*`")
     if x.type.rank > 2 or y.type.rank > 2:
-        raise s.refuse("unsupported-matmul", "products of arrays with more than two axes cannot be compiled yet", help="loop over the first axes")
+        raise s.refuse(
+            "unsupported-matmul",
+            "products of arrays with more than two axes cannot be compiled yet",
+            help="loop over the first axes",
+        )
     dtype = promote(s, [x, y], "@")
     x, y = (v if s.b.scalar_of(v) is dtype else b.convert(v, to=dtype) for v in (x, y))
     m, n = x.type.shape[-1], y.type.shape[0]
     if isinstance(m, int) and isinstance(n, int) and m != n:
         raise s.refuse("shape-mismatch", f"`@` cannot join shapes {shape_text(x.type.shape)} and {shape_text(y.type.shape)}")
-    if m != n:                                         # found out at run time
+    if m != n:  # found out at run time
         fixed = m if isinstance(m, int) else n
         x = b.retype(x, to=Array(dtype, (*x.type.shape[:-1], fixed)))
         y = b.retype(y, to=Array(dtype, (fixed, *y.type.shape[1:]))) if isinstance(fixed, int) else y
         if not isinstance(fixed, int):
-            b.assert_(b.eq(b.dim(x, axis=x.type.rank - 1), b.dim(y, axis=0)), error="ValueError", message="matmul: the sizes do not match")
+            b.assert_(
+                b.eq(b.dim(x, axis=x.type.rank - 1), b.dim(y, axis=0)),
+                error="ValueError",
+                message="matmul: the sizes do not match",
+            )
     return new_array(s, b.matmul(x, y))
 
 

@@ -1,4 +1,5 @@
 """The NumPy functions that compiled code may call, and what their handlers share."""
+
 from __future__ import annotations
 
 from collections.abc import Callable

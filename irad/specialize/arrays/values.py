@@ -3,6 +3,7 @@
 A view keeps what it was made from, so reading it reads the array as it is now, and a write through it goes to the array.
 Slices can be written through; a transposed or reshaped array can only be read.
 """
+
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -107,7 +108,9 @@ def dims_of(s: Any, shape: Shape, sources: Sequence[Node]) -> list[Node]:
     out = []
     for d in shape:
         if isinstance(d, Dim):
-            out.append(next(s.b.dim(x, axis=x.type.shape.index(d)) for x in sources if isinstance(x.type, Array) and d in x.type.shape))  # type: ignore[attr-defined]
+            out.append(
+                next(s.b.dim(x, axis=x.type.shape.index(d)) for x in sources if isinstance(x.type, Array) and d in x.type.shape)
+            )  # type: ignore[attr-defined]
     return out
 
 
@@ -128,7 +131,14 @@ def never_negative(i: Node) -> bool:
     """Whether an integer is known not to be negative: it counts trips, or is made of such."""
     if isinstance(i, Constant):
         return bool(i.value >= 0)
-    if i.graph is not None and i.graph.role == "loop" and i.graph.params and i is i.graph.params[0] and i.name == "i" and i.graph.info == "counted":
+    if (
+        i.graph is not None
+        and i.graph.role == "loop"
+        and i.graph.params
+        and i is i.graph.params[0]
+        and i.name == "i"
+        and i.graph.info == "counted"
+    ):
         return True
     fn = getattr(i, "fn", None)
     if fn is None:
@@ -165,19 +175,31 @@ def _through(s: Any, content: Compound, index: list[Node], shape: Shape) -> list
     if kind == "reshape":
         return None
     steps, sizes, result = facts
-    feed = iter([i for i, d in zip(index, result, strict=True) if d != 1] if len(result) != sum(k is not None for k in steps) else index)
+    feed = iter(
+        [i for i, d in zip(index, result, strict=True) if d != 1] if len(result) != sum(k is not None for k in steps) else index
+    )
     placed = []
     kept = [n for k, n in zip(steps, sizes, strict=True) if k is not None]
     if len(result) != len(kept):
-        return None                                    # with new axes: rare, read as a whole
-    for k, n, start in zip(steps, sizes, content.children[1:1 + len(steps)], strict=True):
+        return None  # with new axes: rare, read as a whole
+    for k, n, start in zip(steps, sizes, content.children[1 : 1 + len(steps)], strict=True):
         if k is None:
             placed.append(start)
             continue
         i = next(feed)
         if not (isinstance(n, int) and isinstance(i, Constant) and 0 <= i.value < n):
-            size = literal(n) if isinstance(n, int) else content.children[1 + len(steps) + [d for d in sizes if isinstance(d, Dim)].index(n)]
-            b.assert_(b.and_(b.ge(i, literal(0)), b.lt(i, size)), i, size, error="IndexError", message="index {0} is out of bounds for axis with size {1}")
+            size = (
+                literal(n)
+                if isinstance(n, int)
+                else content.children[1 + len(steps) + [d for d in sizes if isinstance(d, Dim)].index(n)]
+            )
+            b.assert_(
+                b.and_(b.ge(i, literal(0)), b.lt(i, size)),
+                i,
+                size,
+                error="IndexError",
+                message="index {0} is out of bounds for axis with size {1}",
+            )
         placed.append(b.add(start, b.mul(i, literal(k))))
     return placed
 
@@ -194,8 +216,11 @@ def write_element(s: Any, v: Ref, index: list[Node], value: Node) -> None:
 
 
 def _unwritable(s: Any) -> Exception:
-    return s.refuse("view-write", "this array shares memory with another, through a reshape or new axes, and is written to",  # type: ignore[no-any-return]
-                    help="copy it first, or write to the array it was made from")
+    return s.refuse(
+        "view-write",
+        "this array shares memory with another, through a reshape or new axes, and is written to",  # type: ignore[no-any-return]
+        help="copy it first, or write to the array it was made from",
+    )
 
 
 def write_block(s: Any, v: Ref, starts: list[Node], steps: list[int], block: Node) -> None:
@@ -214,12 +239,12 @@ def write_block(s: Any, v: Ref, starts: list[Node], steps: list[int], block: Nod
         return write_block(s, base, [starts[i] for i in inverse], [steps[i] for i in inverse], b.transpose(block, axes=inverse))
     if kind == "reshape":
         raise _unwritable(s)
-    view_steps, sizes, result = facts
+    view_steps, _sizes, result = facts
     kept = [i for i, k in enumerate(view_steps) if k is not None]
     if len(result) != len(kept):
         raise _unwritable(s)
     new_starts, new_steps, shape, j = [], [], [], 0
-    for k, start in zip(view_steps, content.children[1:1 + len(view_steps)], strict=True):
+    for k, start in zip(view_steps, content.children[1 : 1 + len(view_steps)], strict=True):
         if k is None:
             new_starts.append(start)
             new_steps.append(1)

@@ -1,0 +1,114 @@
+"""How long the first call of a gradient takes in a warm process, and what importing irad adds to importing numpy.
+
+    python benchmarks/compile_time.py [--out benchmarks/compile_time.json] [--rounds 5]
+
+Each round is a fresh process: it compiles one other gradient, then times `irad.compile(irad.grad(f))(*args)` for each
+f, first call included. The figures are medians over the rounds; run it on a quiet machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from machine import machine
+
+TARGETS = {"cube": 20.0, "black_scholes": 50.0, "rk4": 100.0, "import": 150.0}  # ms
+H = 0.001
+
+
+def warm(x, y):
+    return math.exp(x) * y + x / y
+
+
+def cube(x):
+    return x**3
+
+
+def cdf(x):
+    return 0.5 * (1.0 + math.erf(x / 1.4142135623730951))
+
+
+def black_scholes(S, K, r, sigma, T):
+    """The call price of ../shared/bench's w01."""
+    d1 = (math.log(S / K) + (r + 0.5 * sigma * sigma) * T) / (sigma * math.sqrt(T))
+    d2 = d1 - sigma * math.sqrt(T)
+    return S * cdf(d1) - K * math.exp(-r * T) * cdf(d2)
+
+
+def step(a, b, c, d, x, y):
+    k1, l1 = x * (a - b * y), y * (c * x - d)
+    x2, y2 = x + 0.5 * H * k1, y + 0.5 * H * l1
+    k2, l2 = x2 * (a - b * y2), y2 * (c * x2 - d)
+    x3, y3 = x + 0.5 * H * k2, y + 0.5 * H * l2
+    k3, l3 = x3 * (a - b * y3), y3 * (c * x3 - d)
+    x4, y4 = x + H * k3, y + H * l3
+    k4, l4 = x4 * (a - b * y4), y4 * (c * x4 - d)
+    return x + H / 6 * (k1 + 2 * k2 + 2 * k3 + k4), y + H / 6 * (l1 + 2 * l2 + 2 * l3 + l4)
+
+
+def rk4(a, b, c, d, x, y):
+    """Lotka-Volterra of ../shared/bench's w02a, 10 steps."""
+    for _ in range(10):
+        x, y = step(a, b, c, d, x, y)
+    return x * x + y * y
+
+
+def one_round() -> dict[str, float]:
+    """Milliseconds of one process."""
+    import numpy  # noqa: F401
+
+    start = time.perf_counter()
+    import irad
+
+    out = {"import": time.perf_counter() - start}
+    irad.compile(irad.grad(warm, argnums=(0, 1)))(1.0, 2.0)
+    for f, args in (
+        (cube, (2.0,)),
+        (black_scholes, (100.0, 95.0, 0.03, 0.25, 1.5)),
+        (rk4, (1.1, 0.4, 0.1, 0.4, 10.0, 5.0)),
+    ):
+        start = time.perf_counter()
+        irad.compile(irad.grad(f, argnums=tuple(range(len(args))) if len(args) > 1 else 0))(*args)
+        out[f.__name__] = time.perf_counter() - start
+    return {k: 1e3 * v for k, v in out.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent / "compile_time.json")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--one-round", action="store_true", help=argparse.SUPPRESS)
+    a = parser.parse_args()
+    if a.one_round:
+        print(json.dumps(one_round()))
+        return
+    command = [sys.executable, __file__, "--one-round"]
+    subprocess.run(command, check=True, capture_output=True)  # files cached, bytecode written
+    runs = [subprocess.run(command, check=True, capture_output=True, text=True) for _ in range(a.rounds)]
+    rounds = [json.loads(r.stdout) for r in runs]
+    figures: dict[str, object] = {}
+    for name, target in TARGETS.items():
+        times = [r[name] for r in rounds]
+        median = statistics.median(times)
+        least, most = min(times), max(times)
+        figures[name] = {
+            "median_ms": round(median, 1),
+            "min_ms": round(least, 1),
+            "max_ms": round(most, 1),
+            "target_ms": target,
+        }
+        verdict = "ok" if median <= target else "missed"
+        print(f"{name:14s} {median:7.1f} ms   (from {least:.1f} to {most:.1f}; target {target:.0f})   {verdict}")
+    figures["machine"] = machine()
+    a.out.write_text(json.dumps(figures, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

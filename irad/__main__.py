@@ -1,0 +1,81 @@
+"""The command line: `irad COMMAND ...` and `python -m irad COMMAND ...`.
+
+Exit codes: 0 done; 1 the program was refused or raised; 2 the command line is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+import irad
+from irad.cli import demo, ir, run
+from irad.cli.target import UsageError
+
+__all__ = ["main"]
+
+EXAMPLES = """\
+examples:
+  irad demo                                                  fit a model to real counts
+  irad ir model.py:loss --types "f64, f64, int"              the optimized program
+  irad ir model.py:loss --types "f64, f64, int" --grad 0,1   of its gradient in two arguments
+  irad ir model.py:loss --types "f64[100]" --stage llvm      as LLVM text
+  irad ir model.py:loss --types "f64" > loss.irad            text that runs:
+  irad run loss.irad 2.5
+  irad run model.py:loss 0.1 2.0 100 --grad                  compile a function and call it
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code. argparse exits with 2 by itself on an unknown option."""
+    parser = argparse.ArgumentParser(
+        prog="irad",
+        description="Compiles plain Python + NumPy functions, and their derivatives, to native code.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"irad {irad.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in (demo, ir, run):
+        command.add(commands)
+    arguments = parser.parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except UsageError as e:
+        _say("usage", str(e))
+        return 2
+    except BrokenPipeError:  # `irad ir ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except irad.CompileError as e:
+        _say("", str(e))
+        return 1
+    except Exception as e:
+        _say(
+            "internal error of irad" if isinstance(e, irad.InternalError) else "",
+            "".join(traceback.format_exception_only(e)).rstrip(),
+        )
+        return 1
+    return code
+
+
+def _say(what: str, text: str) -> None:
+    """Print a diagnostic to standard error, its first line in red on a terminal."""
+    first, _, rest = (f"{what}: {text}" if what else text).partition("\n")
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(Text(first, style="bold red"))
+    if rest:
+        console.print(Text(rest))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

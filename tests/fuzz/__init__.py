@@ -1,0 +1,1 @@
+"""Differential tests over generated programs: `python -m tests.fuzz --help`."""

@@ -1,0 +1,207 @@
+"""The differential run: `python -m tests.fuzz --programs 1000 --second 200`.
+
+Prints what was covered, what irad refused, and what came out wrong with its seed and source; writes JSON. With --save,
+failures are shrunk and kept under tests/regressions.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tests.fuzz.oracles import Failure
+from tests.fuzz.pool import run_seeds
+from tests.fuzz.shrink import saved, shrink
+from tests.fuzz.worker import examined
+from tests.generator.kinds import CONSTRUCTS
+from tests.generator.program import Program
+
+KINDS_LEAST, PAIRS_LEAST, REFUSED_MOST, GRADIENTS_LEAST = 0.03, 0.01, 0.02, 0.9
+
+
+def parsed(argv: list[str] | None = None) -> argparse.Namespace:
+    p = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    p.add_argument("--programs", type=int, default=300, metavar="N", help="programs with first derivatives")
+    p.add_argument("--seed", type=int, default=0, metavar="S", help="the first seed")
+    p.add_argument("--second", type=int, default=0, metavar="M", help="the first M of them with second derivatives")
+    p.add_argument(
+        "--order",
+        nargs=2,
+        type=int,
+        default=None,
+        metavar=("3", "K"),
+        help="the first K of them with derivatives of this order",
+    )
+    p.add_argument("--jobs", type=int, default=1, metavar="J", help="processes")
+    p.add_argument("--only", type=int, default=None, metavar="SEED", help="one program: print its source and every check")
+    p.add_argument("--json", type=Path, default=None, metavar="FILE", help="write everything that was found")
+    p.add_argument("--save", action="store_true", help="shrink failures and save them under tests/regressions")
+    p.add_argument("--shrink", action="store_true", help="shrink failures and print them")
+    p.add_argument("--quiet", action="store_true", help="no tables of what was covered")
+    return p.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = parsed(argv)
+    if options.only is not None:
+        return one(options)
+    orders = {options.seed + i: 1 for i in range(options.programs)}
+    orders |= {options.seed + i: 2 for i in range(options.second)}
+    if options.order:
+        orders |= {options.seed + i: options.order[0] for i in range(options.order[1])}
+    results: list[dict[str, Any]] = []
+    start = time.perf_counter()
+
+    def done(answer: dict[str, Any]) -> None:
+        results.append(answer)
+        for f in answer["failures"][:1]:
+            print(
+                f"seed {answer['seed']}: {f['kind']}, {f['what']}: {(f['detail'].splitlines() or [''])[0][:150]}",
+                flush=True,
+            )
+        if len(results) % 100 == 0:
+            print(f"{len(results)} programs, {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
+
+    tasks = sorted(orders.items(), key=lambda item: -item[1])
+    run_seeds(({"seed": s, "order": o} for s, o in tasks), options.jobs, done)
+    results.sort(key=lambda r: r["seed"])
+    summary = summarized(results, time.perf_counter() - start, options.seed)
+    if not options.quiet:
+        show_coverage(summary)
+    show(summary, results)
+    if options.save or options.shrink:
+        keep(results, options.save)
+    if options.json:
+        options.json.write_text(json.dumps({"summary": summary, "programs": results}, indent=1))
+    return 1 if summary["wrong"] or summary["other failures"] else 0
+
+
+def one(options: argparse.Namespace) -> int:
+    """One seed in this process, with its source."""
+    order = options.order[0] if options.order else 2 if options.second else 1
+    answer = examined(options.only, order, all_=True)
+    print(answer.get("source", ""))
+    print("arguments", answer.get("args"))
+    for f in answer["failures"]:
+        print(f"{f['kind']}, {f['what']}: {f['detail']}")
+    print(f"{answer.get('checks', 0)} checks, {len(answer['failures'])} failures")
+    if options.save or options.shrink:
+        keep([answer], options.save)
+    return 1 if answer["failures"] else 0
+
+
+# -- what came out ------------------------------------------------------------------------------------------------------------
+
+
+def summarized(results: list[dict[str, Any]], seconds: float, seed: int) -> dict[str, Any]:
+    """The counts of a run."""
+    slopes = [g for r in results for g in r.get("gradient", [])]
+    refused = [r for r in results if any(f["kind"] == "refused" for f in r["failures"])]
+    wrong = [r for r in results if any(f["kind"].startswith("wrong") for f in r["failures"])]
+    other = [r for r in results if any(f["kind"] in ("raised", "crashed", "test error") for f in r["failures"])]
+    return {
+        "seed": seed,
+        "programs": len(results),
+        "seconds": round(seconds, 1),
+        "checks": sum(r.get("checks", 0) for r in results),
+        "second order": sum(r["order"] >= 2 for r in results),
+        "third order": sum(r["order"] >= 3 for r in results),
+        "refused": len(refused),
+        "wrong": len(wrong),
+        "other failures": len(other),
+        "agreed within the gap of precisions": sum(bool(r.get("loose")) for r in results),
+        "gradients": len(slopes),
+        "gradients nonzero": sum(1 for g in slopes if g),
+        "reasons": dict(
+            Counter(
+                f"{r['failures'][0]['kind']}: {r['failures'][0]['reason'] or r['failures'][0]['what']}"
+                for r in results
+                if r["failures"]
+            ).most_common()
+        ),
+        "kinds": dict(sorted(Counter(k for r in results for k in r["kinds"]).items(), key=lambda kv: (-kv[1], kv[0]))),
+        "pairs": {
+            f"{o} > {i}": sum([o, i] in [list(p) for p in r["pairs"]] for r in results) for o in CONSTRUCTS for i in CONSTRUCTS
+        },
+    }
+
+
+def show_coverage(summary: dict[str, Any]) -> None:
+    """The tables of kinds and of pairs."""
+    print("\nprograms with each kind of statement or expression:")
+    cells = [f"{n:5d} {k}" for k, n in summary["kinds"].items()]
+    width, rows = 34, -(-len(cells) // 4)
+    for i in range(rows):
+        print("".join(f"{c:{width}.{width - 1}}" for c in cells[i::rows]))
+    print("\nprograms with one construct (left) around another (top):")
+    print(" " * 11 + "".join(f"{i:>11}" for i in CONSTRUCTS))
+    for o in CONSTRUCTS:
+        print(f"{o:11}" + "".join(f"{summary['pairs'][f'{o} > {i}']:11d}" for i in CONSTRUCTS))
+
+
+def show(summary: dict[str, Any], results: list[dict[str, Any]]) -> None:
+    """Counts, refusals, and what is wrong with its seeds."""
+    s = summary
+    n = max(s["programs"], 1)
+    rare = [k for k, c in s["kinds"].items() if c < KINDS_LEAST * n]
+    thin = [k for k, c in s["pairs"].items() if c < PAIRS_LEAST * n]
+    print(
+        f"\nseed {s['seed']}, {s['programs']} programs ({s['second order']} to second, "
+        f"{s['third order']} to third order), {s['checks']} checks, {s['seconds']} s"
+    )
+    print(
+        f"gradients nonzero: {s['gradients nonzero']} of {s['gradients']} "
+        f"({100 * s['gradients nonzero'] / max(s['gradients'], 1):.1f} %, wanted {100 * GRADIENTS_LEAST:.0f} %)"
+    )
+    print(
+        f"refused: {s['refused']} ({100 * s['refused'] / n:.1f} %, at most {100 * REFUSED_MOST:.0f} % wanted); "
+        f"wrong: {s['wrong']}; raised or crashed: {s['other failures']}"
+    )
+    print(f"agreed only within the gap of precisions: {s['agreed within the gap of precisions']}")
+    if n >= 1000:
+        print(
+            f"kinds in less than {100 * KINDS_LEAST:.0f} %: {', '.join(rare) or 'none'}; "
+            f"pairs in less than {100 * PAIRS_LEAST:.0f} %: {', '.join(thin) or 'none'}"
+        )
+    for reason, count in s["reasons"].items():
+        seeds = [
+            r["seed"]
+            for r in results
+            if r["failures"]
+            and reason == f"{r['failures'][0]['kind']}: {r['failures'][0]['reason'] or r['failures'][0]['what']}"
+        ]
+        print(f"{count:5d} {reason}   seeds {', '.join(map(str, seeds[:10]))}{' ...' if len(seeds) > 10 else ''}")
+    for r in results:
+        for f in r["failures"]:
+            if f["kind"].startswith("wrong"):
+                print(f"\nseed {r['seed']}: {f['kind']}, {f['what']}: {f['detail']}\narguments {r['args']}\n{r['source']}")
+                break
+
+
+def keep(results: list[dict[str, Any]], save: bool) -> None:
+    """Shrink one failure of each reason."""
+    seen: set[str] = set()
+    for r in results:
+        for f in r["failures"][:1]:
+            failure = Failure(**f)
+            key = failure.kind + failure.reason.split(":")[0] + (failure.what if failure.kind.startswith("wrong") else "")
+            if key in seen or "source" not in r or failure.kind == "test error":
+                continue
+            seen.add(key)
+            program = Program(r["seed"], r["source"], tuple(r["args"]))
+            small = shrink(program, failure, r["order"])
+            print(
+                f"\nshrunk from seed {r['seed']}: {failure.kind}, {failure.what}: {failure.detail.splitlines()[0][:150]}\n"
+                f"arguments {small.args}\n{small.source}"
+            )
+            if save:
+                print("saved as", saved(small, failure, r["order"]))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

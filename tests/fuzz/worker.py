@@ -1,0 +1,63 @@
+"""A process that examines programs: seeds in on stdin, reports out on stdout, a JSON object a line.
+
+    {"seed": 17, "order": 2}  ->  {"seed": 17, "failures": [...], "kinds": [...], ...}
+
+A program that kills it costs one process: the parent knows which seed was in hand.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+import traceback
+from typing import Any
+
+from tests.fuzz.oracles import Failure, examine
+from tests.generator import generate
+from tests.generator.kinds import kinds, pairs
+
+__all__ = ["examined"]
+
+
+def examined(seed: int, order: int, all_: bool = False) -> dict[str, Any]:
+    """The report of one seed as plain data. Errors of the tests themselves are failures of the kind "test error"."""
+    out: dict[str, Any] = {"seed": seed, "order": order}
+    try:
+        program = generate(seed)
+    except Exception:
+        failure = Failure("test error", "generate", traceback.format_exc()[-1500:], "generate")
+        return {**out, "failures": [dataclasses.asdict(failure)], "kinds": [], "pairs": []}
+    out |= {
+        "kinds": sorted(kinds(program.source) | program.tags),
+        "pairs": sorted(pairs(program.source)),
+        "source": program.source,
+        "args": list(program.args),
+    }
+    try:
+        report = examine(program, order, all_=all_)
+    except Exception:
+        failure = Failure("test error", "examine", traceback.format_exc()[-1500:], "examine")
+        return {**out, "failures": [dataclasses.asdict(failure)]}
+    return {
+        **out,
+        "failures": [dataclasses.asdict(f) for f in report.failures],
+        "gradient": report.gradient,
+        "loose": report.loose,
+        "seconds": report.seconds,
+        "checks": report.checks,
+    }
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what programs print does not stand among the answers
+    for line in sys.stdin:
+        task = json.loads(line)
+        answers.write(json.dumps(examined(task["seed"], task["order"], task.get("all", False))) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -30,12 +30,13 @@ from irad.specialize import derivatives
 from irad.specialize.entry import Entry, specialize, type_of
 from irad.specialize.specializer import MISSING
 from irad.structures import Identity, check_apart, flatten, resolve, structure_key, write_back
-from irad.types import Scalar, Static, Type
+from irad.types import Static, Type
 
 __all__ = ["BACKENDS", "CacheInfo", "Compiled", "Options", "Transform", "core_of", "unwrap"]
 
 BACKENDS = ("llvm", "interpreter")
 MAX_PROGRAMS = 1024
+STEPS_TO_FUNCTION = frozenset({"compiled", "fn", "core", "func"})  # of a path: they lead to the compiled function itself
 
 
 class CacheInfo(NamedTuple):
@@ -285,14 +286,9 @@ class Compiled:
         cells = {name: i for i, (name, _) in enumerate(self.cells)}
         params = entry.module.entry.params
         captured = params[len(params) - len(entry.hidden) :]
-        direct = (
-            not keywords
-            and not entry.writes
-            and self.function is not None
-            and all(
-                h.function is self.function and isinstance(p.type, Scalar) for h, p in zip(entry.hidden, captured, strict=True)
-            )
-        )
+        sources = [self._source(h.path, cells) for h in entry.hidden]
+        direct = not keywords and not entry.writes and self.function is not None
+        direct = direct and all(s is not None and llvm.readable(p.type) for s, p in zip(sources, captured, strict=True))
         guards, owned = [], False
         names = _names(entry)
         for o, name, value in entry.object_guards:
@@ -308,11 +304,20 @@ class Compiled:
         arguments: list[Any] = [llvm.Identical(t.value) if isinstance(t, Static) else llvm.Dynamic(t) for t in types]
         hidden = []
         if direct:
-            hidden = [llvm.Hidden(cells[h.name], p.type) for h, p in zip(entry.hidden, captured, strict=True)]  # type: ignore[arg-type]
+            hidden = [llvm.Hidden(s, p.type) for s, p in zip(sources, captured, strict=True) if s is not None]
         else:
             arguments += [llvm.Dynamic(p.type) for p in captured]  # the slow path reads them and hands them in
         loaded = llvm.load(module, arguments, hidden=hidden, guards=guards, names=names, fast_math=self.options.fast_math)
         return Program(entry, loaded, loaded.stub if direct else None, module, self if owned or hidden else None)
+
+    def _source(self, path: Sequence[Any], cells: dict[str, int]) -> int | tuple[dict[str, Any], str] | None:
+        """Where machine code reads a captured value: a cell of the compiled function, by number, or a global name."""
+        *before, (kind, *where) = path
+        if kind == "global":
+            return where[0], where[1]
+        if kind == "cell" and all(step in STEPS_TO_FUNCTION for step, *_ in before):
+            return cells[where[0]] if resolve(before, self.fn, ()) is self.function else None
+        return None
 
 
 def _names(entry: Entry) -> list[Any]:

@@ -40,7 +40,7 @@ class _Frame:
 
     def __getitem__(self, node: Node) -> Any:
         if node.__class__ is Constant:
-            return _constant(node)  # type: ignore[arg-type]
+            return _constant(node)
         frame: _Frame | None = self
         while frame is not None:
             if node in frame.values:

@@ -21,6 +21,10 @@ from irad.types import Array, List, Scalar, Stack, Struct, Sum, Type
 
 __all__ = ["FunctionEmitter", "Program", "Site", "emit_module"]
 
+ATTRIBUTES = """\
+attributes #0 = { nounwind "frame-pointer"="none" }
+attributes #1 = { nounwind willreturn memory(none) }
+!0 = !{!"branch_weights", i32 1, i32 2000}"""
 FRAME_SLOTS = 32  # items of a stack of unknown size that live in the frame before memory is asked for
 
 
@@ -47,7 +51,7 @@ class Program:
     recursive: bool
 
 
-def emit_module(module: Module, *, name: str = "irad", fast: bool = False) -> Program:
+def emit_module(module: Module, *, name: str = "fn", fast: bool = False) -> Program:
     """The LLVM text of a module without transforms."""
     return _ModuleEmitter(module, name, fast).emit()
 
@@ -116,7 +120,7 @@ class _ModuleEmitter:
         entry = self.module.entry
         return Program(
             self.assembled(bodies),
-            f"{self.name}.entry",
+            "irad.entry",
             [p.type for p in entry.params],
             entry.output.type,
             self.sites,
@@ -139,8 +143,7 @@ class _ModuleEmitter:
                 self.libm_used.add((name, "double", 2))
         for name, t, count in self.libm_used:
             declared.add(f"declare {t} @{name}{'' if t == 'double' else 'f'}({', '.join([t] * count)}) #1")
-        attributes = 'attributes #0 = { nounwind "frame-pointer"="none" }\nattributes #1 = { nounwind willreturn memory(none) }\n!0 = !{!"branch_weights", i32 1, i32 2000}'
-        return "\n".join([runtime.PRELUDE, *sorted(declared), helpers, *self.visit_text, *bodies, attributes, ""])
+        return "\n".join([runtime.PRELUDE, *sorted(declared), helpers, *self.visit_text, *bodies, ATTRIBUTES, ""])
 
     def visit(self, t: Type) -> str:
         """The function that visits the blocks in an item of a stack, or in the cases of a sum; null where there are none."""
@@ -346,7 +349,7 @@ class FunctionEmitter(ScalarOps):
             self.values[p] = tuple(names)
         if self.is_entry:
             params.append("ptr %out")
-            head = f"define i32 @{self.m.name}.entry({', '.join(params)}) #0 {{"
+            head = f"define i32 @irad.entry({', '.join(params)}) #0 {{"
         else:
             head = f"define internal fastcc {self.return_type()} {self.m.names[graph]}({', '.join(params)}) #0 {{"
         if graph in self.m.recursive:

@@ -24,6 +24,11 @@ from irad.backends.llvm.jit import compile_text
 from irad.errors import InternalError
 
 __all__ = [
+    "ARRAY_DATA",
+    "ARRAY_DIMS",
+    "ARRAY_DTYPE",
+    "ARRAY_FLAGS",
+    "ARRAY_RANK",
     "CELLS",
     "CELL_CONTENTS",
     "COMPACT_INT",
@@ -53,6 +58,7 @@ SIZE = 16  # of a tuple, and of a list
 TUPLE_ITEMS = tuple.__basicsize__  # the items themselves: 24, from Python 3.14 on 32
 LIST_ITEMS = 24  # a pointer to them
 CELL_CONTENTS = 16
+ARRAY_DATA, ARRAY_RANK, ARRAY_DIMS, ARRAY_DTYPE, ARRAY_FLAGS = 16, 24, 32, 56, 64  # of NumPy's arrays
 INT_TAG, INT_DIGIT = 16, 24  # the first digit has 30 bits
 COMPACT_INT = sys.version_info >= (3, 12)  # the tag is digits << 3 | sign (0 plus, 1 zero, 2 minus), else ±digits
 DICT_VERSION = 24 if sys.version_info < (3, 13) else None
@@ -376,6 +382,17 @@ def _check_layout() -> None:
         if wrong:
             raise InternalError(f"irad does not know how Python {sys.version.split()[0]} lays out {', '.join(wrong)}")
 
+    def arrays() -> bool:
+        x = np.zeros((3, 5))
+        dims = at(x, ARRAY_DIMS, ctypes.c_void_p)
+        return bool(
+            at(x, ARRAY_DATA, ctypes.c_void_p) == x.ctypes.data
+            and at(x, ARRAY_RANK, ctypes.c_int32) == 2
+            and at(x, ARRAY_DTYPE, ctypes.c_void_p) == id(x.dtype)
+            and [at(y, ARRAY_FLAGS, ctypes.c_int32) & 3 for y in (x, x.T)] == [1, 2]
+            and [ctypes.c_ssize_t.from_address(dims + 8 * i).value for i in range(2)] == [3, 5]
+        )
+
     pair, listed = (1.5, "b"), [1.5, "b"]
     right = {
         "ob_type": at(1.5, OB_TYPE, ctypes.c_void_p) == id(float),
@@ -390,6 +407,7 @@ def _check_layout() -> None:
         "list": at(listed, SIZE, ctypes.c_ssize_t) == 2,
         "int": ints(),
         "dict": dicts(),
+        "ndarray": arrays(),
     }
     refuse([name for name, good in right.items() if not good])
     # A pointer, so it is followed only where all else was right.

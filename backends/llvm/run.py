@@ -7,15 +7,31 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from irad.backends.interpreter.run import located
 from irad.backends.llvm.emit import Program, Site, emit_module
 from irad.backends.llvm.native import Stub, flat_function
-from irad.backends.llvm.stub import ABSENT, Argument, CallPlan, Dynamic, Guard, Hidden, Identical, Names, compile_stub
+from irad.backends.llvm.objects import DTYPES
+from irad.backends.llvm.stub import (
+    ABSENT,
+    Argument,
+    CallPlan,
+    Dynamic,
+    Guard,
+    Hidden,
+    Identical,
+    Names,
+    compile_stub,
+    dtype_of,
+    readable,
+)
 
 from irad.graph.nodes import Module
 from irad.structures import restorer
+from irad.types import Array
+from irad.types import leaves as leaf_types
 
-__all__ = ["ABSENT", "Argument", "Dynamic", "Guard", "Hidden", "Identical", "Loaded", "Names", "load"]
+__all__ = ["ABSENT", "Argument", "Dynamic", "Guard", "Hidden", "Identical", "Loaded", "Names", "load", "readable"]
 
 
 class Loaded:
@@ -24,9 +40,14 @@ class Loaded:
     def __init__(self, program: Program, stub: Stub) -> None:
         self.program, self.stub = program, stub
         self.flat = flat_function(stub)
+        types = [leaf for t in program.params for leaf in leaf_types(t)]
+        self.arrays = [(i, DTYPES[dtype_of(t)]) for i, t in enumerate(types) if isinstance(t, Array)]
 
     def __call__(self, leaves: Sequence[Any]) -> Any:
-        return self.flat(*leaves)
+        given = list(leaves)
+        for i, dtype in self.arrays:
+            given[i] = np.require(given[i], dtype, ("C", "A"))
+        return self.flat(*given)
 
 
 def load(

@@ -291,12 +291,15 @@ class Rebuild:
         return node.graph is None or self.b.graph.within(node.graph)
 
     def forward(self, node: Apply, out: Node) -> None:
-        """The result of `node` is that of `out`."""
+        """The result of `node` is that of `out`; parts that nobody reads are not there to be had."""
         if out in self.parts:
             self.split(node, self.parts[out])
-        elif isinstance(node.type, Tuple) and _is_tuple(out) and out not in self.env:
-            self.split(node, [self.get(a) for a in out.args])  # type: ignore[attr-defined]
-        else:
+            return
+        made = isinstance(node.type, Tuple) and _is_tuple(out) and out not in self.env
+        needed = self.wanted(node, len(node.type.items) if isinstance(node.type, Tuple) else 1)
+        if made:
+            self.split(node, [self.get(a) if i in needed else None for i, a in enumerate(out.args)])  # type: ignore[attr-defined]
+        elif needed:
             self.bind(node, self.get(out))
 
     def loop(self, node: Apply) -> Task:

@@ -43,7 +43,7 @@ class Rule:
 
 
 def rule(name: str, text: str, *, exact: bool = True, only: str = "") -> Rule:
-    """A rule written as text; `only` restricts it to numbers of kind "f" or "i"."""
+    """A rule written as text; `only` restricts it to numbers of kind "f", "i" or "b" (1 == True in a match)."""
     head = text.split("(")[0].strip()
     return Rule(name, head, text, exact, only, None)
 

@@ -13,19 +13,25 @@ from irad.backends.llvm import arrays, cotangents, lists, runtime
 from irad.backends.llvm.layout import HEADER, flat, item_layout, literal_text, managed, offsets, scalar_type
 from irad.backends.llvm.ownership import Captures, Plan, Ref, plan
 from irad.backends.llvm.scalar import ScalarOps
+from irad.backends.llvm.work import is_long
 
 from irad.errors import InternalError, Span
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node
 from irad.graph.walk import Task, applies, nested_graphs, run
 from irad.types import Array, List, Scalar, Stack, Struct, Sum, Type
 
-__all__ = ["FunctionEmitter", "Program", "Site", "emit_module"]
+__all__ = ["PRINT", "FunctionEmitter", "Program", "Site", "emit_module"]
 
 ATTRIBUTES = """\
 attributes #0 = { nounwind "frame-pointer"="none" }
 attributes #1 = { nounwind willreturn memory(none) }
 !0 = !{!"branch_weights", i32 1, i32 2000}"""
+# How a value becomes a word of eight bytes that is shown in a message.
+WIDE = {"i1": "zext i1 {} to i64", "i32": "sext i32 {} to i64", "float": "fpext float {} to double"}
 FRAME_SLOTS = 32  # items of a stack of unknown size that live in the frame before memory is asked for
+
+
+PRINT = "print"  # the "error" of a place that prints
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,8 @@ class Program:
     sites: list[Site]
     fails: bool
     recursive: bool
+    long: bool  # it gives up the interpreter's lock
+    prints: bool
 
 
 def emit_module(module: Module, *, name: str = "fn", fast: bool = False) -> Program:
@@ -126,6 +134,8 @@ class _ModuleEmitter:
             self.sites,
             entry in self.failing,
             bool(self.recursive),
+            bool(self.recursive) or is_long(self.module),
+            "irad.print" in self.used,
         )
 
     def assembled(self, bodies: list[str]) -> str:
@@ -137,7 +147,9 @@ class _ModuleEmitter:
                 t = "double" if symbol.endswith("f64") else "float"
                 declared.add(f"declare {t} @{symbol}({', '.join([t] * int(count))})")
         for name in external:
-            if name in ("floor", "copysign"):
+            if name == "irad.print":
+                declared.add("declare i32 @irad.print(i64, ptr)")
+            elif name in ("floor", "copysign"):
                 declared.add(f"declare double @llvm.{name}.f64({'double' if name == 'floor' else 'double, double'})")
             else:
                 self.libm_used.add((name, "double", 2))
@@ -170,7 +182,7 @@ class _ModuleEmitter:
 
 def _may_fail(node: Apply) -> bool:
     if node.fn.order == "effect":
-        return node.fn.name in ("assert", "raise")
+        return True
     if node.fn.order == "checked":
         return node.fn.name != "pop" and not (isinstance(node.type, Scalar) and node.type.kind == "f")
     return node.fn.name in ("push", "inject", "add_sum", "pop_zero", "project_zero", "list_plus") or isinstance(
@@ -321,12 +333,9 @@ class FunctionEmitter(ScalarOps):
         for i, (node, operand) in enumerate(values[: runtime.MAX_VALUES]):
             t = scalar_type(node.type)
             lines.append(f"  %{label}.p{i} = getelementptr i8, ptr %ctx, i64 {runtime.VALUES + 8 * i}")
-            if t == "i1" or t == "i32":
-                lines.append(f"  %{label}.x{i} = {'zext' if t == 'i1' else 'sext'} {t} {operand} to i64")
-                operand, t = f"%{label}.x{i}", "i64"
-            elif t == "float":
-                lines.append(f"  %{label}.x{i} = fpext float {operand} to double")
-                operand, t = f"%{label}.x{i}", "double"
+            if t in WIDE:
+                lines.append(f"  %{label}.x{i} = {WIDE[t].format(operand)}")
+                operand, t = f"%{label}.x{i}", WIDE[t].split()[-1]
             lines.append(f"  store {t} {operand}, ptr %{label}.p{i}")
         self.failures.append((label, [*lines, "  br label %failed"]))
 
@@ -597,6 +606,21 @@ class FunctionEmitter(ScalarOps):
         self.fail_if(bad, error, message, [(a, self.one(a)) for a in node.args[1:]])
         return ()
 
+    def print_(self, node: Apply) -> Operands:
+        """Python's print is called; where it raises, so does the program."""
+        self.used.add("irad.print")
+        words = f"%{self.new_label('shown')}"
+        self.frame.append(f"{words} = alloca [{max(len(node.args), 1)} x i64], align 8")
+        for i, a in enumerate(node.args):
+            t, x = scalar_type(a.type), self.one(a)
+            if t in WIDE:
+                x, t = self.emit(WIDE[t].format(x)), WIDE[t].split()[-1]
+            self.put(t, x, words, 8 * i)
+        site = self.m.site(PRINT, node.static[0], node.span, "".join(a.type.kind for a in node.args))  # type: ignore[attr-defined]
+        status = self.emit(f"call i32 @irad.print(i64 {site}, ptr {words})")
+        self.fail_if(self.emit(f"icmp ne i32 {status}, 0"), PRINT, "")
+        return ()
+
     def raise_(self, node: Apply) -> Operands:
         error, message = node.static
         cold, never = self.new_label("fail"), self.new_label("never")
@@ -864,6 +888,7 @@ CONTROL = {
 OPERATIONS = {
     "assert": FunctionEmitter.assert_,
     "raise": FunctionEmitter.raise_,
+    "print": FunctionEmitter.print_,
     "make_tuple": FunctionEmitter.make_tuple,
     "make_record": FunctionEmitter.make_tuple,
     "getitem": FunctionEmitter.getitem,

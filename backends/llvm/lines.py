@@ -14,6 +14,7 @@ class Lines:
         self.lines = [f"define {head} nounwind optnone noinline {{", "entry:"]
         self.label, self.miss = "entry", "miss"
         self.count = 0
+        self.held: list[str] = []  # objects whose memory is read: they must live through the call
 
     def emit(self, text: str) -> str:
         """An instruction with a result."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import builtins
+import ctypes
 import struct
+import threading
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from irad.backends.interpreter.run import located
-from irad.backends.llvm.emit import Program, Site, emit_module
+from irad.backends.llvm.emit import PRINT, Program, Site, emit_module
 from irad.backends.llvm.native import Stub, flat_function
 from irad.backends.llvm.objects import DTYPES
 from irad.backends.llvm.stub import (
@@ -61,20 +63,46 @@ def load(
 ) -> Loaded:
     """Compile a module. `arguments` and what follows say how its stub takes a call apart and when it does not fit."""
     program = emit_module(module, fast=fast_math)
-    plan = CallPlan(arguments, hidden, guards, names, program.recursive, _raiser(program.sites), restorer(program.result))
+    outside = Outside(program.sites)
+    externals = {"irad.print": PRINTER(outside.print)} if program.prints else {}
+    plan = CallPlan(
+        arguments, hidden, guards, names, program.recursive, outside.raise_error, restorer(program.result), externals
+    )
     return Loaded(program, compile_stub(program, plan))
 
 
-def _raiser(sites: list[Site]) -> Any:
-    def raise_error(number: int, values: bytes) -> None:
+PRINTER = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int64, ctypes.c_void_p)
+
+
+class Outside:
+    """What a program asks of Python: to print, and to raise the error of a failed call."""
+
+    def __init__(self, sites: list[Site]) -> None:
+        self.sites = sites
+        self.pending = threading.local()
+
+    def print(self, number: int, values: int) -> int:
+        """Print the line of a site. An exception waits until the program has ended."""
+        try:
+            site = self.sites[number - 1]
+            print(site.message.format(*_shown(site, ctypes.string_at(values, 8 * len(site.kinds)))))
+        except BaseException as e:
+            self.pending.error = e
+            return 1
+        return 0
+
+    def raise_error(self, number: int, values: bytes) -> None:
         """Raise the error of a failed call, with the user's line noted."""
-        site = sites[number - 1]
-        shown = [_value(k, values[8 * i : 8 * i + 8]) for i, k in enumerate(site.kinds[:8])]
+        site = self.sites[number - 1]
+        if site.error == PRINT:
+            raise self.pending.error
         kind = getattr(builtins, site.error, RuntimeError)
-        message = site.message.format(*shown)
+        message = site.message.format(*_shown(site, values))
         raise located(kind(message) if message else kind(), site.span)
 
-    return raise_error
+
+def _shown(site: Site, values: bytes) -> list[Any]:
+    return [_value(k, values[8 * i : 8 * i + 8]) for i, k in enumerate(site.kinds)]
 
 
 def _value(kind: str, raw: bytes) -> Any:

@@ -22,7 +22,7 @@ from typing import Any
 
 from irad.backends.llvm import native, runtime
 from irad.backends.llvm.emit import Program
-from irad.backends.llvm.jit import compile_text
+from irad.backends.llvm.jit import Code, compile_text
 from irad.backends.llvm.layout import SIZE, Field, flat, item_layout, managed
 from irad.backends.llvm.lines import Lines
 from irad.backends.llvm.native import VECTORCALL, Stub
@@ -118,14 +118,30 @@ class StubText:
 
 
 ORDERED = 0x101  # flags of NumPy's arrays: C order, aligned
-CALL, FLAT = "stub.call", "stub.flat"
+CALL, FLAT, RUNNING = "stub.call", "stub.flat", "stub.running"
 
 
 def compile_stub(program: Program, plan: CallPlan, *, level: int = 1) -> Stub:
     """Compile a program with its stubs. What they refer to lives as long as the Stub."""
     stub = stub_text(program, plan)
-    code = compile_text(program.text + stub.text, [CALL, FLAT], stub.symbols, level=level)
-    return Stub(code.address(CALL), code.address(FLAT), (code, plan, stub.objects))
+    code = compile_text(program.text + stub.text, [CALL, FLAT, RUNNING], stub.symbols, level=level)
+    owner = _Owner(code, (plan, stub.objects))
+    return Stub(code.address(CALL), code.address(FLAT), owner)
+
+
+_running: list[object] = []  # code that was given up while a thread ran it
+
+
+class _Owner:
+    """Machine code and what it refers to. A call that waits in another thread counts itself in @stub.running."""
+
+    def __init__(self, code: Code, objects: object) -> None:
+        self.held = (code, objects)
+        self.running = ctypes.c_int64.from_address(code.address(RUNNING))
+
+    def __del__(self) -> None:
+        if self.running.value:
+            _running.append(self.held)
 
 
 def stub_text(program: Program, plan: CallPlan) -> StubText:
@@ -183,6 +199,8 @@ class _Stubs:
             raise InternalError("a program that can fail needs a plan with a raiser")
         self.fields, self.size = item_layout(program.result)
         self.rank = max((len(t.shape) for t in leaves(program.result) if isinstance(t, Array)), default=0)
+        # Other threads may run meanwhile: without the lock, or in the Python code that is called.
+        self.waits = program.long or program.fails or not buildable(program.result)
         self.symbols: dict[str, int] = {}
         self.objects: list[object] = []
         self.named: dict[int, str] = {}
@@ -202,7 +220,8 @@ class _Stubs:
         for name, function in self.plan.externals.items():
             symbols[name] = ctypes.cast(function, ctypes.c_void_p).value or 0
             self.objects.append(function)
-        return StubText("\n".join([*external, *parts, ""]), symbols, self.objects)
+        counter = f"@{RUNNING} = global i64 0"
+        return StubText("\n".join([*external, counter, *parts, ""]), symbols, self.objects)
 
     def address(self, name: str, address: int) -> str:
         """The name of an address of this process."""
@@ -309,6 +328,7 @@ class _Stubs:
     def read_array(self, f: Lines, t: Array, x: str) -> list[str]:
         """The items of an array in C order, in the memory that they are in; the caller keeps them."""
         self.need_class(f, x, "@stub.ndarray")
+        f.held.append(x)
         f.need_equal(f.load("ptr", x, native.ARRAY_DTYPE), f"@stub.dtype.{dtype_of(t)}")
         f.need_equal(f.load("i32", x, native.ARRAY_RANK), str(len(t.shape)), type="i32")
         order = f.emit(f"and i32 {f.load('i32', x, native.ARRAY_FLAGS)}, {ORDERED}")
@@ -410,7 +430,24 @@ class _Stubs:
     def finish(self, f: Lines, operands: list[str]) -> None:
         """Return what the program makes of the operands."""
         taken = ", ".join(f"{t} {x}" for t, x in zip(self.operands, operands, strict=True))
-        f.do(f"ret ptr {f.emit(f'tail call ptr @stub.run({taken})')}")
+        run = f"call ptr @stub.run({taken})"
+        if not self.waits:
+            f.do(f"ret ptr {f.emit(f'tail {run}')}")
+            return
+        for x in f.held:
+            f.do(f"call void @Py_IncRef(ptr {x})")
+        self.count(f, "add")
+        result = f.emit(run)
+        for x in f.held:
+            f.do(f"call void @Py_DecRef(ptr {x})")
+        self.count(f, "sub")
+        f.do(f"ret ptr {result}")
+
+    @staticmethod
+    def count(f: Lines, change: str) -> None:
+        """Count this call among those that run; whoever does so holds the lock."""
+        now = f.load("i64", f"@{RUNNING}", 0)
+        f.do(f"store i64 {f.emit(f'{change} i64 {now}, 1')}, ptr @{RUNNING}")
 
     # -- running the program and making its result ---------------------------------------------------------------------
 
@@ -428,7 +465,10 @@ class _Stubs:
             f.do(f"store ptr {head}, ptr {f.at(head, link)}")
         if self.plan.recursive:
             f.do(f"store ptr {f.emit('call ptr @stub.stack_limit()')}, ptr {f.at('%ctx', runtime.STACK_LIMIT)}")
+        state = f.emit("call ptr @PyEval_SaveThread()") if self.program.long else None
         status = f.emit(f"call i32 @{self.program.entry}({', '.join(['ptr %ctx', *taken, 'ptr %out'])})")
+        if state is not None:
+            f.do(f"call void @PyEval_RestoreThread(ptr {state})")
         if self.program.fails:
             f.need_equal(status, "0", "failed", type="i32")
         self.result(f)

@@ -1,9 +1,10 @@
 """How long the first call of a gradient takes in a warm process, and what importing irad adds to importing numpy.
 
-    python benchmarks/compile_time.py [--out benchmarks/compile_time.json] [--rounds 5]
+    python -m benchmarks.compile_time [--out benchmarks/compile_time.json] [--rounds 5]
 
 Each round is a fresh process: it compiles one other gradient, then times `irad.compile(irad.grad(f))(*args)` for each
-f, first call included. The figures are medians over the rounds; run it on a quiet machine.
+f, first call included. The figures are medians over the rounds; run it on a quiet machine. Modules have their bytecode
+written, as after an installation.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
-from machine import machine
+from benchmarks.machine import machine
 
 TARGETS = {"cube": 20.0, "black_scholes": 50.0, "rk4": 100.0, "import": 150.0}  # ms
 H = 0.001
@@ -36,7 +39,7 @@ def cdf(x):
 
 
 def black_scholes(S, K, r, sigma, T):
-    """The call price of ../shared/bench's w01."""
+    """The call price of w01."""
     d1 = (math.log(S / K) + (r + 0.5 * sigma * sigma) * T) / (sigma * math.sqrt(T))
     d2 = d1 - sigma * math.sqrt(T)
     return S * cdf(d1) - K * math.exp(-r * T) * cdf(d2)
@@ -54,8 +57,8 @@ def step(a, b, c, d, x, y):
 
 
 def rk4(a, b, c, d, x, y):
-    """Lotka-Volterra of ../shared/bench's w02a, 10 steps."""
-    for _ in range(10):
+    """Lotka-Volterra of w02a: 10,000 steps."""
+    for _ in range(10_000):
         x, y = step(a, b, c, d, x, y)
     return x * x + y * y
 
@@ -80,6 +83,16 @@ def one_round() -> dict[str, float]:
     return {k: 1e3 * v for k, v in out.items()}
 
 
+def processes(rounds: int) -> list[dict[str, float]]:
+    """The milliseconds of each round; one before them warms the disk and writes the bytecode."""
+    command = [sys.executable, "-m", "benchmarks.compile_time", "--one-round"]
+    with tempfile.TemporaryDirectory() as bytecode:
+        env = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+        env["PYTHONPYCACHEPREFIX"] = bytecode
+        runs = [subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=env) for _ in range(rounds + 1)]
+    return [json.loads(r.stdout) for r in runs[1:]]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parent / "compile_time.json")
@@ -89,10 +102,7 @@ def main() -> None:
     if a.one_round:
         print(json.dumps(one_round()))
         return
-    command = [sys.executable, __file__, "--one-round"]
-    subprocess.run(command, check=True, capture_output=True)  # files cached, bytecode written
-    runs = [subprocess.run(command, check=True, capture_output=True, text=True) for _ in range(a.rounds)]
-    rounds = [json.loads(r.stdout) for r in runs]
+    rounds = processes(a.rounds)
     figures: dict[str, object] = {}
     for name, target in TARGETS.items():
         times = [r[name] for r in rounds]

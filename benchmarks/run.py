@@ -1,236 +1,133 @@
-# ruff: noqa
-# Copied from ../shared/bench/run.py (November 2026) and kept as it is, so that figures compare.
-"""Time every workload with every tool; print tables; merge results into a JSON file.
+"""Gradients by irad, called from Python, beside hand-written C adjoints, in one run.
 
-    python run.py [--only w01,w07] [--tools jax,irad] [--threads 1,2] [--rounds 2]
-                  [--budget 1.0] [--timeout 240] [--out results.json] [--table]
+    python -m benchmarks.run [--rounds 3] [--tools hand,irad] [--out benchmarks/results.json]
 
-Each pair runs in a fresh process pinned to `threads` cores.  Results of several rounds and
-of several invocations merge by taking the minimum of each time.
+Each workload of workloads/ is the function as a user writes it, with C++ text whose gradient is derived by hand. Every
+(workload, tool) pair runs in a process of its own, pinned to the least busy core; the tools take turns, and the least time
+of all rounds counts. The gradients are compared with the C one's. Needs g++; jax_np needs JAX and is left out without it.
+
+`hand` is gcc -O3 -march=native and `handfast` has -ffast-math too; both are timed by a loop inside C. `irad` is timed
+through calls from Python, `jax_np` with NumPy in and out.
 """
 
-import argparse, glob, importlib, json, os, pathlib, subprocess, sys, tempfile, time
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 
-HERE = pathlib.Path(__file__).resolve().parent
-TOOLS = [
-    "hand",
-    "handfast",
-    "enzyme",
-    "irad",
-    "jax",
-    "jax_np",
-    "jax_scan",
-    "jax_ckpt",
-    "jax_fwd",
-    "jax_unroll",
-    "jax_ift",
-    "torch",
-    "torchfn",
-    "torchc",
-    "autograd",
-    "casadi",
-    "numba",
-    "numpy",
-]
-EXTRA = {"handfast", "jax_np", "jax_scan", "jax_ckpt", "jax_fwd", "jax_unroll", "jax_ift", "torchfn"}
+from benchmarks.machine import machine
+
+HERE = Path(__file__).resolve().parent
+TARGETS = {"w01_blackscholes": 4.5, "w02a_lv_rk4": 1.15, "w03a_kepler": 1.7}  # irad's time over hand's
+TOOLS = ("hand", "handfast", "irad", "jax_np")
+TOLERANCE = 1e-9  # of gradients, relative to the largest component
 
 
-def pick_cpus(n):
-    """The n least busy of the cores we may use (50 ms sample)."""
+def least_busy_core() -> int:
+    """Of the cores that this process may use, over 50 ms."""
 
-    def busy():
-        rows = [l.split() for l in open("/proc/stat") if l.startswith("cpu") and l[3].isdigit()]
-        return {int(r[0][3:]): sum(map(int, r[1:])) - int(r[4]) for r in rows}
+    def busy() -> dict[int, int]:
+        rows = [line.split() for line in Path("/proc/stat").read_text().splitlines() if line[3:4].isdigit()]
+        return {int(r[0][3:]): sum(map(int, r[1:])) - int(r[4]) for r in rows if r[0].startswith("cpu")}
 
-    a = busy()
+    before = busy()
     time.sleep(0.05)
-    b = busy()
-    return sorted(sorted(os.sched_getaffinity(0)), key=lambda c: b[c] - a[c])[:n]
+    after = busy()
+    return min(sorted(os.sched_getaffinity(0)), key=lambda core: after[core] - before[core])
 
 
-def one(name, tool, threads, budget, timeout, grads):
-    save = grads / f"{name}.{tool}.{threads}.npy"
-    env = dict(
-        os.environ,
-        PYTHONPATH=os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH")))),
-        TF_CPP_MIN_LOG_LEVEL="3",
-        PYTHONDONTWRITEBYTECODE="1",
+def one(workload: str, tool: str, budget: float, grad_file: Path) -> dict[str, Any]:
+    """The times of one pair in a fresh process; {"error": why} where there are none."""
+    env = {**os.environ, "JAX_PLATFORMS": "cpu"}
+    env.update({f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")})
+    paths = [str(HERE / "workloads"), env.get("PYTHONPATH", ""), str(HERE.parent)]
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    done = subprocess.run(
+        [sys.executable, str(HERE / "workloads" / "worker.py"), workload, tool, str(budget), str(grad_file)],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=partial(os.sched_setaffinity, 0, {least_busy_core()}),
     )
-    for v in ("OMP", "OPENBLAS", "MKL", "NUMBA"):
-        env[v + "_NUM_THREADS"] = str(threads)
-    env["NPROC"] = str(threads)
-    # torch.compile's on-disk cache would hide its compile time
-    env["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"
-    cpus = set(pick_cpus(threads))
-    try:
-        p = subprocess.run(
-            [sys.executable, str(HERE / "worker.py"), name, tool, str(budget), str(save)],
-            cwd=HERE,
-            env=env,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            preexec_fn=lambda: os.sched_setaffinity(0, cpus),
-        )
-    except subprocess.TimeoutExpired:
-        return {"error": f"timeout {timeout} s"}
-    line = [l for l in p.stdout.splitlines() if l.startswith("@@")]
-    r = json.loads(line[-1][2:]) if line else {"error": f"died rc={p.returncode}: {p.stderr.strip()[-200:]}"}
-    if os.environ.get("BENCH_DEBUG") and "error" in r:
-        print(p.stderr[-3000:])
-    if save.exists():
-        r["grad_file"] = str(save)
-    return r
+    lines = [line for line in done.stdout.splitlines() if line.startswith("@@")]
+    return json.loads(lines[-1][2:]) if lines else {"error": done.stderr.strip()[-200:]}  # type: ignore[no-any-return]
 
 
-def merge(old, new):
-    if old is None or "error" in old:
-        return new
-    if "error" in new:
-        return old
-    out = dict(old, **new)
-    for k, v in new.items():
-        if k.endswith("_s") and k in old:
-            out[k] = min(v, old[k])
-    return out
-
-
-def check(rows):
-    """Relative error of each tool's gradient against the first tool in the list that has one."""
-    ref = None
-    for t in TOOLS:
-        f = rows.get(t, {}).pop("grad_file", None)
-        if not f or not os.path.exists(f):
-            continue
-        g = np.load(f)
-        if ref is None:
-            ref, rows[t]["rel_err"] = g, 0.0
-        elif g.shape != ref.shape:
-            rows[t]["rel_err"] = f"shape {g.shape} != {ref.shape}"
-        else:
-            rows[t]["rel_err"] = float(np.abs(g - ref).max() / max(np.abs(ref).max(), 1e-300))
-    for t, r in rows.items():  # a tool with a primal only: check its value
-        v = rows.get("numpy", {}).get("value")
-        if "value" in r and v:
-            r["value_rel_err"] = abs(r["value"] - v) / abs(v)
-
-
-def fmt(s):
-    if s is None:
-        return "–"
-    return (
-        f"{s * 1e9:.0f} ns" if s < 1e-6 else f"{s * 1e6:.3g} us" if s < 1e-3 else f"{s * 1e3:.3g} ms" if s < 1 else f"{s:.3g} s"
-    )
-
-
-def table(res):
-    lines = []
-    for key in sorted(res):
-        rows = res[key]
-        lines += [
-            f"\n### {key}",
-            "",
-            "| tool | primal | gradient | grad/primal | first call | rel. err | peak RSS |",
-            "|---|---|---|---|---|---|---|",
-        ]
-        for t in TOOLS:
-            r = rows.get(t)
-            if not r:
-                continue
-            if "error" in r:
-                if not r["error"].endswith("n/a"):
-                    lines.append(f"| {t} | {r['error']} | | | | | |")
-                continue
-            p, g = r.get("primal_min_s"), r.get("grad_min_s")
-            err = r.get("rel_err")
-            lines.append(
-                f"| {t} | {fmt(p)} | {fmt(g)} | {f'{g / p:.2f}' if p and g else '–'} | {fmt(r.get('grad_cold_s', r.get('primal_cold_s')))} "
-                f"| {err if isinstance(err, str) else '–' if err is None else f'{err:.0e}'} | {r['rss_mb']:.0f} MB |"
-            )
-    return "\n".join(lines)
-
-
-def summary(res, key="grad_min_s"):
-    """One row per workload, one column per tool: gradient time, and its ratio to the fastest C."""
-    cols = [t for t in TOOLS if any(key in r.get(t, {}) for r in res.values())]
-    lines = ["| workload | " + " | ".join(cols) + " |", "|---" * (len(cols) + 1) + "|"]
-    for w in sorted(res):
-        c = [res[w][t][key] for t in ("hand", "handfast", "manual") if key in res[w].get(t, {})]
-        cell = lambda s: (
-            "–"
-            if s is None
-            else f"{s:.0f}"
-            if key.endswith("_mb")
-            else fmt(s) + (f" ({s / min(c):.3g}x)" if c and key == "grad_min_s" else "")
-        )
-        lines.append(f"| {w} | " + " | ".join(cell(res[w].get(t, {}).get(key)) for t in cols) + " |")
-    return "\n".join(lines)
-
-
-def main():
-    ap = argparse.ArgumentParser()
-    for k, d in (
-        ("only", ""),
-        ("tools", ""),
-        ("threads", ""),
-        ("rounds", 1),
-        ("budget", 1.0),
-        ("timeout", 240.0),
-        ("out", "results.json"),
-    ):
-        ap.add_argument("--" + k, type=type(d), default=d)
-    ap.add_argument("--table", action="store_true", help="only print the tables of --out")
-    ap.add_argument(
-        "--summary",
-        default="",
-        help="only print one row per workload of this figure, e.g. grad_min_s, grad_cold_s, rss_mb",
-    )
-    a = ap.parse_args()
-    path = pathlib.Path(a.out)
-    res = json.loads(path.read_text()) if path.exists() else {}
-    if a.table:
-        return print(table(res))
-    if a.summary:
-        return print(summary(res, a.summary))
-    sys.path.insert(0, str(HERE))
-    grads = pathlib.Path(tempfile.gettempdir()) / "irad-bench-grads"
-    grads.mkdir(exist_ok=True)
-    names = sorted(pathlib.Path(p).stem for p in glob.glob(str(HERE / "w[0-9]*.py")))
-    for name in names:
-        if a.only and not any(name.startswith(o) for o in a.only.split(",")):
-            continue
-        W = importlib.import_module(name)
-        for th in W.THREADS if not a.threads else [t for t in map(int, a.threads.split(",")) if t in W.THREADS]:
-            key, now = f"{name} ({th} thread{'s' * (th > 1)})", {}
-            rows = res.setdefault(key, {})
-            for tool in TOOLS:
-                if (a.tools and tool not in a.tools.split(",")) or (
-                    tool in EXTRA and tool not in getattr(W, "TOOLS_EXTRA", ())
-                ):
+def measure(workload: str, tools: list[str], rounds: int, budget: float) -> dict[str, dict[str, Any]]:
+    """tool -> its least times over the rounds, with `rel_err` of its gradient against the first tool's."""
+    rows: dict[str, dict[str, Any]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for i in range(rounds):
+            for tool in tools:
+                if "error" in rows.get(tool, {}):
                     continue
-                for _ in range(a.rounds):
-                    r = one(name, tool, th, a.budget, a.timeout, grads)
-                    now[tool] = merge(now.get(tool), r)
-                    if "error" in r:
-                        break
-                rows[tool] = merge(rows.get(tool), now[tool])
-                r = rows[tool]
-                print(
-                    f"{key:34s} {tool:10s}",
-                    r.get("error")
-                    or f"primal {fmt(r.get('primal_min_s')):>9s}  grad {fmt(r.get('grad_min_s')):>9s}"
-                    f"  first {fmt(r.get('grad_cold_s', r.get('primal_cold_s'))):>9s}  rss {r['rss_mb']:.0f}",
-                    flush=True,
-                )
-            for t in TOOLS:  # gradients left by earlier invocations still serve the check
-                f = grads / f"{name}.{t}.{th}.npy"
-                if t in rows and "error" not in rows[t] and f.exists():
-                    rows[t]["grad_file"] = str(f)
-            check(rows)
-            path.write_text(json.dumps(res, indent=1, sort_keys=True))
-    print(table(res))
+                row = one(workload, tool, budget, Path(folder) / f"{tool}.npy")
+                if tool in rows and "error" not in row:
+                    row = {k: min(v, row[k]) if k.endswith("_s") else row[k] for k, v in rows[tool].items()}
+                rows[tool] = row
+                print(f"{workload}: {tool}, round {i + 1} of {rounds}", file=sys.stderr)
+        expected = None
+        for tool in tools:
+            if "error" not in rows[tool]:
+                gradient = np.load(Path(folder) / f"{tool}.npy")
+                expected = gradient if expected is None else expected
+                rows[tool]["rel_err"] = float(np.abs(gradient - expected).max() / np.abs(expected).max())
+    return rows
+
+
+def report(workload: str, rows: dict[str, dict[str, Any]]) -> bool:
+    """Print the times and ratios of a workload; whether irad's gradient is right and within its target."""
+    hand = rows.get("hand", {}).get("grad_min_s")
+    fine = True
+    for tool, row in rows.items():
+        if "error" in row:
+            print(f"{workload:18s} {tool:10s} {row['error']}")
+            fine = fine and tool != "irad"
+            continue
+        seconds = row["grad_min_s"]
+        ratio = f"{seconds / hand:6.2f} x hand" if hand else ""
+        verdict = ""
+        if tool == "irad" and hand:
+            met = seconds / hand <= TARGETS[workload]
+            verdict = f"   at most {TARGETS[workload]}: {'ok' if met else 'missed'}"
+            fine = fine and met
+        if row["rel_err"] > TOLERANCE:
+            verdict += f"   WRONG: off by {row['rel_err']:.0e}"
+            fine = False
+        print(f"{workload:18s} {tool:10s} {1e9 * seconds:12,.0f} ns {ratio}{verdict}")
+    return fine
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", default=",".join(TARGETS), help="workloads (default: %(default)s)")
+    parser.add_argument("--tools", default=",".join(TOOLS), help="default: %(default)s")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--budget", type=float, default=0.5, help="seconds of timing a round (default: %(default)s)")
+    parser.add_argument("--out", type=Path, default=HERE / "results.json")
+    a = parser.parse_args()
+    if shutil.which("g++") is None:
+        parser.error("g++ is needed for the C adjoints")
+    results: dict[str, Any] = {"machine": machine()}
+    fine = True
+    for workload in (name for name in TARGETS if any(name.startswith(o) for o in a.only.split(","))):
+        results[workload] = measure(workload, a.tools.split(","), a.rounds, a.budget)
+        fine = report(workload, results[workload]) and fine
+    a.out.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    return 0 if fine else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

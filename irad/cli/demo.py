@@ -69,7 +69,7 @@ def demo(out: Path, console: Console | None = None) -> int:
     problem = Problem()
 
     began = time.perf_counter()
-    problem.objective(np.log(GUESS))
+    problem.value_and_grad(*problem.arguments(np.log(GUESS)))
     console.print(f"compiled loss and gradient      [bold]{_time(time.perf_counter() - began)}[/bold]")
     error = _gradient_error(problem)
     console.print(
@@ -77,14 +77,14 @@ def demo(out: Path, console: Console | None = None) -> int:
         + ("" if error < TOLERANCE else "  [red]too far apart[/red]")
     )
 
-    best, near, spent = _climb(problem, console)
-    console.print(f"{STARTS} fits, {problem.calls} gradients        [bold]{_time(spent)}[/bold]; {near} reach the same maximum")
+    best, near, calls, spent = _climb(problem, console)
+    console.print(f"{STARTS} fits, {calls} gradients        [bold]{_time(spent)}[/bold]; {near} reach the same maximum")
     console.print()
     console.print(_parameters(best))
     console.print()
-    console.print(_costs(measure(problem, np.log(best.parameters).tolist())))
+    console.print(_costs(measure(problem, np.log(best.parameters))))
 
-    program = irad.ir(irad.value_and_grad(loss), *problem.arguments(np.log(best.parameters).tolist()))
+    program = irad.ir(irad.value_and_grad(loss), *problem.arguments(np.log(best.parameters)))
     text = str(program)
     out.mkdir(parents=True, exist_ok=True)
     (out / "lynx_hare.svg").write_text(plot(problem.data, best.parameters), encoding="utf-8")
@@ -108,15 +108,15 @@ def _backward(text: str) -> str:
 
 
 def _gradient_error(problem: Problem) -> float:
-    logs = np.log(GUESS).tolist()
-    gradient, expected = problem.objective(logs)[1], differences(problem, logs)
+    logs = np.log(GUESS)
+    _, gradient = problem.value_and_grad(*problem.arguments(logs))
+    expected = differences(problem, logs)
     return float(np.abs(gradient - expected).max() / np.abs(expected).max())
 
 
-def _climb(problem: Problem, console: Console) -> tuple[Fit, int, float]:
-    """(the best of the fits, how many of them reach it, seconds)."""
+def _climb(problem: Problem, console: Console) -> tuple[Fit, int, int, float]:
+    """(the best of the fits, how many of them reach it, gradients, seconds)."""
     fits: list[Fit] = []
-    problem.calls = 0
     columns = (
         TextColumn("climbing"),
         BarColumn(40),
@@ -131,7 +131,8 @@ def _climb(problem: Problem, console: Console) -> tuple[Fit, int, float]:
             fits.append(fit(problem, start))
             progress.update(task, advance=1, best=f"{-min(f.loss for f in fits):.4f}")
     best = min(fits, key=lambda f: f.loss)
-    return best, sum(f.loss < best.loss + 1e-6 for f in fits), time.perf_counter() - began
+    near, calls = sum(f.loss < best.loss + 1e-6 for f in fits), sum(f.evaluations for f in fits)
+    return best, near, calls, time.perf_counter() - began
 
 
 def _parameters(best: Fit) -> Table:

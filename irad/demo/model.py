@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Sequence
 from importlib.resources import files
 from typing import NamedTuple
+
+import numpy as np
 
 __all__ = ["STEPS_A_YEAR", "Counts", "Parameters", "counts", "loss", "trajectory"]
 
@@ -36,17 +37,17 @@ class Parameters(NamedTuple):
 class Counts(NamedTuple):
     """Pelts collected each year, in thousands."""
 
-    years: tuple[int, ...]
-    hares: tuple[float, ...]
-    lynxes: tuple[float, ...]
+    years: np.ndarray
+    hares: np.ndarray
+    lynxes: np.ndarray
 
 
 def counts() -> Counts:
     """The counts of 1900 to 1920, read from the file that ships with irad."""
     text = files("irad.demo").joinpath("lynx_hare.csv").read_text(encoding="utf-8")
     rows = list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
-    years, hares, lynxes = (tuple(float(row[name]) for row in rows) for name in ("year", "hare", "lynx"))
-    return Counts(tuple(map(int, years)), hares, lynxes)
+    years, hares, lynxes = (np.array([float(row[name]) for row in rows]) for name in ("year", "hare", "lynx"))
+    return Counts(years.astype(int), hares, lynxes)
 
 
 # -- what irad compiles -------------------------------------------------------------------------------------------
@@ -72,7 +73,7 @@ def misfit(count: float, expected: float, sigma: float) -> float:
     return 0.5 * z * z + math.log(sigma)
 
 
-def loss(logs: Sequence[float], hares: Sequence[float], lynxes: Sequence[float]) -> float:
+def loss(logs: np.ndarray, hares: np.ndarray, lynxes: np.ndarray) -> float:
     """Minus the log-likelihood of the counts; `logs` are the logarithms of the Parameters, in their order."""
     p = Parameters(*[math.exp(v) for v in logs])
     hare, lynx = p.start_hare, p.start_lynx

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import exp
 
 from irad.demo.model import Counts, Parameters, trajectory
 
@@ -17,7 +18,8 @@ FONT = 'font-family="Helvetica, Arial, sans-serif"'
 def plot(data: Counts, p: Parameters) -> str:
     """SVG: a panel a species with the counts, the fitted solution, and the band of one sigma around it."""
     curve = trajectory(p, len(data.years) - 1)
-    times = [data.years[0] + t for t, _, _ in curve]
+    years = data.years.tolist()
+    times = [years[0] + t for t, _, _ in curve]
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" {FONT}>',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>',
@@ -26,9 +28,9 @@ def plot(data: Counts, p: Parameters) -> str:
         f'<text x="{LEFT}" y="56" font-size="13" fill="#666666">'
         "thousands a year; Lotka–Volterra by maximum likelihood, "
         "gradient through the whole integration by irad</text>",
-        *_panel(data.years, data.hares, times, [h for _, h, _ in curve], p.sigma_hare, 84, 320, "hare", HARE),
-        *_panel(data.years, data.lynxes, times, [x for _, _, x in curve], p.sigma_lynx, 352, 588, "lynx", LYNX),
-        *_years(data.years, 588),
+        *_panel(years, data.hares.tolist(), times, [h for _, h, _ in curve], p.sigma_hare, 84, 320, "hare", HARE),
+        *_panel(years, data.lynxes.tolist(), times, [x for _, _, x in curve], p.sigma_lynx, 352, 588, "lynx", LYNX),
+        *_years(years, 588),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
@@ -45,8 +47,6 @@ def _panel(
     name: str,
     color: str,
 ) -> list[str]:
-    from math import exp
-
     upper, lower = [v * exp(sigma) for v in curve], [v * exp(-sigma) for v in curve]
     step = 20 if max(counts) > 30 else 5
     ceiling = step * (int(max(*counts, *upper) / step) + 1)

@@ -3,8 +3,8 @@
     python -m tests.docs.outputs             compare; exit 1 where a page is behind
     python -m tests.docs.outputs --update    rewrite the blocks
 
-COMMAND is `irad ...` or `python FILE ...`, run from the project's folder. `| from REGEX` starts the output at the first line
-that matches, `| to REGEX` ends it there. A block `<!-- text of: FILE -->` is the file.
+COMMAND is `irad ...` or `python -m MODULE ...`, run from the project's folder. `| from REGEX` starts the output at the first
+line that matches, `| to REGEX` ends it there. A block `<!-- text of: FILE -->` is the file.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ def _output(command: str) -> str:
             irad_main(argv)
         else:
             before = sys.argv
-            sys.argv = argv
+            sys.argv = argv[1:]
             try:
-                runpy.run_path(argv[0], run_name="__main__")
+                runpy.run_module(argv[1], run_name="__main__")
             finally:
                 sys.argv = before
     lines = [line.rstrip() for line in out.getvalue().splitlines()]

@@ -1,5 +1,5 @@
 # ruff: noqa
-# Copied from ../shared/bench/w01_blackscholes.py (November 2026) and kept as it is but for "handfast" in TOOLS_EXTRA.
+# Copied from ../shared/bench/w01_blackscholes.py (November 2026) and kept as it is but for layout and for "handfast" in TOOLS_EXTRA.
 """Black-Scholes call price of 5 scalars: per-call latency."""
 
 import numpy as np

@@ -1,5 +1,5 @@
 # ruff: noqa
-# Copied from ../shared/bench/w02a_lv_rk4.py (November 2026) and kept as it is but for "handfast" in TOOLS_EXTRA.
+# Copied from ../shared/bench/w02a_lv_rk4.py (November 2026) and kept as it is but for layout and for "handfast" in TOOLS_EXTRA.
 """Lotka-Volterra, 10 000 fixed RK4 steps; gradient wrt 4 parameters and 2 initial values."""
 
 TITLE, KIND, ARGNUMS, THREADS = "Lotka-Volterra RK4, 10k steps", "grad", (0, 1, 2, 3, 4, 5), (1,)

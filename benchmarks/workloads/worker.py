@@ -1,5 +1,5 @@
 # ruff: noqa
-# Copied from ../shared/bench/worker.py (November 2026) and kept as it is, so that figures compare.
+# Copied from ../shared/bench/worker.py (November 2026) and kept as it is but for layout, so that figures compare.
 """Run one (workload, tool) pair in this process and print one JSON line."""
 
 import importlib, json, resource, sys, time, traceback, warnings

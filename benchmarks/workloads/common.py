@@ -1,5 +1,5 @@
 # ruff: noqa
-# Copied from ../shared/bench/common.py (November 2026) and kept as it is, so that figures compare.
+# Copied from ../shared/bench/common.py (November 2026) and kept as it is but for layout, so that figures compare.
 """Shared pieces of the performance bench: timer, C and Enzyme builders, default peers.
 
 A workload module `wNN_name.py` defines

@@ -1,5 +1,5 @@
 # ruff: noqa
-# Copied from ../shared/bench/w03a_kepler.py (November 2026) and kept as it is but for "handfast" in TOOLS_EXTRA.
+# Copied from ../shared/bench/w03a_kepler.py (November 2026) and kept as it is but for layout and for "handfast" in TOOLS_EXTRA.
 """Kepler's equation by Newton's method until tolerance, for one scalar pair."""
 
 from math import cos, sin

@@ -153,7 +153,9 @@ def _pow_ref(x: Any, y: Any) -> Any:
 
 
 def _pow_dx(b: Any, x: Any, y: Any) -> Any:
-    return b.mul(y, b.pow(x, b.sub(y, b.like(1.0, y))))
+    """y * x**(y - 1), and 0 where y is 0, also at x = 0."""
+    one = b.like(1.0, y)
+    return b.mul(y, b.pow(x, b.select(b.eq(y, b.like(0.0, y)), one, b.sub(y, one))))
 
 
 def _pow_dy(b: Any, out: Any, x: Any) -> Any:
@@ -398,7 +400,7 @@ select = primitive(
     _select_infer,
     doc="x where c, else y; both are computed.",
     elementwise=True,
-    ref=lambda c, x, y: np.where(c, x, y)[()],
+    ref=lambda c, x, y: np.asarray(np.where(c, x, y))[()],
     vjp=lambda b, out, c, x, y, ct: (
         None,
         lambda: b.select(c, ct, b.like(0.0, ct)),

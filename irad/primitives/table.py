@@ -127,19 +127,22 @@ def _from_signature(name: str, text: str) -> Infer:
         shapes = {t.shape if isinstance(t, Array) else None for t in types}
         if len(shapes) > 1:
             raise refuse("shape-mismatch", f"`{name}` cannot join {' and '.join(map(str, types))}")
-        shape, bound = shapes.pop(), {}
+        shape = shapes.pop()
+        bound: dict[str, Scalar] = {}
         for p, t in zip(params, types, strict=True):
             s = t.dtype if isinstance(t, Array) else t
             wanted = CLASSES[classes[p]] if p in classes else {_NAMED[p]}
-            if s not in wanted:
+            if not isinstance(s, Scalar) or s not in wanted:
                 raise refuse("type-mismatch", f"`{name}` takes {classes.get(p, p)}, not {t}")
+            before = bound.get(p, s)
+            if p in classes and (before.width, before.kind) != (s.width, s.kind):
+                raise refuse("type-mismatch", f"`{name}` takes arguments of one type, not {', '.join(map(str, types))}")
             try:
-                bound[p] = join(bound[p], s) if p in bound else s
+                common = join(before, s)
             except JoinError as e:
                 raise refuse("type-mismatch", f"`{name}` cannot join {e}") from None
-            assert isinstance(s, Scalar)
-            if p in classes and isinstance(bound[p], Scalar) and (bound[p].width, bound[p].kind) != (s.width, s.kind):
-                raise refuse("type-mismatch", f"`{name}` takes arguments of one type, not {', '.join(map(str, types))}")
+            assert isinstance(common, Scalar)
+            bound[p] = common
         out = bound.get(result) or _NAMED[result]
         return out if shape is None else Array(out.strong, shape)
 

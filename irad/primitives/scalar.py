@@ -25,8 +25,9 @@ def libm(name: str, numpy_name: str | None = None) -> Callable[..., Any]:
 
     def ref(*xs: Any) -> Any:
         if not isinstance(xs[0], np.ndarray):
+            kind = xs[0].dtype.type if isinstance(xs[0], np.floating) else np.float64
             try:
-                return np.float64(scalar(*map(float, xs)))
+                return kind(scalar(*map(float, xs)))
             except (ValueError, OverflowError):
                 if array is None:
                     return np.float64(math.nan)
@@ -147,11 +148,6 @@ fmod = primitive(
 )
 
 
-def _pow_ref(x: Any, y: Any) -> Any:
-    with np.errstate(all="ignore"):
-        return np.power(x, y)
-
-
 def _pow_dx(b: Any, x: Any, y: Any) -> Any:
     """y * x**(y - 1), and 0 where y is 0, also at x = 0."""
     one = b.like(1.0, y)
@@ -169,7 +165,7 @@ pow_ = primitive(
     "pow",
     "[T: float] (T, T) -> T",
     doc="x ** y on floats; a negative x with a fractional y gives nan.",
-    ref=_pow_ref,
+    ref=libm("pow", "power"),
     partials=lambda b, out, x, y: (lambda: _pow_dx(b, x, y), lambda: _pow_dy(b, out, x)),
     llvm=lambda e, x, y: e.power(x, y),
     cost=3 * FUNCTION_COST,

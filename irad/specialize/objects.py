@@ -209,7 +209,7 @@ def sequence_item(s: Any, v: Any, i: Any) -> Any:
         if isinstance(v, Known):
             return Known("".join(c.value for c in picked))
         return new_list(s, picked) if is_list(v) else Compound("tuple", None, picked)
-    if is_number(i) and not isinstance(i, Constant) and i.type.kind == "i" and items and all(is_number(x) for x in items):
+    if _by_comparison(i, items):
         return _selected(s, items, i)
     n = known_int(s, i, "the index of a tuple or list")
     if not -len(items) <= n < len(items):
@@ -219,22 +219,46 @@ def sequence_item(s: Any, v: Any, i: Any) -> Any:
     return items[n]
 
 
-def _selected(s: Any, items: list[Any], i: Node) -> Node:
-    """Item i of numbers, i known at run time only: a comparison each."""
-    from irad.specialize.numbers import common
+def _by_comparison(i: Any, items: Sequence[Any]) -> bool:
+    """Whether i, known at run time only, is compared with each index of these items."""
+    return is_number(i) and not isinstance(i, Constant) and i.type.kind == "i" and bool(items) and all(map(is_number, items))
 
-    b, n = s.b, len(items)
+
+def _checked_index(s: Any, n: int, i: Node, message: str) -> Node:
+    """An index into n items, counted from the start; raises where it is out of range."""
+    b = s.b
     if n > 64:
         raise s.needs_static(
             "a tuple or list of more than 64 items is indexed by a value known at run time only", "use an array"
         )
-    b.assert_(b.and_(b.ge(i, literal(-n)), b.lt(i, literal(n))), error="IndexError", message="index out of range")
-    i = b.select(b.lt(i, literal(0)), b.add(i, literal(n)), i)
+    b.assert_(b.and_(b.ge(i, literal(-n)), b.lt(i, literal(n))), error="IndexError", message=message)
+    return b.select(b.lt(i, literal(0)), b.add(i, literal(n)), i)  # type: ignore[no-any-return]
+
+
+def _selected(s: Any, items: list[Any], i: Node) -> Node:
+    """Item i of numbers, i known at run time only: a comparison each."""
+    from irad.specialize.numbers import common
+
+    b = s.b
+    i = _checked_index(s, len(items), i, "index out of range")
     result = items[0]
-    for k in range(1, n):
+    for k in range(1, len(items)):
         x, y, _ = common(s, items[k], result, "[]") if items[k].type is not result.type else (items[k], result, None)
         result = b.select(b.eq(i, literal(k)), x, y)
     return result  # type: ignore[no-any-return]
+
+
+def _replaced(s: Any, items: list[Any], i: Node, value: Node) -> list[Any]:
+    """Numbers with item i replaced, i known at run time only: a comparison each."""
+    from irad.specialize.numbers import common
+
+    b = s.b
+    i = _checked_index(s, len(items), i, "list assignment index out of range")
+    out = []
+    for k, item in enumerate(items):
+        x, y, _ = common(s, value, item, "[]") if value.type is not item.type else (value, item, None)
+        out.append(b.select(b.eq(i, literal(k)), x, y))
+    return out
 
 
 def known_slice(s: Any, v: Compound) -> slice:
@@ -257,6 +281,8 @@ def set_list_item(s: Any, v: Ref, i: Any, value: Any) -> None:
     if isinstance(i, Compound) and i.kind == "slice":
         items[known_slice(s, i)] = known_items(s, value)
         return write(s, v, Compound("items", None, items))
+    if is_number(value) and _by_comparison(i, items):
+        return write(s, v, Compound("items", None, _replaced(s, items, i, value)))
     n = known_int(s, i, "the index of a list")
     if not -len(items) <= n < len(items):
         s.b.raise_(error="IndexError", message="list assignment index out of range")
@@ -318,7 +344,7 @@ def dict_item(s: Any, v: Ref, k: Any, default: Any = None) -> Any:
         return table.children[table.head.index(key)]
     if default is not None:
         return default
-    s.b.raise_(error="KeyError", message=repr(key))
+    s.b.raise_(error="KeyError", message=str(key))
     raise s.Bottom
 
 

@@ -437,8 +437,10 @@ class _Function:
         return self.emit("binary", e, left, right, op=BINARY[type(e.op)])
 
     def expr_UnaryOp(self, e: ast.UnaryOp) -> Task:
-        if isinstance(e.op, ast.USub) and isinstance(e.operand, ast.Constant) and type(e.operand.value) in (int, float):
-            return (yield self.expr_Constant(ast.copy_location(ast.Constant(-e.operand.value), e)))
+        if isinstance(e.op, ast.USub) and isinstance(e.operand, ast.Constant):
+            v = e.operand.value
+            if isinstance(v, (int, float)) and not isinstance(v, bool):
+                return (yield self.expr_Constant(ast.copy_location(ast.Constant(-v), e)))
         value = yield self.expr(e.operand)
         return self.emit("unary", e, value, op=UNARY[type(e.op)])
 
@@ -577,7 +579,7 @@ class _Generator(_Function):
     def nest(self, generators: list[ast.comprehension], iterable: Node, yields: Sequence[ast.AST]) -> Task:
         g = generators[0]
         if g.is_async:
-            raise unsupported(ast.AsyncFor(), self.span(self.node))
+            raise unsupported(ast.AsyncFor(g.target, g.iter, [], []), self.span(self.node))
         body = yield self.block(
             "body", g.target, self.loop_body(g.target, self.inside(g.ifs, generators[1:], yields)), ["item"]
         )

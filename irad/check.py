@@ -20,6 +20,7 @@ from irad.types import Array, Scalar, Type, leaves
 __all__ = ["check_grads"]
 
 STEP = 1e-3
+Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def check_grads(
@@ -102,7 +103,7 @@ def _parts(value: Any, t: Type) -> list[tuple[Any, Type]]:
     return list(zip(out, leaves(t), strict=True))
 
 
-def _floats(value: Any, t: Type) -> np.ndarray[Any, Any]:
+def _floats(value: Any, t: Type) -> Floats:
     """All floats in a value of type t (or in a tangent of one), as a vector."""
     return np.concatenate([np.ravel(np.asarray(x, np.float64)) for x, u in _parts(value, t) if _is_float(u)] or [np.zeros(0)])
 
@@ -140,24 +141,24 @@ def _moved(value: Any, direction: Any, h: float) -> Any:
     return assemble(t, lambda u: next(feed))
 
 
-def _difference(f: Any, args: tuple[Any, ...], direction: tuple[Any, ...]) -> np.ndarray[Any, Any]:
+def _difference(f: Any, args: tuple[Any, ...], direction: tuple[Any, ...]) -> Floats:
     """The derivative of f along a direction, by differences of the compiled f."""
     value = compile(f)
 
-    def at(h: float) -> np.ndarray[Any, Any]:
+    def at(h: float) -> Floats:
         out = value(*[_moved(a, d, h) for a, d in zip(args, direction, strict=True)])
         found = _floats(out, type_of(out))
         if not np.isfinite(found).all():
             raise ValueError(f"the function is not finite {h:g} from the arguments: {out!r}")
         return found
 
-    def central(h: float) -> np.ndarray[Any, Any]:
+    def central(h: float) -> Floats:
         return (at(h) - at(-h)) / (2.0 * h)
 
-    return (4.0 * central(STEP / 2) - central(STEP)) / 3.0  # type: ignore[no-any-return]
+    return (4.0 * central(STEP / 2) - central(STEP)) / 3.0
 
 
-def _agree(found: np.ndarray[Any, Any], expected: np.ndarray[Any, Any], rtol: float, atol: float, what: str) -> None:
+def _agree(found: Floats, expected: Floats, rtol: float, atol: float, what: str) -> None:
     bad = ~(np.abs(found - expected) <= atol + rtol * np.abs(expected))  # NaN is bad
     if bad.any():
         i = int(np.argmax(bad))

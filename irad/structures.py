@@ -59,7 +59,7 @@ def assemble(t: Type, leaf: Callable[[Type], Any]) -> Any:
             return cls(*items)
         if cls is None:
             return dict(zip(t.form.keys, items, strict=True))
-        made = object.__new__(cls)  # no __init__: the fields are what compiled code left in them
+        made: Any = object.__new__(cls)  # no __init__: the fields are what compiled code left in them
         for k, v in zip(t.form.keys, items, strict=True):
             object.__setattr__(made, k, v)
         return made

@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 import weakref
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -69,7 +69,11 @@ class Type:
         raise TypeError("types are interned; pickle their text")
 
 
-def _intern(cls: type, key: tuple[Any, ...]) -> tuple[Any, bool]:
+_T = TypeVar("_T", bound=Type)
+
+
+def _intern(cls: type[_T], key: tuple[Any, ...]) -> tuple[_T, bool]:
+    """The type of class cls and this key, and whether it was made now."""
     full = (cls, *key)
     found = Type._interned.get(full)
     if found is None:
@@ -189,6 +193,12 @@ class Array(Type):
     @property
     def rank(self) -> int:
         return len(self.shape)
+
+    @property
+    def static_shape(self) -> tuple[int, ...] | None:
+        """The shape where every dim is known at compile time."""
+        known = tuple(d for d in self.shape if isinstance(d, int))
+        return known if len(known) == len(self.shape) else None
 
 
 class Form:

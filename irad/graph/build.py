@@ -78,7 +78,7 @@ class Builder:
         self.fired: dict[str, int] = {}
         self._table: dict[Any, Apply] = {}
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
+    def __getattr__(self, name: str) -> Callable[..., Node]:
         prim = self.primitives.get(name.rstrip("_"))
         if prim is None:
             raise AttributeError(name)
@@ -167,7 +167,7 @@ class Builder:
                 folded = self._fold(prim, args, static)
                 if folded is not None:
                     return folded
-            if prim.elementwise and args[0].__class__ is Apply and args[0].fn.name == "broadcast":  # type: ignore[attr-defined]
+            if prim.elementwise and args[0].__class__ is Apply and args[0].fn.name == "broadcast":
                 inner = self._repeated(prim, args, static)
                 if inner is not None:
                     return inner
@@ -208,12 +208,12 @@ class Builder:
     def _repeated(self, prim: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
         """An operation on numbers that are repeated is done once, and its result repeated."""
         first: Any = args[0]
-        if not all(a.__class__ is Apply and a.fn.name == "broadcast" and isinstance(a.args[0].type, Scalar) for a in args):  # type: ignore[attr-defined]
+        if not all(a.__class__ is Apply and a.fn.name == "broadcast" and isinstance(a.args[0].type, Scalar) for a in args):
             return None
         if not isinstance(first.type, Array):
             return None
         value = self.apply(prim, [a.args[0] for a in args], static)  # type: ignore[attr-defined]
-        return self.broadcast(value, *first.args[1:], shape=first.type.shape)  # type: ignore[no-any-return]
+        return self.broadcast(value, *first.args[1:], shape=first.type.shape)
 
     def _fold(self, prim: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Constant | None:
         values = [a.value for a in args]  # type: ignore[attr-defined]
@@ -278,7 +278,7 @@ class Builder:
     def reshape_like(self, v: Node, x: Node) -> Node:
         """v in the shape of x."""
         assert isinstance(x.type, Array)
-        return v if v.type is x.type else self.reshape(v, *self.dims(x), shape=x.type.shape)  # type: ignore[no-any-return]
+        return v if v.type is x.type else self.reshape(v, *self.dims(x), shape=x.type.shape)
 
     def spread(self, v: Node, x: Node, axes: tuple[int, ...]) -> Node:
         """v, which x was reduced to over `axes`, repeated in the shape of x."""
@@ -289,18 +289,18 @@ class Builder:
             v = self.reshape(v, *dims, shape=tuple(shape))
         if isinstance(v.type, Array) and v.type.shape == x.type.shape:
             return v
-        return self.broadcast(v, *self.dims(x), shape=x.type.shape)  # type: ignore[no-any-return]
+        return self.broadcast(v, *self.dims(x), shape=x.type.shape)
 
     def unbroadcast(self, ct: Node, x: Node) -> Node:
         """The sum of ct over the axes along which x was repeated."""
         assert isinstance(ct.type, Array)
         if not isinstance(x.type, Array):
-            return self.sum(ct, axes=tuple(range(ct.type.rank)))  # type: ignore[no-any-return]
+            return self.sum(ct, axes=tuple(range(ct.type.rank)))
         lead = ct.type.rank - x.type.rank
         unit = [lead + i for i, (d, n) in enumerate(zip(x.type.shape, ct.type.shape[lead:], strict=True)) if d == 1 and n != 1]
         total = self.sum(ct, axes=(*range(lead), *unit)) if lead or unit else ct
         if not isinstance(total.type, Array):
-            return self.broadcast(total, *self.dims(x), shape=x.type.shape)  # type: ignore[no-any-return]
+            return self.broadcast(total, *self.dims(x), shape=x.type.shape)
         return self.reshape_like(total, x)
 
     def outer(self, x: Node, y: Node) -> Node:
@@ -311,7 +311,7 @@ class Builder:
         dims = [*self.dims(x), *self.dims(y)]
         column = self.reshape(x, *self.dims(x), shape=(*x.type.shape, 1))
         row = self.reshape(y, *self.dims(y), shape=(1, *y.type.shape))
-        return self.mul(self.broadcast(column, *dims, shape=shape), self.broadcast(row, *dims, shape=shape))  # type: ignore[no-any-return]
+        return self.mul(self.broadcast(column, *dims, shape=shape), self.broadcast(row, *dims, shape=shape))
 
     def zero(self, type: Type) -> Node:
         """The zero of a tangent type, made real."""
@@ -319,7 +319,7 @@ class Builder:
             return constant(type, 0.0)
         if isinstance(type, Tuple):
             return self.make_tuple(*map(self.zero, type.items))
-        return self.zeros(of=type)  # type: ignore[no-any-return]
+        return self.zeros(of=type)
 
 
 def scalar_value(type: Type, value: Any) -> Any:
@@ -338,17 +338,17 @@ def python_value(type: Type, value: Any) -> Any:
 
 def constant_value(node: Node) -> Any:
     """The value of a number known now, or of an array that repeats one; None for anything else."""
-    if node.__class__ is Apply and node.fn.name == "broadcast":  # type: ignore[attr-defined]
-        node = node.args[0]  # type: ignore[attr-defined]
+    if node.__class__ is Apply and node.fn.name == "broadcast":
+        node = node.args[0]
     if node.__class__ is not Constant or not isinstance(node.type, Scalar):
         return None
-    v = node.value  # type: ignore[attr-defined]
+    v = node.value
     return None if v is UNDEF else v
 
 
 def is_constant(node: Node, value: float | None = None) -> bool:
     """Whether node is a number known now, or repeats one (equal to `value`, where given; 0.0 and -0.0 differ)."""
-    if node.__class__ is not Constant and not (node.__class__ is Apply and node.fn.name == "broadcast"):  # type: ignore[attr-defined]
+    if node.__class__ is not Constant and not (node.__class__ is Apply and node.fn.name == "broadcast"):
         return False
     v = constant_value(node)
     if v is None or value is None:

@@ -155,7 +155,7 @@ class _Printer:
 
     def operand(self, node: Node) -> str:
         if node.__class__ is Constant:
-            return constant_text(node)  # type: ignore[arg-type]
+            return constant_text(node)
         return self.names.get(node, "%<out of scope>")
 
 
@@ -277,7 +277,8 @@ class _Transformer:
         rules = v_args(inline=True)(type("Rules", (Transformer,), dict(_RULES)))()
         # An embedded transformer would make a parser a text; walking the finished tree iteratively costs less than that.
         tree = lark.parse(text)
-        return _transform(tree, rules)
+        module: list[Any] = _transform(tree, rules)
+        return module
 
 
 def _transform(tree: Any, rules: Any) -> Any:
@@ -539,13 +540,13 @@ class _Linker:
         line = getattr(fn, "line", 0)
         span = place or self.spans.get(line)
         if str(fn).startswith("@"):
-            prim, graphs, values, facts = self.primitives["call"], (self.graph(fn),), args, {}
+            prim, graphs, values, facts = self.primitives["call"], [self.graph(fn)], args, {}
         else:
             prim = self.primitives.get(str(fn))
             if prim is None or prim.name == "call":
                 raise self.fail(fn, "ir-operation", f"no operation is called {fn}")
             facts = {a[1]: a[2] for a in args if isinstance(a, tuple) and a[0] == "fact"}
-            graphs = tuple(self.graph(a[1]) for a in args if isinstance(a, tuple) and a[0] == "reference")
+            graphs = [self.graph(a[1]) for a in args if isinstance(a, tuple) and a[0] == "reference"]
             values = [a for a in args if not (isinstance(a, tuple) and a[0] in ("fact", "reference"))]
         if len(graphs) != (prim.layout[1] if prim.layout else 0):
             raise self.fail(
@@ -564,7 +565,7 @@ class _Linker:
         for g in graphs:
             if g.parent is not None and g.role == "function" and prim.name in ("cond", "for_loop", "while_loop"):
                 g.role = "branch" if prim.name == "cond" else "loop"
-        node = Apply(graph, type or UNIT, prim, nodes, static, graphs, span, adjoint)
+        node = Apply(graph, type or UNIT, prim, nodes, static, tuple(graphs), span, adjoint)
         if (name is None) != (prim.order == "effect"):
             raise self.fail(fn, "ir-operation", f"`{prim.name}` " + ("needs a result" if name is None else "has no result"))
         if name is not None:

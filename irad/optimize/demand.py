@@ -95,7 +95,7 @@ class _Analysis:
         while self.todo:
             node, part = self.todo.pop()
             if node.__class__ is Parameter:
-                self.parameter(node)  # type: ignore[arg-type]
+                self.parameter(node)
             else:
                 self.apply(node, part)  # type: ignore[arg-type]
         return self.d

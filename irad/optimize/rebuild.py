@@ -229,8 +229,8 @@ class Rebuild:
 
     def cond(self, node: Apply) -> Task:
         b, test = self.b, self.get(node.args[0])
-        if test.__class__ is Constant and test.value is not UNDEF:  # type: ignore[attr-defined]
-            chosen = node.graphs[0 if test.value else 1]  # type: ignore[attr-defined]
+        if test.__class__ is Constant and test.value is not UNDEF:
+            chosen = node.graphs[0 if test.value else 1]
             yield self.body(chosen)
             self.forward(node, chosen.output)
             return
@@ -253,7 +253,7 @@ class Rebuild:
                 values[i] = y
             elif is_undef(y):
                 values[i] = x
-            if values[i] is None or not self.visible(values[i]):  # type: ignore[arg-type]
+            if values[i] is None or not self.visible(values[i]):
                 different.append(i)
         if different or any(g.effects for g in graphs):
             for new, nodes in zip(graphs, outs, strict=True):
@@ -270,7 +270,7 @@ class Rebuild:
 
     def alike(self, node: Node, x: Node, y: Node) -> Node:
         """A branch's result; where it is absent, of the type that the other branch gives it."""
-        return self.b.undef((y if is_undef(x) else x).type) if is_undef(node) else node  # type: ignore[no-any-return]
+        return self.b.undef((y if is_undef(x) else x).type) if is_undef(node) else node
 
     def components(self, out: Node, needed: list[int], single: bool) -> list[Node]:
         if single:
@@ -285,7 +285,7 @@ class Rebuild:
                 return part
         if _is_tuple(node) and node not in self.env:
             return self.get(node.args[i])  # type: ignore[attr-defined]
-        return self.b.getitem(self.get(node), index=i)  # type: ignore[no-any-return]
+        return self.b.getitem(self.get(node), index=i)
 
     def visible(self, node: Node) -> bool:
         return node.graph is None or self.b.graph.within(node.graph)
@@ -377,8 +377,8 @@ class Rebuild:
 
 def is_undef(node: Node) -> bool:
     """Whether a value is absent: it stands where nobody reads it."""
-    return node.__class__ is Constant and node.value is UNDEF  # type: ignore[attr-defined]
+    return node.__class__ is Constant and node.value is UNDEF
 
 
 def _is_tuple(node: Node) -> bool:
-    return node.__class__ is Apply and node.fn.name == "make_tuple"  # type: ignore[attr-defined]
+    return node.__class__ is Apply and node.fn.name == "make_tuple"

@@ -106,7 +106,7 @@ def _pair(stacks: Stacks, push: Apply, pop: Apply, empty: Apply) -> _Pair | None
     ):
         return None
     first = 1 if forward.fn.name == "for_loop" else 0
-    k = body.params.index(param) - first  # type: ignore[arg-type]
+    k = body.params.index(param) - first
     if state_of(body, forward.fn.name)[k] is not push or forward.args[first + k] is not empty:
         return None
     item = push.args[1]
@@ -162,11 +162,11 @@ def _decide(p: _Pair) -> bool:
             x.__class__ is Apply
             and x.graph is body
             and x.fn.order == "total"
-            and not x.graphs  # type: ignore[attr-defined]
+            and not x.graphs
             and x.fn.elementwise
             and isinstance(x.type, Scalar)
             and x.fn.cost <= CHEAP
-        )  # type: ignore[attr-defined]
+        )
 
     network = Network()
     source, sink = network.vertex(), network.vertex()

@@ -268,7 +268,7 @@ def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
 
 transpose = primitive(
     "transpose",
-    lambda types, axes: Array(_array("transpose", types[0]).dtype, [types[0].shape[a] for a in axes]),  # type: ignore[attr-defined]
+    lambda types, axes: Array(_array("transpose", types[0]).dtype, [types[0].shape[a] for a in axes]),
     statics=("axes",),
     doc="x with its axes in the order `axes`.",
     ref=lambda x, *, axes: np.transpose(x, axes),

@@ -67,7 +67,7 @@ def _stronger(a: Type, b: Type) -> Type:
         return a
     if isinstance(a, Tuple) and isinstance(b, Tuple):
         return Tuple(map(_stronger, a.items, b.items))
-    return a.strong if hasattr(a, "strong") else a  # type: ignore[no-any-return]
+    return a.strong if hasattr(a, "strong") else a
 
 
 cond = primitive(

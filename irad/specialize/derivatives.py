@@ -180,7 +180,7 @@ class _Call:
             UNIT_VALUE if tangent_type(t) is None else zero(self.b, t) if n is None else n
             for t, n in zip(self.leaves, nodes, strict=True)
         ]
-        return self.b.tuple_(filled) if filled else UNIT_VALUE  # type: ignore[no-any-return]
+        return self.b.tuple_(filled) if filled else UNIT_VALUE
 
     def cotangent(self, s: Any, v: Any) -> Node:
         """The node of a cotangent given by the user, which must have the output's structure."""

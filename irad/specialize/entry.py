@@ -150,7 +150,7 @@ def _specialize(
     python = value.head[0] if isinstance(value, Compound) and value.kind == "function" else None
     graph = s.b.new_graph(python.name if python is not None else name)
     graph.span = python.span if python is not None else None
-    copy = _EntryCopy(None, graph, python if direct else None)  # type: ignore[arg-type]
+    copy = _EntryCopy(None, graph, python if direct else None)
     s.running.append(copy)
     s.span = s.b.span = graph.span
     places: dict[Obj, Path] = {}
@@ -256,11 +256,9 @@ def pack(s: Specializer, v: Any) -> Node:
         raise s.refuse("unsupported-result", f"{s.describe(v)} cannot be returned from compiled code")
     if isinstance(v, Compound) and v.kind == "tuple":
         items = [pack(s, c) for c in v.children]
-        return (
-            b.make_tuple(*items)
-            if v.head is None
-            else b.make_record(*items, form=Form.of_class("namedtuple", v.head, v.head._fields))
-        )  # type: ignore[no-any-return]
+        if v.head is None:
+            return b.make_tuple(*items)
+        return b.make_record(*items, form=Form.of_class("namedtuple", v.head, v.head._fields))
     if isinstance(v, Ref) and v.obj.kind in ("list", "dict", "instance"):
         content = objects.content(s, v)
         if content.kind == "growing":
@@ -273,8 +271,8 @@ def pack(s: Specializer, v: Any) -> Node:
             if v.obj.kind == "dict"
             else Form.of_class("dataclass", v.obj.head, content.head)
         )
-        return b.make_record(*items, form=form)  # type: ignore[no-any-return]
-    found = s.arrays.pack(s, v)
+        return b.make_record(*items, form=form)
+    found: Node | None = s.arrays.pack(s, v)
     if found is not None:
         return found
     raise s.refuse(
@@ -297,7 +295,7 @@ def _columns(s: Specializer, content: Compound) -> Node:
     size = s.b.list_size(node)
     columns = [s.b.list_column(node, size, leaf=k, to=Array(t.strong, (fresh_dim(),))) for k, t in enumerate(types)]  # type: ignore[attr-defined]
     form = COLUMN if content.head[0] == "leaf" else Form("growing", "irad.columns", [f"c{k}" for k in range(len(columns))])
-    return s.b.make_record(*columns, form=form)  # type: ignore[no-any-return]
+    return s.b.make_record(*columns, form=form)
 
 
 def prune(module: Module) -> None:

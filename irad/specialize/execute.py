@@ -437,11 +437,8 @@ class Activation:
     def pick(self, test: Node | None, x: Any, y: Any) -> Any:
         """x where test, else y: values of two exits that did not share a slot."""
         assert test is not None
-        exits = self.merge(
-            test,
-            *(Branch(self.branch_graph(n), {NEXT: Exit(None, {}, v)}) for n, v in (("one", x), ("other", y))),
-            None,
-        )
+        one, other = (Branch(self.branch_graph(n), {NEXT: Exit(None, {}, v)}) for n, v in (("one", x), ("other", y)))
+        exits = self.merge(test, one, other, None)
         return exits[NEXT].value
 
     def branch_graph(self, name: str) -> Graph:
@@ -543,7 +540,8 @@ class _Plan:
             x, y = (next(iter(vs.values())) for vs in sides)
             if not (_plain(x) and _plain(y)):
                 continue
-            shape = join_shapes(*(Shaper(None, self.keep).shape(v) for v in (x, y)), _name(key))
+            one, other = (Shaper(None, self.keep).shape(v) for v in (x, y))
+            shape = join_shapes(one, other, _name(key))
             if not has_conflict(shape):
                 out[key] = shape
                 self.fit_side(0, [(shape, x)], None)

@@ -323,7 +323,7 @@ def _divmod(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return Compound("tuple", None, [operators.binary(s, "//", *args), operators.binary(s, "%", *args)])
 
 
-def _extreme(name: str, op: str, over: FunctionType) -> Handler:
+def _extreme(name: str, op: str, over: Callable[..., Any]) -> Handler:
     def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
         default = kwargs.pop("default", None)
         if kwargs:
@@ -369,8 +369,8 @@ def _chosen(s: Any, test: Node, x: Any, y: Any, name: str) -> Any:
     return s.b.select(test, x, y)
 
 
-HANDLERS[min] = _extreme("min", "<", prelude.min_)  # type: ignore[arg-type]
-HANDLERS[max] = _extreme("max", ">", prelude.max_)  # type: ignore[arg-type]
+HANDLERS[min] = _extreme("min", "<", prelude.min_)
+HANDLERS[max] = _extreme("max", ">", prelude.max_)
 
 
 @handles(sum)
@@ -609,7 +609,7 @@ def _replace(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
     if cls is None or not objects.is_instance(v):
         raise s.refuse("type-mismatch", f"replace() takes a dataclass instance, not {s.describe(v)}")
     fields = objects.content(s, v)
-    init = {f.name for f in dataclasses.fields(cls) if f.init}  # type: ignore[arg-type]
+    init = {f.name for f in dataclasses.fields(cls) if f.init}
     values = {k: x for k, x in zip(fields.head, fields.children, strict=True) if k in init}
     return (yield objects.make_instance(s, cls, [], {**values, **kwargs}))
 
@@ -683,16 +683,17 @@ def emit_raise(s: Any, v: Any) -> None:
         raise s.refuse(
             "unsupported-raise", f"{s.describe(v)} cannot be raised", help="raise a built-in exception with a message"
         )
-    if getattr(builtins, cls.__name__, None) is not cls:
+    name = cls.__name__
+    if getattr(builtins, name, None) is not cls:
         raise s.refuse(
             "unsupported-raise",
-            f"`{cls.__name__}` is not a built-in exception",
+            f"`{name}` is not a built-in exception",
             help="raise ValueError, RuntimeError, ... and translate outside",
         )
     if len(args) > 1:
         raise s.refuse("unsupported-raise", "an exception takes one message here", help="use an f-string")
     text, values = text_parts(s, args[0]) if args else ("", [])
-    s.b.raise_(*values, error=cls.__name__, message=text)
+    s.b.raise_(*values, error=name, message=text)
 
 
 # -- attributes and methods -----------------------------------------------------------------------------------------------
@@ -899,12 +900,18 @@ def known_mapping(s: Any, v: Any) -> dict[str, Any]:
 
 
 class Iteration:
-    """What a `for` runs over: `items` where each is known apart, else `trips` and the item of trip i."""
+    """What a `for` runs over: the number of trips, the item of trip i, and `items` where each is known apart."""
 
     __slots__ = ("item", "items", "trips")
 
-    def __init__(self, items: list[Any] | None, trips: Any = None, item: Callable[[Node], Any] | None = None) -> None:
-        self.items, self.trips, self.item = items, trips, item
+    def __init__(self, trips: Node, item: Callable[[Node], Any], items: list[Any] | None = None) -> None:
+        self.trips, self.item, self.items = trips, item, items
+
+
+def each(s: Any, items: list[Any]) -> Iteration:
+    """One item after the other."""
+    sequence = Compound("tuple", None, items)
+    return Iteration(literal(len(items)), lambda i: objects.sequence_item(s, sequence, i), items)
 
 
 def iteration(s: Any, v: Any) -> Task:
@@ -922,24 +929,24 @@ def iteration_now(s: Any, v: Any) -> Iteration:
         if v.kind == "enumerate":
             inner, start = iteration_now(s, v.children[0]), v.children[1]
             if inner.items is not None:
-                return Iteration([Compound("tuple", None, [b.add(start, literal(i)), x]) for i, x in enumerate(inner.items)])
-            return Iteration(None, inner.trips, lambda i: Compound("tuple", None, [b.add(start, i), inner.item(i)]))  # type: ignore[misc]
+                return each(s, [Compound("tuple", None, [b.add(start, literal(i)), x]) for i, x in enumerate(inner.items)])
+            return Iteration(inner.trips, lambda i: Compound("tuple", None, [b.add(start, i), inner.item(i)]))
         if v.kind == "reversed":
             inner = iteration_now(s, v.children[0])
             if inner.items is not None:
-                return Iteration(inner.items[::-1])
+                return each(s, inner.items[::-1])
             last = b.sub(inner.trips, literal(1))
-            return Iteration(None, inner.trips, lambda i: inner.item(b.sub(last, i)))  # type: ignore[misc]
+            return Iteration(inner.trips, lambda i: inner.item(b.sub(last, i)))
     if s.arrays.is_array(s, v):
         return s.arrays.iteration(s, v)  # type: ignore[no-any-return]
     found = objects.growing(s, v)
     if found is not None:
         (node,) = found.children
-        return Iteration(None, s.b.list_size(node), lambda i: objects.growing_item(s, v, i))
+        return Iteration(s.b.list_size(node), lambda i: objects.growing_item(s, v, i))
     items = objects.static_items(s, v)
     if items is None:
         raise s.refuse("not-iterable", f"{s.describe(v)} cannot be iterated over")
-    return Iteration(items)
+    return each(s, items)
 
 
 def _range_iteration(s: Any, v: Compound) -> Iteration:
@@ -953,42 +960,30 @@ def _range_iteration(s: Any, v: Compound) -> Iteration:
         b.assert_(b.ne(step, literal(0)), error="ValueError", message="range() arg 3 must not be zero")
         towards = b.select(b.gt(step, literal(0)), literal(-1), literal(1))
         trips = b.floordiv(b.add(span, b.add(step, towards)), step)
-    return Iteration(None, trips, lambda i: b.add(start, b.mul(i, step)))
+    return Iteration(trips, lambda i: b.add(start, b.mul(i, step)))
 
 
 def _zip_iteration(s: Any, v: Compound) -> Iteration:
     b = s.b
     inner = [iteration_now(s, c) for c in v.children]
     if not inner:
-        return Iteration([])
-    known = [len(i.items) if i.items is not None else i.trips.value if isinstance(i.trips, Constant) else None for i in inner]
-    if any(i.items is not None for i in inner) and None not in known:
-        n = min(known)  # type: ignore[type-var]
+        return each(s, [])
+    known = [it.trips.value for it in inner if isinstance(it.trips, Constant)]
+    if any(it.items is not None for it in inner) and len(known) == len(inner):
         if v.head and len(set(known)) > 1:
             s.b.raise_(error="ValueError", message="zip() arguments have different lengths")
             raise s.Bottom
-        return Iteration(
+        return each(
+            s,
             [
                 Compound("tuple", None, [it.items[k] if it.items is not None else it.item(literal(k)) for it in inner])
-                for k in range(n)
-            ]
-        )  # type: ignore[misc, arg-type]
-    trips = [literal(len(i.items)) if i.items is not None else i.trips for i in inner]
-    total = trips[0]
-    for t in trips[1:]:
-        if v.head:
-            b.assert_(b.eq(total, t), error="ValueError", message="zip() arguments have different lengths")
-        else:
-            total = b.minimum(total, t)
-
-    def item(i: Node) -> Any:
-        return Compound(
-            "tuple",
-            None,
-            [
-                objects.sequence_item(s, Compound("tuple", None, it.items), i) if it.items is not None else it.item(i)
-                for it in inner
+                for k in range(min(known))
             ],
-        )  # type: ignore[misc]
-
-    return Iteration(None, total, item)
+        )
+    total = inner[0].trips
+    for it in inner[1:]:
+        if v.head:
+            b.assert_(b.eq(total, it.trips), error="ValueError", message="zip() arguments have different lengths")
+        else:
+            total = b.minimum(total, it.trips)
+    return Iteration(total, lambda i: Compound("tuple", None, [it.item(i) for it in inner]))

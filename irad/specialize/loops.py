@@ -7,6 +7,7 @@ run finds those. A variable that no path reads at the head of the loop only leav
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from irad.errors import refuse
@@ -112,10 +113,8 @@ class Loop:
                         self.store.set(key, UNBOUND)
                     else:
                         name = key[1] if isinstance(key, tuple) else None
-                        self.store.set(
-                            key, rebuild(shape, lambda t, name=name: b.parameter(graph, t, name), self.store, objects)
-                        )  # type: ignore[misc]
-                if self.bind is not None:
+                        self.store.set(key, rebuild(shape, partial(b.parameter, graph, name=name), self.store, objects))
+                if self.bind is not None and index is not None:
                     self.bind(index)
                 exits = yield a.block(self.body, CONTINUE)
                 if self.again is not None and CONTINUE in exits:
@@ -166,10 +165,11 @@ class Loop:
                     new[key] = back
                 else:
                     new[key] = join_shapes(new[key], back, name, (self.node.span,))
-                    few = isinstance(self.trips, Constant)
-                    if few and has_conflict(new[key]) and not has_conflict(head[key]):
+                    few = self.trips if isinstance(self.trips, Constant) else None
+                    if few is not None and has_conflict(new[key]) and not has_conflict(head[key]):
                         raise self.s.needs_static(f"{name} changes its structure in each trip")
-                    if few and self.trips.value <= UNROLLED_LISTS and _kind(new[key]) == "growing" != _kind(head[key]):  # type: ignore[union-attr]
+                    grows = _kind(new[key]) == "growing" != _kind(head[key])
+                    if few is not None and few.value <= UNROLLED_LISTS and grows:
                         raise self.s.needs_static(f"{name} grows in each trip")
         return new
 
@@ -253,11 +253,11 @@ class Loop:
         if CONTINUE not in exits:
             return literal(False)
         e = exits[CONTINUE]
-        if self.trips is not None:
-            more = b.lt(b.add(index, literal(1)), self.trips)
-        else:
-            more = e.value
-        return more if e.cond is None else e.cond if more is literal(True) else b.and_(e.cond, more)
+        more: Node = b.lt(b.add(index, literal(1)), self.trips) if self.trips is not None and index is not None else e.value
+        if e.cond is None:
+            return more
+        test: Node = e.cond if more is literal(True) else b.and_(e.cond, more)
+        return test
 
     def late_parameters(self, graph: Graph, head: dict[Any, Shape], value: Shape | None, flags: list[str]) -> None:
         """Put the parameters in the order of the state; those of what only leaves the loop are made now."""
@@ -281,7 +281,7 @@ class Loop:
             else:
                 fitter.fit(shape, entry)
         fitter.nodes += [self.s.absent(t) for t in (leaf_types(value) if value is not None else [])]
-        return fitter.nodes + [literal(False) for _ in flags]
+        return [*fitter.nodes, *(literal(False) for _ in flags)]
 
     def fitted(self, shape: Shape, value: Any, store: Any) -> list[Node]:
         fitter = self.s.fitter(store)
@@ -289,7 +289,8 @@ class Loop:
         return fitter.nodes  # type: ignore[no-any-return]
 
     def results(self, head: dict[Any, Shape], value_shape: Shape | None, flags: list[str], exits: Any, feed: Any) -> Any:
-        b, objects = self.b, {}  # type: ignore[var-annotated]
+        b = self.b
+        objects: dict[int, Obj] = {}
         changes: dict[Any, Any] = {}
         target = self.a.changes_target(changes)
         for key, shape in head.items():

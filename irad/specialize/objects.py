@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
 
@@ -130,7 +130,7 @@ def position(s: Any, i: Any, size: Node, what: str) -> Node:
     b = s.b
     i = s.convert(i if i.type.kind == "i" else b.convert(i, to=INT), INT)
     if isinstance(i, Constant):
-        return i if i.value >= 0 else b.add(size, i)  # type: ignore[no-any-return]
+        return i if i.value >= 0 else b.add(size, i)
     return b.select(b.lt(i, literal(0)), b.add(i, size), i)  # type: ignore[no-any-return]
 
 
@@ -358,15 +358,16 @@ def set_dict_item(s: Any, v: Ref, k: Any, value: Any) -> None:
 # -- instances ------------------------------------------------------------------------------------------------------------
 
 
-def make_instance(s: Any, cls: type, args: list[Any], kwargs: dict[str, Any]) -> Task:
+def make_instance(s: Any, cls: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
     """cls(*args) for a dataclass, a NamedTuple or a plain class with an `__init__` in Python."""
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):
         values = _fields(s, cls, cls._fields, cls._field_defaults, args, kwargs)
         return Compound("tuple", cls, values)
-    if "__init__" in vars(cls) and isinstance(cls.__init__, FunctionType) and not _generated_init(cls):
+    init = vars(cls).get("__init__")
+    if isinstance(init, FunctionType) and not (dataclasses.is_dataclass(cls) and _is_generated(init)):
         obj = Obj("instance", cls, span=s.span)
         s.store.set(obj, Compound("fields", (), ()))
-        yield s.call(Compound("method", None, [s.from_python(cls.__init__), Ref(obj)]), args, kwargs)
+        yield s.call(Compound("method", None, [s.from_python(init), Ref(obj)]), args, kwargs)
         return Ref(obj)
     if not dataclasses.is_dataclass(cls):
         raise s.refuse(
@@ -392,13 +393,13 @@ def make_instance(s: Any, cls: type, args: list[Any], kwargs: dict[str, Any]) ->
     return Ref(obj)
 
 
-def _generated_init(cls: type) -> bool:
-    return dataclasses.is_dataclass(cls) and cls.__init__.__code__.co_filename == "<string>"  # type: ignore[misc]
+def _is_generated(init: FunctionType) -> bool:
+    return init.__code__.co_filename == "<string>"
 
 
 def _fields(
     s: Any,
-    cls: type,
+    cls: Any,
     names: Sequence[str],
     defaults: dict[str, Any],
     args: list[Any],
@@ -515,12 +516,15 @@ def joined_text(s: Any, parts: Sequence[Any]) -> Any:
     return out[0] if len(out) == 1 and isinstance(out[0], Known) else Compound("text", None, out)
 
 
+CONVERSIONS: dict[str, Callable[[Any], str]] = {"r": repr, "s": str, "a": ascii}
+
+
 def _known_text(v: Any) -> str | None:
     if isinstance(v, Known) and isinstance(v.value, str):
         return v.value
     if isinstance(v, Compound) and v.kind == "format":
         (x,), (conversion, spec) = v.children, v.head
         if isinstance(x, (Known, Constant)):
-            value = {"r": repr, "s": str, "a": ascii}.get(conversion, lambda y: y)(x.value)
+            value = CONVERSIONS[conversion](x.value) if conversion else x.value
             return format(value, spec)
     return None

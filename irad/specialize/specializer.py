@@ -177,7 +177,7 @@ class Specializer:
         if isinstance(v.type, Scalar) and isinstance(type, Scalar):
             if v.type.strong is type.strong:
                 return constant(type, v.value) if isinstance(v, Constant) else v
-            return self.b.convert(v, to=type)  # type: ignore[no-any-return]
+            return self.b.convert(v, to=type)
         return v
 
     def read(self, key: Any, name: str) -> Any:
@@ -250,7 +250,8 @@ class Specializer:
                 f"a {type(value).__name__} is reached through an object that is not read at each call",
                 help="pass it as an argument",
             )
-        found = entry.abstract(self, self.hidden(Hidden(path, None, path[-1][-1]), entry.type_of(value)), path, places := {})
+        places: dict[Obj, Path] = {}
+        found = entry.abstract(self, self.hidden(Hidden(path, None, path[-1][-1]), entry.type_of(value)), path, places)
         for obj in places:
             obj.frozen = frozenset(["captured"])
         return found
@@ -323,7 +324,7 @@ class Specializer:
 
     def refuse_frozen(self, obj: Obj) -> CompileError:
         """The refusal of a write to an object that is captured, or one of two on different paths."""
-        if obj.frozen == {"captured"}:
+        if obj.frozen == frozenset(["captured"]):
             return self.refuse("captured-write", f"a captured {obj.kind} is written to", help="pass it as an argument")
         return self.refuse(
             "ambiguous-alias",
@@ -404,12 +405,12 @@ class Specializer:
         result = copy.result
         if result is None:  # it always raises, or never ends
             if copy.effects:
-                self.b.call(copy.graph, nodes + [self.hidden(p, q.type) for p, q in copy.hidden.items()])  # type: ignore[arg-type]
+                self.b.call(copy.graph, nodes + [self.hidden(p, q.type) for p, q in copy.hidden.items()])
             raise Bottom
         types = [t for s in result.shapes() for t in leaf_types(s)]
         parts: list[Node] = []
         if types or copy.effects:
-            hidden = [self.hidden(p, q.type) for p, q in copy.hidden.items()]  # type: ignore[arg-type]
+            hidden = [self.hidden(p, q.type) for p, q in copy.hidden.items()]
             node = self.b.call(copy.graph, nodes + hidden)
             parts = self.b.parts(node, len(types)) if types else []
         feed = iter(parts)
@@ -444,7 +445,7 @@ class Specializer:
         if copy.result is None:
             raise Bottom
         nodes = self.refit(shape, whole)
-        nodes += [self.hidden(p, q.type) for p, q in copy.hidden.items()]  # type: ignore[arg-type]
+        nodes += [self.hidden(p, q.type) for p, q in copy.hidden.items()]
         return copy, nodes, shapes
 
     def make_copy(self, shape: Shape, fn: Compound, graph: Graph | None, name: str = "") -> Task:

@@ -92,7 +92,7 @@ class Obj:
     kind: str
     head: Any  # static: a dict's nothing, an instance's class, a frame's signature
     outer: Obj | None  # a frame's static link: the frame of the function around
-    frozen: tuple[Any, ...] | None
+    frozen: frozenset[str] | None  # of a frame: variables not to be rebound; of others: why it is not written to
     birth: int
     span: Span | None
 

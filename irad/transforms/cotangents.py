@@ -14,9 +14,14 @@ from irad.graph.build import UNIT_VALUE, Builder
 from irad.graph.nodes import UNDEF, Node
 from irad.types import UNIT, Array, List, Scalar, Stack, Struct, Sum, Type, tangent_type
 
-__all__ = ["Tree", "add_trees", "declare_tangent_sum", "pack", "unpack", "zero", "zero_like"]
+__all__ = ["Tree", "add_trees", "declare_tangent_sum", "pack", "slot_type", "unpack", "zero", "zero_like"]
 
 Tree = Any  # None | Node | list[Tree]
+
+
+def slot_type(t: Type) -> Type:
+    """The type of a place that holds cotangents of a value of type t: T(t), or the unit where there are none."""
+    return tangent_type(t) or UNIT
 
 
 def add_trees(b: Builder, t: Type, x: Tree, y: Tree) -> Tree:
@@ -34,10 +39,10 @@ def pack(b: Builder, t: Type, tree: Tree) -> Node:
     """The node of type T(t) for a cotangent; zeros are made real."""
     if isinstance(t, Struct):
         items = tree if tree is not None else [None] * len(t.items)
-        return b.make_tuple(*[pack(b, i, x) for i, x in zip(t.items, items, strict=True)])  # type: ignore[no-any-return]
+        return b.make_tuple(*[pack(b, i, x) for i, x in zip(t.items, items, strict=True)])
     if tangent_type(t) is None:
         return UNIT_VALUE
-    return zero(b, t) if tree is None else tree  # type: ignore[no-any-return]
+    return zero(b, t) if tree is None else tree
 
 
 def unpack(b: Builder, t: Type, node: Node) -> Tree:
@@ -51,9 +56,9 @@ def zero_like(b: Builder, x: Node, find: Callable[[Node], Node] = lambda d: d) -
     """The zero cotangent of x, made real. `find` brings a run-time dim of x to where the zero is made."""
     t = x.type
     if isinstance(t, Struct):
-        return b.make_tuple(*[zero_like(b, b.getitem(x, index=i), find) for i in range(len(t.items))])  # type: ignore[no-any-return]
+        return b.make_tuple(*[zero_like(b, b.getitem(x, index=i), find) for i in range(len(t.items))])
     if isinstance(t, Array) and tangent_type(t) is not None:
-        return b.zeros(*[find(d) for d in b.dims(x)], of=t)  # type: ignore[no-any-return]
+        return b.zeros(*[find(d) for d in b.dims(x)], of=t)
     return zero(b, t)
 
 
@@ -68,16 +73,16 @@ def zero(b: Builder, t: Type) -> Node:
         return pack(b, t, None)
     if isinstance(t, Stack):
         assert isinstance(target, Stack)
-        return b.empty_stack(of=target.item)  # type: ignore[no-any-return]
+        return b.empty_stack(of=target.item)
     if isinstance(t, Sum):
         return b.constant(target, UNDEF)
     if isinstance(t, Array):
         if any(not isinstance(d, int) for d in t.shape):
             raise InternalError(f"the zero of {t} needs its dims: use zero_like")
-        return b.zeros(of=t)  # type: ignore[no-any-return]
+        return b.zeros(of=t)
     if isinstance(t, List):
         assert isinstance(target, List)
-        return b.make_list(of=target.item)  # type: ignore[no-any-return]
+        return b.make_list(of=target.item)
     raise InternalError(f"{t} has no zero")
 
 
@@ -92,6 +97,6 @@ def declare_tangent_sum(b: Builder, t: Sum) -> Sum:
         if name in b.module.sums:
             continue
         cases = b.module.sums[s.name]
-        b.module.sums[name] = tuple(tuple(tangent_type(f) or UNIT for f in case) for case in cases)
+        b.module.sums[name] = tuple(tuple(map(slot_type, case)) for case in cases)
         todo.extend(f for case in cases for f in case if isinstance(f, Sum))
     return target

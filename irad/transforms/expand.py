@@ -115,7 +115,7 @@ class _Expand(Rebuild):
         return List(self.type(t.item)) if isinstance(t, List) else t
 
     def get(self, node: Node) -> Node:
-        if node.__class__ is Constant and node.value is UNDEF:  # type: ignore[attr-defined]
+        if node.__class__ is Constant and node.value is UNDEF:
             return self.b.undef(self.type(node.type))
         return super().get(node)
 

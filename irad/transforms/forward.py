@@ -17,7 +17,7 @@ from irad.graph.walk import Task
 from irad.optimize.demand import state_of
 from irad.primitives.table import Missing
 from irad.transforms.activity import Activity
-from irad.transforms.cotangents import Tree, declare_tangent_sum, pack, unpack, zero, zero_like
+from irad.transforms.cotangents import Tree, declare_tangent_sum, pack, slot_type, unpack, zero, zero_like
 from irad.types import List, Stack, Struct, Tuple, tangent_type
 
 __all__ = ["Forward"]
@@ -38,7 +38,8 @@ class Forward:
         b = self.b
         b.span = graph.span
         new = self.graphs[graph, wrt] = b.new_graph(f"{graph.name}.jvp")
-        new.result = Tuple((graph.result, tangent_type(graph.result) or UNIT_VALUE.type))  # type: ignore[arg-type]
+        assert graph.result is not None
+        new.result = Tuple((graph.result, slot_type(graph.result)))
         yield _Function(self, graph, wrt, new).build()
         return new
 
@@ -62,7 +63,7 @@ class _Function:
             self.env[p] = b.parameter(new, p.type, p.name)
         for i in self.wrt:
             p = graph.params[i]
-            d = b.parameter(new, tangent_type(p.type), f"d{p.name}")  # type: ignore[arg-type]
+            d = b.parameter(new, slot_type(p.type), f"d{p.name}")
             with b.inside(new):
                 self.tangents[p] = unpack(b, p.type, d)
         with b.inside(new):
@@ -77,7 +78,7 @@ class _Function:
         if isinstance(node.type, Struct) and tree is not None and any(t is None for t in tree):
             whole = zero_like(self.b, self.get(node))
             return self.b.make_tuple(
-                *[  # type: ignore[no-any-return]
+                *[
                     self.b.getitem(whole, index=i) if t is None else pack(self.b, u, t)
                     for i, (u, t) in enumerate(zip(node.type.items, tree, strict=True))
                 ]
@@ -166,7 +167,7 @@ class _Function:
         with b.inside(new):
             for k in moving:
                 p = params[k]
-                self.tangents[p] = unpack(b, p.type, b.parameter(new, tangent_type(p.type), f"d{p.name}" if p.name else None))  # type: ignore[arg-type]
+                self.tangents[p] = unpack(b, p.type, b.parameter(new, slot_type(p.type), f"d{p.name}" if p.name else None))
             yield self.body(body)
             state = state_of(body, node.fn.name)
             outs = [self.get(s) for s in state] + [self.packed(state[k]) for k in moving]

@@ -28,7 +28,7 @@ from irad.graph.walk import Task
 from irad.optimize.demand import state_of
 from irad.primitives.table import Missing
 from irad.transforms.activity import Activity
-from irad.transforms.cotangents import Tree, add_trees, declare_tangent_sum, pack, unpack, zero
+from irad.transforms.cotangents import Tree, add_trees, declare_tangent_sum, pack, slot_type, unpack, zero
 from irad.types import INT, Array, List, Stack, Struct, Sum, Tuple, Type, leaves, tangent_type
 
 __all__ = ["Pair", "Reverse"]
@@ -78,18 +78,20 @@ class Reverse:
             return found
         b = self.b
         b.span = graph.span
-        items = len(graph.result.items) if isinstance(graph.result, Tuple) else 1
+        result = graph.result
+        assert result is not None
+        items = len(result.items) if isinstance(result, Tuple) else 1
         forward, backward = b.new_graph(f"{graph.name}.forward"), b.new_graph(f"{graph.name}.backward")
         pair = self.pairs[graph, wrt, lent] = Pair(forward, backward, wrt, items)
         pair.accumulated = tuple(i for i in wrt if lent and accumulates(graph.params[i].type))
         if graph in self.recursive:
-            pair.sum = Sum(b.module.unique(f"{graph.name}.residual"))
-            forward.result = Tuple([*_items(graph.result), pair.sum])  # type: ignore[arg-type]
+            residual = pair.sum = Sum(b.module.unique(f"{graph.name}.residual"))
+            forward.result = Tuple([*_items(result), residual])
             backward.result = _cotangents_type([graph.params[i].type for i in wrt])
-            b.parameter(backward, pair.sum, "residual")
-            b.parameter(backward, tangent_type(graph.result) or UNIT_VALUE.type, "ct")  # type: ignore[arg-type]
+            b.parameter(backward, residual, "residual")
+            b.parameter(backward, slot_type(result), "ct")
             for i in pair.accumulated:
-                b.parameter(backward, tangent_type(graph.params[i].type), f"ct_{graph.params[i].name}")  # type: ignore[arg-type]
+                b.parameter(backward, slot_type(graph.params[i].type), f"ct_{graph.params[i].name}")
         yield _Function(self, graph, pair).build()
         return pair
 
@@ -99,7 +101,7 @@ def _items(t: Type) -> tuple[Type, ...]:
 
 
 def _cotangents_type(types: list[Type]) -> Type:
-    parts = [tangent_type(t) or UNIT_VALUE.type for t in types]
+    parts = [slot_type(t) for t in types]
     return parts[0] if len(parts) == 1 else Tuple(parts)
 
 
@@ -116,6 +118,8 @@ class _Function:
 
     def build(self) -> Task:
         b, graph, pair = self.b, self.graph, self.pair
+        result = graph.result
+        assert result is not None
         for p in graph.params:
             self.env[p] = b.parameter(pair.forward, p.type, p.name)
         inner = pair.backward
@@ -126,11 +130,11 @@ class _Function:
         with b.inside(pair.forward):
             yield region.forward()
         with b.inside(inner):
-            ct = b.parameter(inner, tangent_type(graph.result) or UNIT_VALUE.type, "ct")  # type: ignore[arg-type]
-            region.receive(graph.output, unpack(b, graph.result, ct))  # type: ignore[arg-type]
+            ct = b.parameter(inner, slot_type(result), "ct")
+            region.receive(graph.output, unpack(b, result, ct))
             handed = [
-                b.parameter(inner, tangent_type(graph.params[i].type), f"ct_{graph.params[i].name}") for i in pair.accumulated
-            ]  # type: ignore[arg-type]
+                b.parameter(inner, slot_type(graph.params[i].type), f"ct_{graph.params[i].name}") for i in pair.accumulated
+            ]
             for i, p in zip(pair.accumulated, handed, strict=True):
                 region.ct[graph.params[i]] = p
             yield region.backward()
@@ -140,7 +144,7 @@ class _Function:
         pair.residuals = [v.type for v in residuals]
         with b.inside(pair.forward):
             out = self.get(graph.output)
-            items = b.parts(out, pair.items) if isinstance(graph.result, Tuple) else [out]
+            items = b.parts(out, pair.items) if isinstance(result, Tuple) else [out]
             if pair.sum is not None:
                 b.module.sums[pair.sum.name] = (tuple(pair.residuals),)
                 items = [*items, b.inject(*residuals, of=pair.sum, case=0)]
@@ -246,14 +250,15 @@ class _Region:
         """Add a cotangent to a primal node's."""
         if tree is None or node.__class__ is Constant or not self.f.active.varies(node):
             return
-        if node.__class__ is Apply and node.fn.name in ("make_tuple", "make_record") and node.graph is self.primal:  # type: ignore[attr-defined]
-            for a, t in zip(node.args, tree, strict=True):  # type: ignore[attr-defined]
+        if node.__class__ is Apply and node.fn.name in ("make_tuple", "make_record") and node.graph is self.primal:
+            for a, t in zip(node.args, tree, strict=True):
                 self.receive(a, t)
             return
-        if node.__class__ is Apply and node.fn.name == "getitem" and node.graph is self.primal:  # type: ignore[attr-defined]
-            (x,) = node.args  # type: ignore[attr-defined]
+        if node.__class__ is Apply and node.fn.name == "getitem" and node.graph is self.primal:
+            (x,) = node.args
+            assert isinstance(x.type, Struct)
             parts: list[Tree] = [None] * len(x.type.items)
-            parts[node.static[0]] = tree  # type: ignore[attr-defined]
+            parts[node.static[0]] = tree
             self.receive(x, parts)
             return
         if accumulates(node.type) and self.captured(node):
@@ -316,7 +321,7 @@ class _Region:
             else:
                 found = self.zero_of(self.f.get(node))
             self.ct[node] = found
-        return found  # type: ignore[no-any-return]
+        return found
 
     def zero_of(self, value: Node) -> Node:
         """The zero cotangent of a forward value; its run-time dims are residuals."""
@@ -335,9 +340,9 @@ class _Region:
                     with b.inside(fwd):
                         part = b.getitem(x, index=i)
                     parts.append(make(part))
-                return b.make_tuple(*parts)  # type: ignore[no-any-return]
+                return b.make_tuple(*parts)
             if isinstance(x.type, Array) and tangent_type(x.type) is not None:
-                return b.zeros(*[self.bring(d) for d in dims(x)], of=x.type)  # type: ignore[no-any-return]
+                return b.zeros(*[self.bring(d) for d in dims(x)], of=x.type)
             return zero(b, x.type)
 
         return make(value)
@@ -353,7 +358,7 @@ class _Region:
             if any(t is None for t in trees):
                 whole = self.zero_of(self.f.get(node))
                 return self.b.make_tuple(
-                    *[  # type: ignore[no-any-return]
+                    *[
                         self.b.getitem(whole, index=i) if t is None else pack(self.b, u, t)
                         for i, (u, t) in enumerate(zip(node.type.items, trees, strict=True))
                     ]
@@ -361,7 +366,7 @@ class _Region:
             return pack(self.b, node.type, tree)
         if tangent_type(node.type) is None:
             return UNIT_VALUE
-        return self.zero_of(self.f.get(node)) if tree is None else tree  # type: ignore[no-any-return]
+        return self.zero_of(self.f.get(node)) if tree is None else tree
 
     def contributions(self) -> list[Node]:
         """The captured values that got a cotangent here, in a stable order."""
@@ -405,11 +410,10 @@ class _Region:
         captured: list[Node] = []
         residuals: list[list[Node]] = [[], []]
         if varies:
-            target = tangent_type(node.type)
             cts = []
             for side, g in zip(sides, node.graphs, strict=True):
                 with b.inside(side.bwd):
-                    cts.append(Parameter(side.bwd, target, "ct", node.span))  # type: ignore[arg-type]
+                    cts.append(Parameter(side.bwd, slot_type(node.type), "ct", node.span))
                     side.receive(g.output, unpack(b, node.type, cts[-1]))
                     yield side.backward()
             captured = list(dict.fromkeys([*sides[0].contributions(), *sides[1].contributions()]))
@@ -467,7 +471,7 @@ class _Region:
         if f.active.varies(node):
             moving = [k for k, p in enumerate(params) if f.active.varies(p)]
             with b.inside(region.bwd):
-                cts = [Parameter(region.bwd, tangent_type(params[k].type), f"ct_{params[k].name}", node.span) for k in moving]  # type: ignore[arg-type]
+                cts = [Parameter(region.bwd, slot_type(params[k].type), f"ct_{params[k].name}", node.span) for k in moving]
                 for k, ct in zip(moving, cts, strict=True):
                     region.receive(state[k], unpack(b, params[k].type, ct))
                 yield region.backward()
@@ -680,7 +684,7 @@ def _either(b: Builder, test: Node, then: Callable[[], Node], orelse: Callable[[
         with b.inside(g):
             g.finish(make())
         graphs.append(g)
-    return b.cond(test, graphs=tuple(graphs))  # type: ignore[no-any-return]
+    return b.cond(test, graphs=tuple(graphs))
 
 
 # Cotangents of cotangents: what reads "nothing" as zeros sends nothing back to it.
@@ -753,9 +757,10 @@ def _slice_of_ct(region: _Region, node: Apply, ct: Node) -> tuple[list[Node], No
     _, v, *where = node.args
     place = _brought(region, where)
     value = region.f.get(v)
+    assert isinstance(v.type, Array)
     with region.b.inside(region.fwd):
         dims = region.b.dims(value)
-    return place, region.b.slice(ct, *place, *[region.bring(d) for d in dims], shape=v.type.shape, steps=node.static[0])  # type: ignore[attr-defined]
+    return place, region.b.slice(ct, *place, *[region.bring(d) for d in dims], shape=v.type.shape, steps=node.static[0])
 
 
 def _backward_slice_update(region: _Region, node: Apply, ct: Node) -> None:

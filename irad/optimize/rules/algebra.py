@@ -13,7 +13,7 @@ __all__ = ["RULES"]
 
 
 def _prim(node: Node) -> str:
-    return node.fn.name if node.__class__ is Apply else ""  # type: ignore[attr-defined]
+    return node.fn.name if node.__class__ is Apply else ""
 
 
 @rewrites("int-add-constants", "add")
@@ -147,7 +147,7 @@ def project_of_inject(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -
 def tag_of_inject(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
     """tag(inject(..., case=k)) => k"""
     (x,) = args
-    return b.literal(x.static[1]) if _prim(x) == "inject" else None  # type: ignore[no-any-return, attr-defined]
+    return b.literal(x.static[1]) if _prim(x) == "inject" else None  # type: ignore[attr-defined]
 
 
 @rewrites("select-known", "select")
@@ -155,7 +155,7 @@ def select_known(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Nod
     """select(true, ?x, ?y) => ?x; select(?p, ?x, ?x) => ?x"""
     p, x, y = args
     if p.__class__ is Constant:
-        return x if p.value else y  # type: ignore[attr-defined]
+        return x if p.value else y
     return x if x is y else None
 
 

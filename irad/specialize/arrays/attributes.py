@@ -45,7 +45,7 @@ def static_items(s: Any, v: Ref, expected: int | None = None) -> list[Any] | Non
 def iteration(s: Any, v: Ref) -> Any:
     from irad.specialize.library import Iteration
 
-    return Iteration(None, size_of(s, v, 0), lambda i: getitem(s, v, i))
+    return Iteration(size_of(s, v, 0), lambda i: getitem(s, v, i))
 
 
 def getattr_(s: Any, v: Any, name: str) -> Any:

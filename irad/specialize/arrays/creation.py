@@ -223,9 +223,10 @@ def _nested(s: Any, v: Any) -> tuple[Shape, list[Node]]:
     """The shape and elements of a nested list of numbers and arrays."""
     if is_array(s, v):
         t = array_type(s, v)
-        if any(isinstance(d, Dim) for d in t.shape) or math.prod(t.shape) > 64:  # type: ignore[arg-type]
+        sizes = t.static_shape
+        if sizes is None or math.prod(sizes) > 64:
             return t.shape, [read(s, v)]
-        return t.shape, [element(s, v, [literal(int(i)) for i in ix]) for ix in np.ndindex(*t.shape)]  # type: ignore[arg-type]
+        return t.shape, [element(s, v, [literal(int(i)) for i in ix]) for ix in np.ndindex(*sizes)]
     if is_number(v):
         return (), [v]
     if not (objects.is_tuple(v) or objects.is_list(v)):

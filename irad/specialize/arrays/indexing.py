@@ -99,8 +99,11 @@ class Index:
         for x in bounds:
             if x is not None and not (is_number(x) and x.type.kind == "i"):
                 raise s.refuse("type-mismatch", f"the bounds of a slice are integers, not {s.describe(x)}")
+        start: Node
+        size: int | Dim
         if isinstance(n, int) and all(x is None or isinstance(x, Constant) for x in bounds):
-            r = range(n)[slice(*[None if x is None else x.value for x in bounds], k)]
+            low, high = (None if x is None else x.value for x in bounds)
+            r = range(n)[low:high:k]
             start, size = literal(r.start if len(r) else 0), len(r)
         else:
             start, size = self._run_time(axis, bounds, k)
@@ -204,4 +207,4 @@ def cast(s: Any, node: Node, dtype: Scalar, what: str) -> Node:
                 "dtype", f"{what} of an integer array is set to a float", help="make the array of floats: dtype=float"
             )
         raise s.refuse("dtype", "floats are put into an integer array", help="use astype")
-    return node if s.b.scalar_of(node).strong is dtype else s.b.convert(node, to=dtype)  # type: ignore[no-any-return]
+    return node if s.b.scalar_of(node).strong is dtype else s.b.convert(node, to=dtype)

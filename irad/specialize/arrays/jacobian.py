@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from irad.graph.build import constant, literal
@@ -28,15 +29,13 @@ def jacobian(s: Any, call: Any, kind: str, single: bool) -> Task:
     entries: dict[tuple[int, int], Node] = {}
     if kind == "jacfwd":
         for j, (k, t) in enumerate(inputs):
-            columns = _by_element(s, t, lambda one, j=j: _columns(s, call, inputs, j, one), [u for _, u in outputs], last=True)  # type: ignore[misc]
+            columns = _by_element(s, t, partial(_columns, s, call, inputs, j), [u for _, u in outputs], last=True)
             for (i, _), node in zip(outputs, columns, strict=True):
                 entries[i, k] = node
     else:
         _, residual = call.run_forward()
         for i, t in outputs:
-            rows = _by_element(
-                s, t, lambda one, i=i: _rows(s, call, residual, i, one, len(inputs)), [u for _, u in inputs], last=False
-            )  # type: ignore[misc]
+            rows = _by_element(s, t, partial(_rows, s, call, residual, i), [u for _, u in inputs], last=False)
             for (k, _), node in zip(inputs, rows, strict=True):
                 entries[i, k] = node
     return jacobian_value(s, call, entries, single)
@@ -56,12 +55,12 @@ def _columns(s: Any, call: Any, inputs: list[Any], j: int, one: Node) -> list[No
     return [p for p, t in zip(parts, call.leaves, strict=True) if _differentiable(t)]
 
 
-def _rows(s: Any, call: Any, residual: Node, i: int, one: Node, count: int) -> list[Node]:
+def _rows(s: Any, call: Any, residual: Node, i: int, one: Node) -> list[Node]:
     b = s.b
     seed: list[Node | None] = [None] * len(call.leaves)
     seed[i] = one
     cts = b.vjp_backward(residual, call.packed(seed), graphs=(call.graph,), wrt=call.wrt)
-    return [b.getitem(cts, index=k) for k in range(count)]
+    return [b.getitem(cts, index=k) for k in range(len(call.wrt))]
 
 
 def _by_element(s: Any, t: Type, derive: Callable[[Node], list[Node]], others: list[Type], *, last: bool) -> list[Node]:
@@ -69,7 +68,7 @@ def _by_element(s: Any, t: Type, derive: Callable[[Node], list[Node]], others: l
     b = s.b
     if not isinstance(t, Array):
         return derive(constant(t, 1.0))
-    size = math.prod(t.shape)  # type: ignore[arg-type]
+    size = math.prod(t.shape)
     results = []
     for u in others:
         own = u.shape if isinstance(u, Array) else ()
@@ -80,10 +79,11 @@ def _by_element(s: Any, t: Type, derive: Callable[[Node], list[Node]], others: l
     e = b.parameter(body, INT, "i")
     state = [b.parameter(body, r.type) for r in results]
     with b.inside(body):
-        place, rest = [], e
-        for d in reversed(t.shape):
-            place.insert(0, b.mod(rest, literal(d)) if d != size else rest)
-            rest = b.floordiv(rest, literal(d))
+        place: list[Node] = []
+        rest = e
+        for n in reversed(t.shape):
+            place.insert(0, b.mod(rest, literal(n)) if n != size else rest)
+            rest = b.floordiv(rest, literal(n))
         one = b.index_update(b.zeros(of=t), constant(t.dtype, 1.0), *place)
         new = []
         for st, u, d in zip(state, others, derive(one), strict=True):

@@ -24,7 +24,7 @@ def reshape(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     v, *rest = args
     if not is_array(s, v):
         v = array(s, [v], {})
-    wanted = rest[0] if len(rest) == 1 else Compound("tuple", None, rest)
+    wanted: Any = rest[0] if len(rest) == 1 else Compound("tuple", None, rest)
     items = list(wanted.children) if objects.is_tuple(wanted) else [wanted]
     t = array_type(s, v)
     unknown = [i for i, x in enumerate(items) if isinstance(x, Constant) and x.value == -1]
@@ -33,7 +33,7 @@ def reshape(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if unknown:
         known = math.prod(x.value for i, x in enumerate(items) if i not in unknown and isinstance(x, Constant))
         if all(isinstance(x, Constant) for x in items) and all(isinstance(d, int) for d in t.shape):
-            total = math.prod(t.shape)  # type: ignore[arg-type]
+            total = math.prod(t.shape)
             if known == 0 or total % known:
                 raise s.refuse(
                     "shape-mismatch", f"an array of {total} elements cannot be reshaped into {[x.value for x in items]}"
@@ -45,7 +45,7 @@ def reshape(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
                 size = size if i in unknown else s.b.floordiv(size, x)
             items[unknown[0]] = size
     shape, dims = shape_of(s, Compound("tuple", None, items))
-    if all(isinstance(d, int) for d in (*shape, *t.shape)) and math.prod(shape) != math.prod(t.shape):  # type: ignore[arg-type]
+    if all(isinstance(d, int) for d in (*shape, *t.shape)) and math.prod(shape) != math.prod(t.shape):
         raise s.refuse("shape-mismatch", f"an array of shape {shape_text(t.shape)} cannot be reshaped into {shape_text(shape)}")
     if not shape:
         return element(s, v, [literal(0)] * t.rank)
@@ -81,9 +81,10 @@ def matmul(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     check_count(s, "matmul", args, 2)
     b = s.b
     x, y = (numeric(s, a, "matmul") for a in args)
-    if not isinstance(x.type, Array) or not isinstance(y.type, Array):
+    tx, ty = x.type, y.type
+    if not isinstance(tx, Array) or not isinstance(ty, Array):
         raise s.refuse("type-mismatch", "`@` takes arrays, not numbers", help="use `*`")
-    if x.type.rank > 2 or y.type.rank > 2:
+    if tx.rank > 2 or ty.rank > 2:
         raise s.refuse(
             "unsupported-matmul",
             "products of arrays with more than two axes cannot be compiled yet",
@@ -91,16 +92,16 @@ def matmul(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         )
     dtype = promote(s, [x, y], "@")
     x, y = (v if s.b.scalar_of(v) is dtype else b.convert(v, to=dtype) for v in (x, y))
-    m, n = x.type.shape[-1], y.type.shape[0]
+    m, n = tx.shape[-1], ty.shape[0]
     if isinstance(m, int) and isinstance(n, int) and m != n:
-        raise s.refuse("shape-mismatch", f"`@` cannot join shapes {shape_text(x.type.shape)} and {shape_text(y.type.shape)}")
+        raise s.refuse("shape-mismatch", f"`@` cannot join shapes {shape_text(tx.shape)} and {shape_text(ty.shape)}")
     if m != n:  # found out at run time
         fixed = m if isinstance(m, int) else n
-        x = b.retype(x, to=Array(dtype, (*x.type.shape[:-1], fixed)))
-        y = b.retype(y, to=Array(dtype, (fixed, *y.type.shape[1:]))) if isinstance(fixed, int) else y
+        x = b.retype(x, to=Array(dtype, (*tx.shape[:-1], fixed)))
+        y = b.retype(y, to=Array(dtype, (fixed, *ty.shape[1:]))) if isinstance(fixed, int) else y
         if not isinstance(fixed, int):
             b.assert_(
-                b.eq(b.dim(x, axis=x.type.rank - 1), b.dim(y, axis=0)),
+                b.eq(b.dim(x, axis=tx.rank - 1), b.dim(y, axis=0)),
                 error="ValueError",
                 message="matmul: the sizes do not match",
             )

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from irad.errors import CompileError
 from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
 from irad.specialize import objects
@@ -110,7 +111,7 @@ def dims_of(s: Any, shape: Shape, sources: Sequence[Node]) -> list[Node]:
         if isinstance(d, Dim):
             out.append(
                 next(s.b.dim(x, axis=x.type.shape.index(d)) for x in sources if isinstance(x.type, Array) and d in x.type.shape)
-            )  # type: ignore[attr-defined]
+            )
     return out
 
 
@@ -121,7 +122,7 @@ def from_zero(s: Any, i: Node, n: Node) -> Node:
     """An index that may count from the end, counted from the start."""
     i = s.convert(as_int(s, i), INT)
     if isinstance(i, Constant):
-        return i if i.value >= 0 else s.b.add(n, i)  # type: ignore[no-any-return]
+        return i if i.value >= 0 else s.b.add(n, i)
     if never_negative(i):
         return i
     return s.b.select(s.b.lt(i, literal(0)), s.b.add(i, n), i)  # type: ignore[no-any-return]
@@ -215,12 +216,13 @@ def write_element(s: Any, v: Ref, index: list[Node], value: Node) -> None:
     return None
 
 
-def _unwritable(s: Any) -> Exception:
-    return s.refuse(
+def _unwritable(s: Any) -> CompileError:
+    refusal: CompileError = s.refuse(
         "view-write",
-        "this array shares memory with another, through a reshape or new axes, and is written to",  # type: ignore[no-any-return]
+        "this array shares memory with another, through a reshape or new axes, and is written to",
         help="copy it first, or write to the array it was made from",
     )
+    return refusal
 
 
 def write_block(s: Any, v: Ref, starts: list[Node], steps: list[int], block: Node) -> None:

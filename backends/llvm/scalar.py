@@ -100,8 +100,12 @@ class ScalarOps:
         return self.emit(f"call {self.ll} @{name}{suffix}({', '.join(f'{self.ll} {x}' for x in xs)}) #1")
 
     def helper(self, name: str, *xs: str) -> str:
+        """A function of the run time, which has them for doubles."""
         self.used.add(name)
-        return self.emit(f"call {self.ll} @irad.{name}({', '.join(f'{self.ll} {x}' for x in xs)}) #1")
+        narrow = self.ll == "float"
+        wide = [self.emit(f"fpext float {x} to double") for x in xs] if narrow else xs
+        result = self.emit(f"call double @irad.{name}({', '.join(f'double {x}' for x in wide)}) #1")
+        return self.emit(f"fptrunc double {result} to float") if narrow else result
 
     def constant_argument(self, i: int) -> float | None:
         a = self.node.args[i]

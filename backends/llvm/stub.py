@@ -14,6 +14,7 @@ half the time of level 1 and was not seen to be slower here. What does not depen
 from __future__ import annotations
 
 import ctypes
+import itertools
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
@@ -115,33 +116,37 @@ class StubText:
     text: str
     symbols: dict[str, int]
     objects: list[object]
+    running: ctypes.c_int64
 
 
 ORDERED = 0x101  # flags of NumPy's arrays: C order, aligned
-CALL, FLAT, RUNNING = "stub.call", "stub.flat", "stub.running"
+CALL, FLAT = "stub.call", "stub.flat"
 
 
 def compile_stub(program: Program, plan: CallPlan, *, level: int = 1) -> Stub:
     """Compile a program with its stubs. What they refer to lives as long as the Stub."""
     stub = stub_text(program, plan)
-    code = compile_text(program.text + stub.text, [CALL, FLAT, RUNNING], stub.symbols, level=level)
-    owner = _Owner(code, (plan, stub.objects))
-    return Stub(code.address(CALL), code.address(FLAT), owner)
+    code = compile_text(program.text + stub.text, [CALL, FLAT], stub.symbols, level=level)
+    return Stub(code.address(CALL), code.address(FLAT), _Owner(code, stub.running, (plan, stub.objects)))
 
 
-_running: list[object] = []  # code that was given up while a thread ran it
+_loaded: dict[int, Code] = {}  # held here, so that no garbage collection frees code before its owner is asked
+_numbers = itertools.count()
+_in_use: list[object] = []  # what code refers to that was given up while a thread ran it
 
 
 class _Owner:
-    """Machine code and what it refers to. A call that waits in another thread counts itself in @stub.running."""
+    """Machine code and what it refers to; `running` counts the calls that are under way, which may wait in a thread."""
 
-    def __init__(self, code: Code, objects: object) -> None:
-        self.held = (code, objects)
-        self.running = ctypes.c_int64.from_address(code.address(RUNNING))
+    def __init__(self, code: Code, running: ctypes.c_int64, objects: object) -> None:
+        self.number, self.running, self.objects = next(_numbers), running, objects
+        _loaded[self.number] = code
 
-    def __del__(self) -> None:
+    def __del__(self, loaded: dict[int, Code] = _loaded, in_use: list[object] = _in_use) -> None:  # when Python ends, too
         if self.running.value:
-            _running.append(self.held)
+            in_use.append((self.running, self.objects))
+        else:
+            loaded.pop(self.number, None)
 
 
 def stub_text(program: Program, plan: CallPlan) -> StubText:
@@ -201,6 +206,7 @@ class _Stubs:
         self.rank = max((len(t.shape) for t in leaves(program.result) if isinstance(t, Array)), default=0)
         # Other threads may run meanwhile: without the lock, or in the Python code that is called.
         self.waits = program.long or program.fails or not buildable(program.result)
+        self.running = ctypes.c_int64(0)
         self.symbols: dict[str, int] = {}
         self.objects: list[object] = []
         self.named: dict[int, str] = {}
@@ -220,8 +226,7 @@ class _Stubs:
         for name, function in self.plan.externals.items():
             symbols[name] = ctypes.cast(function, ctypes.c_void_p).value or 0
             self.objects.append(function)
-        counter = f"@{RUNNING} = global i64 0"
-        return StubText("\n".join([*external, counter, *parts, ""]), symbols, self.objects)
+        return StubText("\n".join([*external, *parts, ""]), symbols, self.objects, self.running)
 
     def address(self, name: str, address: int) -> str:
         """The name of an address of this process."""
@@ -443,11 +448,11 @@ class _Stubs:
         self.count(f, "sub")
         f.do(f"ret ptr {result}")
 
-    @staticmethod
-    def count(f: Lines, change: str) -> None:
+    def count(self, f: Lines, change: str) -> None:
         """Count this call among those that run; whoever does so holds the lock."""
-        now = f.load("i64", f"@{RUNNING}", 0)
-        f.do(f"store i64 {f.emit(f'{change} i64 {now}, 1')}, ptr @{RUNNING}")
+        counter = self.address("stub.running", ctypes.addressof(self.running))
+        now = f.load("i64", counter, 0)
+        f.do(f"store i64 {f.emit(f'{change} i64 {now}, 1')}, ptr {counter}")
 
     # -- running the program and making its result ---------------------------------------------------------------------
 

@@ -856,9 +856,9 @@ def test_plans_must_fit_their_programs() -> None:
     record = identity("{'a': float}")
     with pytest.raises(InternalError, match="rebuild"):
         stub_text(record, CallPlan(wanted_types(record)))
-    array = identity("f64[3]")
-    with pytest.raises(InternalError, match="f64"):
-        stub_text(array, CallPlan(wanted_types(array)))
+    stack = identity("stack[float]")
+    with pytest.raises(InternalError, match="stack"):
+        stub_text(stack, CallPlan(wanted_types(stack)))
 
 
 def test_the_text_holds_no_address() -> None:

@@ -14,9 +14,10 @@ from irad.types import BOOL, INT, Array, Dim, JoinError, Scalar, Type, join
 def promote(s: Any, xs: Sequence[Node], op: str) -> Scalar:
     """The dtype that NumPy 2 computes in."""
     total: Type | None = None
-    for x in xs:
-        t = s.b.scalar_of(x)
-        t = INT if t is BOOL and not isinstance(x.type, Array) else t
+    types = [s.b.scalar_of(x) for x in xs]
+    truths = all(t is BOOL for t in types)
+    for x, t in zip(xs, types, strict=True):
+        t = INT if t is BOOL and not truths and not isinstance(x.type, Array) else t
         try:
             total = (
                 t

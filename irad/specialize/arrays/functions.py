@@ -13,7 +13,7 @@ from irad.specialize.arrays.table import HANDLERS, Handler, check_count, no_keyw
 from irad.specialize.arrays.values import new_array
 from irad.specialize.numbers import arithmetic
 from irad.specialize.values import Known, is_number
-from irad.types import BOOL, F64, I64
+from irad.types import BOOL, F64
 
 FLOAT_UNARY = {
     "sqrt": "sqrt",
@@ -68,6 +68,10 @@ def _float_function(name: str, prim: str, count: int) -> Handler:
         check_count(s, name, args, count)
         xs = [numeric(s, a, name) for a in args]
         dtype = promote(s, xs, name)
+        if dtype is BOOL:
+            raise s.refuse("unsupported-dtype", f"np.{name} of truth values is a float16", help="convert them: x.astype(float)")
+        if name == "fmod" and dtype.kind != "f":
+            raise s.refuse("unsupported-dtype", "np.fmod of integers", help="convert them: x.astype(float)")
         return elementwise(s, prim, xs, (dtype if dtype.kind == "f" else F64).strong, name)
 
     return call
@@ -97,6 +101,9 @@ for _name, _op in OPERATORS.items():
     HANDLERS[getattr(np, _name)] = _operator_function(_name, _op)
 
 
+OF_TRUTH = {"abs": "or", "absolute": "or", "maximum": "or", "minimum": "and"}  # what they are for truth values
+
+
 def _same_dtype(name: str, prim: str, count: int) -> Handler:
     """Functions of any number that give the same dtype."""
 
@@ -105,7 +112,13 @@ def _same_dtype(name: str, prim: str, count: int) -> Handler:
         check_count(s, name, args, count)
         xs = [numeric(s, a, name) for a in args]
         dtype = promote(s, xs, name)
-        return elementwise(s, prim, xs, (I64 if dtype is BOOL and count == 1 else dtype).strong, name)
+        if dtype is BOOL:
+            if name not in OF_TRUTH:
+                raise s.refuse("type-mismatch", f"np.{name} of truth values", help="convert them: x.astype(int)")
+            return elementwise(s, OF_TRUTH[name], xs * 2 if count == 1 else xs, BOOL, name)
+        if name == "fabs" and dtype.kind != "f":
+            dtype = F64
+        return elementwise(s, prim, xs, dtype.strong, name)
 
     return call
 
@@ -126,7 +139,16 @@ def _rounding(name: str, prim: str) -> Handler:
         no_keywords(s, name, kwargs)
         check_count(s, name, args, 1)
         x = numeric(s, args[0], name)
-        return new_array(s, x) if s.b.scalar_of(x).kind != "f" else elementwise(s, prim, [x], s.b.scalar_of(x).strong, name)
+        t = s.b.scalar_of(x)
+        if t.kind == "f":
+            return elementwise(s, prim, [x], t.strong, name)
+        if name != "sign":
+            return new_array(s, x)
+        if t is BOOL:
+            raise s.refuse("type-mismatch", "np.sign of truth values", help="convert them: x.astype(int)")
+        zero = s.b.like(0, x)
+        above, below = (s.b.convert(test, to=t.strong) for test in (s.b.gt(x, zero), s.b.lt(x, zero)))
+        return new_array(s, s.b.sub(above, below))
 
     return call
 

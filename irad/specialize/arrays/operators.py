@@ -14,7 +14,9 @@ from irad.specialize.arrays.shaping import matmul
 from irad.specialize.arrays.values import array_type, as_scalar, is_array, new_array, node_of, read, write_whole
 from irad.specialize.numbers import PRIMITIVE
 from irad.specialize.values import Ref, is_number
-from irad.types import BOOL, F64, I64, Array
+from irad.types import BOOL, F64, Array
+
+OF_TRUTH = {"+": "|", "*": "&", "|": "|", "&": "&", "^": "^"}  # what NumPy's operators are for truth values
 
 
 def _operands(s: Any, *values: Any) -> list[Node] | None:
@@ -38,11 +40,17 @@ def binary(s: Any, op: str, x: Any, y: Any) -> Any:
         return None
     if op == "@":
         return matmul(s, [x, y], {})
+    if op != "/" and all(s.b.scalar_of(x) is BOOL for x in nodes):
+        if op not in OF_TRUTH:
+            raise s.refuse("type-mismatch", f"`{op}` of two arrays of truth values", help="convert one: x.astype(int)")
+        return elementwise(s, PRIMITIVE[OF_TRUTH[op]], nodes, BOOL, op)
     dtype = promote(s, nodes, op)
     if op == "/":
         dtype = dtype if dtype.kind == "f" else F64
         return elementwise(s, "div", nodes, dtype, op)
     if op == "**":
+        if s.b.scalar_of(nodes[0]) is BOOL and dtype.kind != "f":
+            raise s.refuse("type-mismatch", "a power of truth values", help="convert them: x.astype(int)")
         if dtype.kind == "f":
             return elementwise(s, "pow", nodes, dtype, op)
         return elementwise(s, "ipow", nodes, dtype, op)
@@ -50,8 +58,6 @@ def binary(s: Any, op: str, x: Any, y: Any) -> Any:
         if dtype.kind == "f":
             raise s.refuse("type-mismatch", f"`{op}` takes integers or truth values, not floats")
         return elementwise(s, PRIMITIVE[op], nodes, dtype, op)
-    if dtype is BOOL:
-        dtype = I64
     return elementwise(s, PRIMITIVE[op], nodes, dtype, op)
 
 
@@ -83,11 +89,11 @@ def unary(s: Any, op: str, x: Any) -> Any:
         return None
     node = read(s, x)
     dtype = s.b.scalar_of(node)
-    if op == "+":
-        return new_array(s, node)
     if op == "~":
         return new_array(s, s.b.not_(node) if dtype is BOOL else s.b.invert(node))
-    return new_array(s, s.b.neg(node if dtype is not BOOL else s.b.convert(node, to=I64)))
+    if dtype is BOOL:
+        raise s.refuse("type-mismatch", f"`{op}` of an array of truth values", help="use ~x or np.where")
+    return new_array(s, node if op == "+" else s.b.neg(node))
 
 
 def compare(s: Any, op: str, x: Any, y: Any) -> Any:

@@ -22,7 +22,7 @@ def reduce(s: Any, prim: str, x: Node, axis: tuple[int, ...] | None, keepdims: b
     """A reduction over axes (None: all)."""
     b = s.b
     if not isinstance(x.type, Array):
-        return x
+        return b.ne(x, b.like(0, x)) if prim in ("any", "all") and x.type is not BOOL else x
     t = x.type
     axes = tuple(range(t.rank)) if axis is None else axis
     if prim in ("sum", "prod") and t.dtype.kind in "bi" and t.dtype is not I64:
@@ -95,7 +95,7 @@ def mean(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         count = s.b.mul(count, literal(d) if isinstance(d, int) else s.b.dim(x, axis=i))
     n = s.b.convert(count, to=FLOAT)
     if is_number(total):
-        return s.b.div(total, n)
+        return s.b.div(total, s.convert(n, total.type))
     return elementwise(s, "div", [node_of(s, total), n], t.dtype, "mean")
 
 

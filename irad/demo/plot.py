@@ -66,11 +66,10 @@ def _panel(
     out.append(f'<polyline points="{" ".join(line)}" fill="none" stroke="{color}" stroke-width="2.2" stroke-linejoin="round"/>')
     for year, v in zip(years, counts, strict=True):
         out.append(f'<circle cx="{x(year):.1f}" cy="{y(v):.1f}" r="4.5" fill="{color}" stroke="white" stroke-width="1.2"/>')
-    out.append(f'<rect x="{WIDTH - RIGHT - 222}" y="{top + 2}" width="222" height="24" fill="white" fill-opacity="0.85"/>')
-    out.append(f'<circle cx="{WIDTH - RIGHT - 210}" cy="{top + 14}" r="4.5" fill="{color}"/>')
+    middle = (LEFT + WIDTH - RIGHT) / 2  # both populations are small there
+    out.append(f'<circle cx="{middle - 100}" cy="{top + 14}" r="4.5" fill="{color}"/>')
     out.append(
-        f'<text x="{WIDTH - RIGHT - 198}" y="{top + 18}" font-size="13" fill="{INK}">'
-        f"{name}: counts, fit, ± σ = {sigma:.3f}</text>"
+        f'<text x="{middle - 88}" y="{top + 18}" font-size="13" fill="{INK}">{name}: counts, fit, ± σ = {sigma:.3f}</text>'
     )
     return out
 

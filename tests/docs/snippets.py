@@ -5,7 +5,7 @@ A block is a program. Its lines at the left margin that are expressions with a c
     f(2.0)                   # 4.0                            compiled and in Python alike
     f(-1.0)                  # Python: ValueError; irad: nan   the two differ
     f("spam")                # refused: type-mismatch          compile time
-    irad.grad(f)(2.0)        # 4.0                            evaluated as it stands
+    irad.grad(f)(2.0)        # 4.0                            evaluated as it stands, as is all that is no call
 
 A result is a value, or the class of an exception. Floats are compared to 9 digits, types exactly.
 """
@@ -89,7 +89,11 @@ def loaded(block: Block, folder: Path) -> dict[str, Any]:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     spec = importlib.util.spec_from_file_location(name, path)
     module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    sys.path.insert(0, str(ROOT / "docs"))  # for `from tour import grow`
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(ROOT / "docs"))
     return vars(module)
 
 
@@ -100,16 +104,21 @@ def check(claim: Claim, names: dict[str, Any]) -> None:
             _compiled(claim.expression, names)
         assert refusal.value.name == claim.refused, f"{claim.expression}: refused as {refusal.value.name}"
         return
-    if "irad." not in claim.expression:
+    if _is_call(claim.expression):
         _expect(claim.expression, claim.python, lambda: eval(claim.expression, names), "Python")
     _expect(claim.expression, claim.irad, lambda: _compiled(claim.expression, names), "irad")
 
 
+def _is_call(expression: str) -> bool:
+    """Whether it is a call of a function of the page, so that Python and compiled code can be compared."""
+    return "irad." not in expression and isinstance(ast.parse(expression, mode="eval").body, ast.Call)
+
+
 def _compiled(expression: str, names: dict[str, Any]) -> Any:
-    """The value of `f(arguments)` with f compiled; of an expression of irad's, as it stands."""
-    if "irad." not in expression:
+    """The value of `f(arguments)` with f compiled; of another expression, as it stands."""
+    if _is_call(expression):
         node = ast.parse(expression, mode="eval").body
-        assert isinstance(node, ast.Call), f"{expression} is no call"
+        assert isinstance(node, ast.Call)
         called = ast.unparse(node.func)
         expression = f"irad.compile({called}){expression.removeprefix(called)}"
     file = f"<claim {expression}>"

@@ -14,7 +14,7 @@ from irad.graph.build import UNIT_VALUE, Builder
 from irad.graph.nodes import UNDEF, Node
 from irad.types import UNIT, Array, List, Scalar, Stack, Struct, Sum, Type, tangent_type
 
-__all__ = ["Tree", "add_trees", "declare_tangent_sum", "pack", "slot_type", "unpack", "zero", "zero_like"]
+__all__ = ["Tree", "accumulates", "add_trees", "declare_tangent_sum", "pack", "slot_type", "unpack", "zero", "zero_like"]
 
 Tree = Any  # None | Node | list[Tree]
 
@@ -22,6 +22,11 @@ Tree = Any  # None | Node | list[Tree]
 def slot_type(t: Type) -> Type:
     """The type of a place that holds cotangents of a value of type t: T(t), or the unit where there are none."""
     return tangent_type(t) or UNIT
+
+
+def accumulates(t: Type) -> bool:
+    """Whether cotangents of t are accumulated in place."""
+    return isinstance(t, (Array, List))
 
 
 def add_trees(b: Builder, t: Type, x: Tree, y: Tree) -> Tree:

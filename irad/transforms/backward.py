@@ -1,0 +1,268 @@
+"""How cotangents pass through structure, arrays and lists, where more is needed than the record of a primitive says:
+a running cotangent to add to, the type of a tagged union, the length of a list.
+
+A rule takes the region whose backward graph is being built, the primal operation and its cotangent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from irad.graph.build import Builder, literal
+from irad.graph.nodes import Apply, Node
+from irad.transforms.cotangents import Tree, declare_tangent_sum, pack, unpack, zero
+from irad.types import Array, List, Stack, Struct, Sum, tangent_type
+
+if TYPE_CHECKING:
+    from irad.transforms.region import Region
+
+__all__ = ["SPECIAL"]
+
+
+# -- structure: cotangents of stacks and sums --------------------------------------------------------------------------
+
+
+def _push(region: Region, node: Apply, ct: Node) -> None:
+    b, (stack, item) = region.b, node.args
+    popped = b.pop_zero(ct)
+    region.receive(item, unpack(b, item.type, b.getitem(popped, index=0)))
+    region.receive(stack, b.getitem(popped, index=1))
+
+
+def _pop(region: Region, node: Apply, ct: Tree) -> None:
+    b, (stack,) = region.b, node.args
+    assert isinstance(stack.type, Stack)
+    item, below = ct
+    region.receive(stack, b.push(below if below is not None else zero(b, stack.type), pack(b, stack.type.item, item)))
+
+
+def _inject(region: Region, node: Apply, ct: Node) -> None:
+    fields = region.b.project_zero(ct, case=node.static[1])
+    for i, a in enumerate(node.args):
+        region.receive(a, unpack(region.b, a.type, region.b.getitem(fields, index=i)))
+
+
+def _project(region: Region, node: Apply, ct: Tree) -> None:
+    b, (x,) = region.b, node.args
+    assert isinstance(x.type, Sum)
+    assert isinstance(node.type, Struct)
+    target = declare_tangent_sum(b, x.type)
+    region.receive(
+        x, b.inject(*[pack(b, t, c) for t, c in zip(node.type.items, ct, strict=True)], of=target, case=node.static[0])
+    )
+
+
+def _either(b: Builder, test: Node, then: Callable[[], Node], orelse: Callable[[], Node]) -> Node:
+    """cond(test, then(), orelse())."""
+    graphs = []
+    for make in (then, orelse):
+        g = b.new_graph("then" if make is then else "orelse", b.graph, "branch")
+        with b.inside(g):
+            g.finish(make())
+        graphs.append(g)
+    return b.cond(test, graphs=tuple(graphs))
+
+
+# Cotangents of cotangents: what reads "nothing" as zeros sends nothing back to it.
+
+
+def _pop_zero(region: Region, node: Apply, ct: Tree) -> None:
+    b, (stack,) = region.b, node.args
+    assert isinstance(stack.type, Stack)
+    item, below = ct
+    rest = below if below is not None else zero(b, stack.type)
+    packed = pack(b, stack.type.item, item)
+    size = b.stack_size(region.bring(region.f.get(stack)))
+    region.receive(stack, _either(b, b.gt(size, literal(0)), lambda: b.push(rest, packed), lambda: rest))
+
+
+def _project_zero(region: Region, node: Apply, ct: Tree) -> None:
+    b, (x,) = region.b, node.args
+    assert isinstance(x.type, Sum)
+    assert isinstance(node.type, Struct)
+    target = declare_tangent_sum(b, x.type)
+    fields = [pack(b, t, c) for t, c in zip(node.type.items, ct, strict=True)]
+    same = b.eq(b.tag(region.bring(region.f.get(x))), literal(node.static[0]))
+    region.receive(x, _either(b, same, lambda: b.inject(*fields, of=target, case=node.static[0]), lambda: b.undef(target)))
+
+
+def _add_sum(region: Region, node: Apply, ct: Node) -> None:
+    region.receive(node.args[0], ct)
+    region.receive(node.args[1], ct)
+
+
+def _structure(region: Region, node: Apply, ct: Tree) -> None:
+    region.receive(node, ct)
+
+
+# -- arrays: cotangents are accumulated in place ------------------------------------------------------------------------
+
+
+def _brought(region: Region, nodes: Sequence[Node]) -> list[Node]:
+    return [region.bring(region.f.get(a)) for a in nodes]
+
+
+def _index(region: Region, node: Apply, ct: Node) -> None:
+    x, *where = node.args
+    acc = region.accumulator(x)
+    region.ct[x] = region.b.index_add(acc, ct, *_brought(region, where))
+
+
+def _index_update(region: Region, node: Apply, ct: Node) -> None:
+    b, (x, v, *where) = region.b, node.args
+    place = _brought(region, where)
+    region.receive(v, b.index(ct, *place))
+    region.receive(x, b.index_update(ct, b.constant(v.type, 0.0), *place))
+
+
+def _index_add(region: Region, node: Apply, ct: Node) -> None:
+    x, v, *where = node.args
+    region.receive(v, region.b.index(ct, *_brought(region, where)))
+    region.receive(x, ct)
+
+
+def _slice(region: Region, node: Apply, ct: Node) -> None:
+    x, *rest = node.args
+    assert isinstance(x.type, Array)
+    acc = region.accumulator(x)
+    region.ct[x] = region.b.slice_add(acc, ct, *_brought(region, rest[: x.type.rank]), steps=node.static[1])
+
+
+def _slice_of_ct(region: Region, node: Apply, ct: Node) -> tuple[list[Node], Node]:
+    """The starts of a block, and the block of the cotangent."""
+    _, v, *where = node.args
+    place = _brought(region, where)
+    value = region.f.get(v)
+    assert isinstance(v.type, Array)
+    with region.b.inside(region.fwd):
+        dims = region.b.dims(value)
+    return place, region.b.slice(ct, *place, *[region.bring(d) for d in dims], shape=v.type.shape, steps=node.static[0])
+
+
+def _slice_update(region: Region, node: Apply, ct: Node) -> None:
+    b, (x, v, *_) = region.b, node.args
+    place, part = _slice_of_ct(region, node, ct)
+    region.receive(v, part)
+    if region.f.active.varies(x):
+        region.receive(x, b.slice_update(ct, region.zero_of(region.f.get(v)), *place, steps=node.static[0]))
+
+
+def _slice_add(region: Region, node: Apply, ct: Node) -> None:
+    _, part = _slice_of_ct(region, node, ct)
+    region.receive(node.args[1], part)
+    region.receive(node.args[0], ct)
+
+
+# -- lists: cotangents may be shorter than the primal ---------------------------------------------------------------------
+
+
+def _size(region: Region, x: Node) -> Node:
+    """The length of a primal list, in the backward graph."""
+    with region.b.inside(region.fwd):
+        n = region.b.list_size(region.f.get(x))
+    return region.bring(n)
+
+
+def _make_list(region: Region, node: Apply, ct: Node) -> None:
+    for k, a in enumerate(node.args):
+        region.receive(a, unpack(region.b, a.type, region.b.list_get(ct, literal(k))))
+
+
+def _append(region: Region, node: Apply, ct: Node) -> None:
+    b, (x, v) = region.b, node.args
+    taken = b.list_take(ct, _size(region, x))
+    region.receive(v, unpack(b, v.type, b.getitem(taken, index=0)))
+    region.receive(x, b.getitem(taken, index=1))
+
+
+def _list_index(region: Region, node: Apply, ct: Tree) -> None:
+    x, i = node.args
+    acc = region.accumulator(x)
+    region.ct[x] = region.b.list_add(acc, *_brought(region, [i]), pack(region.b, node.type, ct))
+
+
+def _list_update(region: Region, node: Apply, ct: Node) -> None:
+    b, (x, i, v) = region.b, node.args
+    (place,) = _brought(region, [i])
+    region.receive(v, unpack(b, v.type, b.list_get(ct, place)))
+    region.receive(x, b.list_clear(ct, place))
+
+
+def _list_pop(region: Region, node: Apply, ct: Tree) -> None:
+    b, (x,) = region.b, node.args
+    item, rest = ct
+    _receive_rest(region, x, b.sub(_size(region, x), literal(1)), item, rest)
+
+
+def _list_take(region: Region, node: Apply, ct: Tree) -> None:
+    x, n = node.args
+    item, rest = ct
+    (size,) = _brought(region, [n])
+    _receive_rest(region, x, size, item, rest)
+
+
+def _receive_rest(region: Region, x: Node, size: Node, item: Tree, rest: Tree) -> None:
+    """A list of which item `size` and the items before it were taken. The rest may have a cotangent beyond them: dropped."""
+    b = region.b
+    assert isinstance(x.type, List)
+    below = zero(b, x.type) if rest is None else b.getitem(b.list_take(rest, size), index=1)
+    region.receive(x, below if item is None else b.list_add(below, size, pack(b, x.type.item, item)))
+
+
+def _list_add(region: Region, node: Apply, ct: Node) -> None:
+    x, i, v = node.args
+    region.receive(v, unpack(region.b, v.type, region.b.list_get(ct, *_brought(region, [i]))))
+    region.receive(x, ct)
+
+
+def _list_clear(region: Region, node: Apply, ct: Node) -> None:
+    region.receive(node.args[0], region.b.list_clear(ct, *_brought(region, node.args[1:])))
+
+
+def _list_column(region: Region, node: Apply, ct: Node) -> None:
+    x = node.args[0]
+    target = tangent_type(x.type)
+    assert isinstance(target, List)
+    region.receive(x, region.b.list_from_column(ct, leaf=node.static[0], of=target.item))
+
+
+def _list_from_column(region: Region, node: Apply, ct: Node) -> None:
+    (a,) = node.args
+    assert isinstance(a.type, Array)
+    value = region.f.get(a)
+    with region.b.inside(region.fwd):
+        n = region.b.dim(value, axis=0)
+    region.receive(a, region.b.list_column(ct, region.bring(n), leaf=node.static[0], to=a.type))
+
+
+SPECIAL: dict[str, Callable[[Region, Apply, Any], None]] = {
+    "make_list": _make_list,
+    "list_append": _append,
+    "list_index": _list_index,
+    "list_get": _list_index,
+    "list_update": _list_update,
+    "list_pop": _list_pop,
+    "list_take": _list_take,
+    "list_add": _list_add,
+    "list_clear": _list_clear,
+    "list_plus": _add_sum,
+    "list_column": _list_column,
+    "list_from_column": _list_from_column,
+    "index": _index,
+    "index_update": _index_update,
+    "index_add": _index_add,
+    "slice": _slice,
+    "slice_update": _slice_update,
+    "slice_add": _slice_add,
+    "getitem": _structure,
+    "make_tuple": _structure,
+    "make_record": _structure,
+    "push": _push,
+    "pop": _pop,
+    "inject": _inject,
+    "project": _project,
+    "pop_zero": _pop_zero,
+    "project_zero": _project_zero,
+    "add_sum": _add_sum,
+}

@@ -155,8 +155,8 @@ def write_back(target: Any, new: Any) -> None:
         target.clear()
         target.update(new)
     else:
-        for name, value in vars(new).items():
-            setattr(target, name, value)
+        for name in new.__dataclass_fields__:
+            setattr(target, name, getattr(new, name))
 
 
 def check_apart(written: Sequence[Any], arguments: Sequence[Any]) -> None:

@@ -12,7 +12,7 @@ from irad.errors import InternalError, Span
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node
 from irad.graph.walk import Task, run
 from irad.primitives.list import add_items, zero_item
-from irad.types import Array, List, Scalar, Stack, Struct, Sum, Type
+from irad.types import Array, List, Scalar, Stack, Static, Struct, Sum, Type
 
 __all__ = ["interpret", "raise_built_in"]
 
@@ -258,4 +258,6 @@ def _argument(t: Type, leaves: Any) -> Any:
         return t.dtype.type(next(leaves))
     if isinstance(t, Struct):
         return tuple([_argument(u, leaves) for u in t.items])
+    if isinstance(t, Static):
+        return t.value
     return next(leaves)

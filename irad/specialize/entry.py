@@ -144,17 +144,19 @@ def _specialize(
     keywords: Sequence[str],
     direct: bool,
 ) -> Entry:
-    value = s.from_python(fn, (("compiled",),))
-    if isinstance(value, Known) and isinstance(value.value, FunctionType):
-        value = s.function_value(value.value)
-    python = value.head[0] if isinstance(value, Compound) and value.kind == "function" else None
-    graph = s.b.new_graph(python.name if python is not None else name)
-    graph.span = python.span if python is not None else None
-    copy = _EntryCopy(None, graph, python if direct else None)
+    graph = Graph("")
+    copy = _EntryCopy(None, graph, None)
     s.running.append(copy)
-    s.span = s.b.span = graph.span
     places: dict[Obj, Path] = {}
     with s.b.inside(graph):
+        value = s.from_python(fn, (("compiled",),))
+        if isinstance(value, Known) and isinstance(value.value, FunctionType):
+            value = s.function_value(value.value)
+        python = value.head[0] if isinstance(value, Compound) and value.kind == "function" else None
+        graph.name = s.module.unique(python.name if python is not None else name)
+        s.module.graphs.append(graph)
+        copy.python = python if direct else None
+        graph.span = s.span = s.b.span = python.span if python is not None else None
         args = []
         for i, t in enumerate(types):
             label, path = names[i] if i < len(names) else f"x{i}", (("argument", i),)
@@ -174,6 +176,8 @@ def _specialize(
         if changed:
             output = s.b.make_tuple(output, s.b.make_tuple(*[pack(s, Ref(obj)) for obj in changed]))
         graph.finish(output)
+    held = list(copy.hidden.values())  # what a bound method captures is read before the arguments are there
+    graph.params = [p for p in graph.params if p not in held] + held
     entry = Entry(s.module, list(copy.hidden), [places[obj] for obj in changed], list(s.guards.values()), s.object_guards)
     prune(s.module)
     return entry

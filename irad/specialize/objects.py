@@ -34,6 +34,7 @@ from irad.types import INT
 
 __all__ = [
     "append",
+    "compared_items",
     "dict_item",
     "dict_keys",
     "extend",
@@ -171,6 +172,29 @@ def static_items(s: Any, v: Any, expected: int | None = None) -> list[Any] | Non
             return list(it.items)
         if isinstance(it.trips, Constant):
             return [it.item(literal(i)) for i in range(it.trips.value)]
+    return None
+
+
+def compared_items(s: Any, x: Any, y: Any) -> list[tuple[Any, Any]] | None:
+    """The pairs of parts that make x and y equal where all are; None where they differ whatever the parts are."""
+    if is_instance(x) and is_instance(y):
+        if x.obj is y.obj:
+            return []
+        cls = class_of(x)
+        if cls is not class_of(y) or not dataclasses.is_dataclass(cls) or not cls.__dataclass_params__.eq:  # type: ignore[attr-defined]
+            return None
+        names = [f.name for f in dataclasses.fields(cls) if f.compare]
+        a, c = (dict(zip(content(s, v).head, content(s, v).children, strict=True)) for v in (x, y))
+        return [(a[n], c[n]) for n in names]
+    keys, others = dict_keys(s, x), dict_keys(s, y)
+    if keys is not None and others is not None:
+        items = dict(zip(others, content(s, y).children, strict=True))
+        if set(keys) != set(others):
+            return None
+        return [(v, items[k]) for k, v in zip(keys, content(s, x).children, strict=True)]
+    if (is_tuple(x) and is_tuple(y)) or (is_list(x) and is_list(y)):
+        a, c = known_items(s, x), known_items(s, y)
+        return list(zip(a, c, strict=True)) if len(a) == len(c) else None
     return None
 
 
@@ -476,6 +500,8 @@ def getattr_(s: Any, v: Any, name: str) -> Any:
     if found is None:
         s.b.raise_(error="AttributeError", message=f"'{cls.__name__}' object has no attribute '{name}'")
         raise s.Bottom
+    if hasattr(type(found), "__get__"):  # a compiled function binds as a method
+        return Compound("method", None, [s.from_python(found), v])
     return s.from_python(found)
 
 

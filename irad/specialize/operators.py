@@ -68,6 +68,10 @@ def binary(s: Any, op: str, x: Any, y: Any) -> Any:
     """x op y; a task where it calls the user's `__add__` and the like."""
     if is_number(x) and is_number(y):
         return arithmetic(s, op, x, y)
+    special = SPECIAL[op]
+    found = _users_method(s, f"__{special}__", f"__r{special}__", x, y)
+    if found is not None:
+        return found
     found = s.arrays.binary(s, op, x, y)
     if found is not None:
         return found
@@ -81,12 +85,16 @@ def binary(s: Any, op: str, x: Any, y: Any) -> Any:
         return _repeated(s, y, x)
     if objects.is_list(x) and objects.is_list(y) and op == "+":
         return objects.new_list(s, [*objects.items_of(s, x), *objects.items_of(s, y)])
-    special = SPECIAL[op]
-    for method, self_, other in ((f"__{special}__", x, y), (f"__r{special}__", y, x)):
+    raise _unsupported(s, op, x, y)
+
+
+def _users_method(s: Any, name: str, reflected: str, x: Any, y: Any) -> Any:
+    """The call of what x or y defines for an operator; None where neither does."""
+    for method, self_, other in ((name, x, y), (reflected, y, x)):
         found = objects.special_method(s, self_, method)
         if found is not None:
             return s.call(found, [other], {})
-    raise _unsupported(s, op, x, y)
+    return None
 
 
 def _unsupported(s: Any, op: str, x: Any, y: Any) -> CompileError:
@@ -160,20 +168,20 @@ def truth(s: Any, v: Any) -> Task:
         return v if v.type is BOOL else s.b.ne(v, constant(v.type, 0.0 if v.type.kind == "f" else 0))
     if isinstance(v, Known):
         return literal(bool(v.value))
-    if isinstance(v, Compound) and v.kind == "tuple":
-        return literal(bool(v.children))
     if isinstance(v, Maybe):
         raise s.refuse("unbound-variable", "this variable may not be bound here")
+    method = objects.special_method(s, v, "__bool__") or objects.special_method(s, v, "__len__")
+    if method is not None:
+        value = yield s.call(method, [], {})
+        return (yield truth(s, value))
+    if isinstance(v, Compound) and v.kind == "tuple":
+        return literal(bool(v.children))
     n = objects.length(s, v)
     if n is not None:
         return s.b.ne(n, literal(0))
     found = s.arrays.truth(s, v)
     if found is not None:
         return found
-    method = objects.special_method(s, v, "__bool__") or objects.special_method(s, v, "__len__")
-    if method is not None:
-        value = yield s.call(method, [], {})
-        return (yield truth(s, value))
     return literal(True)
 
 
@@ -191,6 +199,10 @@ def compare(s: Any, op: str, x: Any, y: Any) -> Any:
         if not (x.type is BOOL and y.type is BOOL):
             x, y, _ = common(s, x, y, op)
         return s.b.apply(s.b.primitives[PRIMITIVE[op]], (x, y))
+    if op != "==":
+        found = _users_method(s, f"__{SPECIAL[op]}__", f"__{SPECIAL[SWAPPED[op]]}__", x, y)
+        if found is not None:
+            return found
     found = s.arrays.compare(s, op, x, y)
     if found is not None:
         return found
@@ -200,10 +212,6 @@ def compare(s: Any, op: str, x: Any, y: Any) -> Any:
         return _equal(s, op, x, y)
     if objects.is_tuple(x) and objects.is_tuple(y):
         return _lexicographic(s, op, x.children, y.children)
-    for method, self_, other in ((f"__{SPECIAL[op]}__", x, y), (f"__{SPECIAL[SWAPPED[op]]}__", y, x)):
-        found = objects.special_method(s, self_, method)
-        if found is not None:
-            return s.call(found, [other], {})
     raise _unsupported(s, op, x, y)
 
 
@@ -229,19 +237,17 @@ def _equal(s: Any, op: str, x: Any, y: Any) -> Task:
 def _equality(s: Any, x: Any, y: Any) -> Task:
     if (is_number(x) and is_number(y)) or (isinstance(x, Known) and isinstance(y, Known)):
         return compare(s, "==", x, y)
-    method = objects.special_method(s, x, "__eq__") or objects.special_method(s, y, "__eq__")
-    if method is not None:
-        value = yield s.call(method, [y], {})
+    found = _users_method(s, "__eq__", "__eq__", x, y)
+    if found is not None:
+        value = yield found
         return (yield truth(s, value))
-    if (objects.is_tuple(x) and objects.is_tuple(y)) or (objects.is_list(x) and objects.is_list(y)):
-        a, c = objects.known_items(s, x), objects.known_items(s, y)
-        if len(a) != len(c):
-            return literal(False)
-        result: Node = literal(True)
-        for p, q in zip(a, c, strict=True):
-            result = s.b.and_(result, (yield _equality(s, p, q)))
-        return result
-    return literal(False)
+    pairs = objects.compared_items(s, x, y)
+    if pairs is None:
+        return literal(False)
+    result: Node = literal(True)
+    for p, q in pairs:
+        result = s.b.and_(result, (yield _equality(s, p, q)))
+    return result
 
 
 def _lexicographic(s: Any, op: str, x: tuple[Any, ...], y: tuple[Any, ...]) -> Task:
@@ -294,6 +300,9 @@ def _in_range(s: Any, x: Any, y: Compound) -> Node:
 
 def getitem(s: Any, x: Any, i: Any) -> Any:
     """x[i]."""
+    method = objects.special_method(s, x, "__getitem__")
+    if method is not None:
+        return s.call(method, [i], {})
     if objects.is_tuple(x) or objects.is_list(x) or (isinstance(x, Known) and isinstance(x.value, str)):
         return objects.sequence_item(s, x, i)
     if objects.dict_keys(s, x) is not None:
@@ -301,9 +310,6 @@ def getitem(s: Any, x: Any, i: Any) -> Any:
     found = s.arrays.getitem(s, x, i)
     if found is not None:
         return found
-    method = objects.special_method(s, x, "__getitem__")
-    if method is not None:
-        return s.call(method, [i], {})
     raise s.refuse("not-subscriptable", f"{s.describe(x)} has no items")
 
 

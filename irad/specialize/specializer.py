@@ -360,6 +360,9 @@ class Specializer:
             caller = CALLABLE.get(fn.kind) or self.hooks.get("call:" + fn.kind)
             if caller is not None:
                 return (yield caller(self, fn, args, kwargs))
+        method = objects.special_method(self, fn, "__call__")
+        if method is not None:
+            return (yield self.call(method, args, kwargs))
         raise self.refuse("not-callable", f"{self.describe(fn)} cannot be called")
 
     def call_function(self, fn: Compound, args: list[Any], kwargs: dict[str, Any]) -> Task:

@@ -49,8 +49,12 @@ def binary(s: Any, op: str, x: Any, y: Any) -> Any:
         dtype = dtype if dtype.kind == "f" else F64
         return elementwise(s, "div", nodes, dtype, op)
     if op == "**":
-        if s.b.scalar_of(nodes[0]) is BOOL and dtype.kind != "f":
-            raise s.refuse("type-mismatch", "a power of truth values", help="convert them: x.astype(int)")
+        if s.b.scalar_of(nodes[0]) is BOOL and dtype.kind != "f" and not isinstance(nodes[1].type, Array):
+            raise s.refuse(
+                "unsupported-dtype",
+                "a power of truth values, which has 8 bits for some exponents",
+                help="convert them: x.astype(int)",
+            )
         if dtype.kind == "f":
             return elementwise(s, "pow", nodes, dtype, op)
         return elementwise(s, "ipow", nodes, dtype, op)

@@ -32,6 +32,8 @@ def reduce(s: Any, prim: str, x: Node, axis: tuple[int, ...] | None, keepdims: b
     if prim in ("max", "min") and any(t.shape[a] == 0 for a in axes):
         b.raise_(error="ValueError", message="zero-size array to reduction operation which has no identity")
         raise s.Bottom
+    if t.dtype is BOOL:
+        prim = {"max": "any", "min": "all"}.get(prim, prim)
     result = b.apply(b.primitives[prim], (x,), (axes,)) if axes else x
     if keepdims:
         shape = tuple(1 if i in axes else d for i, d in enumerate(t.shape))

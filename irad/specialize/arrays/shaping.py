@@ -16,7 +16,7 @@ from irad.specialize.arrays.table import HANDLERS, check_count, no_keywords
 from irad.specialize.arrays.values import array_type, count_of, element, is_array, new_array, view
 from irad.specialize.numbers import known_int
 from irad.specialize.values import Compound, is_number
-from irad.types import Array
+from irad.types import BOOL, Array
 
 
 def reshape(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -91,6 +91,8 @@ def matmul(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
             help="loop over the first axes",
         )
     dtype = promote(s, [x, y], "@")
+    if dtype is BOOL:
+        raise s.refuse("unsupported-dtype", "a product of arrays of truth values", help="convert them: x.astype(int)")
     x, y = (v if s.b.scalar_of(v) is dtype else b.convert(v, to=dtype) for v in (x, y))
     m, n = tx.shape[-1], ty.shape[0]
     if isinstance(m, int) and isinstance(n, int) and m != n:

@@ -47,7 +47,7 @@ def outcome(f: Callable[..., Any], args: tuple[Any, ...]) -> tuple[Any, ...]:
     """What a call did: its result or its exception, and the arguments afterwards."""
     args = copy.deepcopy(args)
     try:
-        return "result", f(*args), args
+        return "result", f(*args), [a for a in args if not callable(a) or isinstance(a, tuple)]
     except (irad.CompileError, irad.InternalError):
         raise
     except Exception as e:
@@ -82,7 +82,7 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, dict):
         return list(a) == list(b) and all(same(a[k], b[k]) for k in b)
     if hasattr(a, "__dataclass_fields__"):
-        return same(vars(a), vars(b))
+        return all(same(getattr(a, n), getattr(b, n)) for n in a.__dataclass_fields__)
     return bool(a == b)
 
 

@@ -193,8 +193,8 @@ def compared_items(s: Any, x: Any, y: Any) -> list[tuple[Any, Any]] | None:
             return None
         return [(v, items[k]) for k, v in zip(keys, content(s, x).children, strict=True)]
     if (is_tuple(x) and is_tuple(y)) or (is_list(x) and is_list(y)):
-        a, c = known_items(s, x), known_items(s, y)
-        return list(zip(a, c, strict=True)) if len(a) == len(c) else None
+        xs, ys = known_items(s, x), known_items(s, y)
+        return list(zip(xs, ys, strict=True)) if len(xs) == len(ys) else None
     return None
 
 

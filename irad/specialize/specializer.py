@@ -27,6 +27,7 @@ from irad.primitives.control import result_type
 from irad.specialize import arrays, derivatives, library, objects, operators
 from irad.specialize.choices import Choices, call_choice
 from irad.specialize.execute import Activation, Bottom, Exit, NeedsStatic, PathStore
+from irad.specialize.iteration import Iteration, iteration, iteration_now
 from irad.specialize.liveness import RETURN
 from irad.specialize.store import Store
 from irad.specialize.values import (
@@ -308,10 +309,10 @@ class Specializer:
         return operators.truth(self, v)
 
     def iteration(self, v: Any) -> Task:
-        return library.iteration(self, v)
+        return iteration(self, v)
 
-    def iteration_now(self, v: Any) -> library.Iteration:
-        return library.iteration_now(self, v)
+    def iteration_now(self, v: Any) -> Iteration:
+        return iteration_now(self, v)
 
     def as_scalar(self, v: Any) -> Any:
         """A 0-d array as the number it holds; any other value as it is."""
@@ -599,7 +600,7 @@ class Specializer:
         if sig.vararg:
             out.append(Compound("tuple", None, extra))
         if sig.kwarg:
-            out.append(library.new_dict(self, [Known(k) for k in kwargs], list(kwargs.values())))
+            out.append(objects.new_dict(self, [Known(k) for k in kwargs], list(kwargs.values())))
         return out
 
 
@@ -715,7 +716,7 @@ def _getattr(s: Specializer, a: Activation, node: Apply) -> Any:
 
 
 def _setattr(s: Specializer, a: Activation, node: Apply) -> Any:
-    return library.setattr_(s, a.env_value(node.args[0]), node.static[0], a.env_value(node.args[1]))
+    return objects.setattr_(s, a.env_value(node.args[0]), node.static[0], a.env_value(node.args[1]))
 
 
 def _getitem(s: Specializer, a: Activation, node: Apply) -> Any:
@@ -767,17 +768,17 @@ def _tuple(s: Specializer, a: Activation, node: Apply) -> Any:
 
 
 def _list(s: Specializer, a: Activation, node: Apply) -> Any:
-    return library.new_list(s, _starred(s, a, node))
+    return objects.new_list(s, _starred(s, a, node))
 
 
 def _dict(s: Specializer, a: Activation, node: Apply) -> Any:
     values = [a.env_value(x) for x in node.args]
     half = len(values) // 2
-    return library.new_dict(s, values[:half], values[half:])
+    return objects.new_dict(s, values[:half], values[half:])
 
 
 def _text(s: Specializer, a: Activation, node: Apply) -> Any:
-    return library.joined_text(s, [a.env_value(x) for x in node.args])
+    return objects.joined_text(s, [a.env_value(x) for x in node.args])
 
 
 def _format(s: Specializer, a: Activation, node: Apply) -> Any:
@@ -796,7 +797,7 @@ def _unpack(s: Specializer, a: Activation, node: Apply) -> Any:
             raise s.refuse("unpack", f"not enough values to unpack (expected at least {n - 1}, got {len(items)})")
         after = n - 1 - star
         middle = items[star : len(items) - after]
-        items = [*items[:star], library.new_list(s, middle), *items[len(items) - after :]]
+        items = [*items[:star], objects.new_list(s, middle), *items[len(items) - after :]]
     return Compound("tuple", None, items)
 
 

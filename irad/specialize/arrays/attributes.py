@@ -15,6 +15,7 @@ from irad.specialize.arrays.reductions import mean
 from irad.specialize.arrays.shaping import dot, ravel, reshape, transpose
 from irad.specialize.arrays.table import HANDLERS, Handler, check_count, no_keywords
 from irad.specialize.arrays.values import array_type, as_scalar, count_of, is_array, new_array, read, size_of, view
+from irad.specialize.iteration import Iteration
 from irad.specialize.values import Compound, Known, Ref, is_number
 from irad.types import Dim
 
@@ -42,9 +43,7 @@ def static_items(s: Any, v: Ref, expected: int | None = None) -> list[Any] | Non
     return [getitem(s, v, literal(i)) for i in range(n)]
 
 
-def iteration(s: Any, v: Ref) -> Any:
-    from irad.specialize.library import Iteration
-
+def iteration(s: Any, v: Ref) -> Iteration:
     return Iteration(size_of(s, v, 0), lambda i: getitem(s, v, i))
 
 

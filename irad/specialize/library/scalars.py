@@ -1,0 +1,178 @@
+"""Built-ins on numbers: conversions, abs, pow, divmod; min, max, sum, any, all and math.prod."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from irad.graph.build import literal
+from irad.graph.nodes import Constant, Node
+from irad.graph.walk import Task
+from irad.specialize import objects, operators, prelude
+from irad.specialize.library.elementary import to_int
+from irad.specialize.library.table import HANDLERS, Handler, handles, need
+from irad.specialize.numbers import as_float, as_int, common
+from irad.specialize.values import Compound, Known, is_number
+from irad.types import BOOL, F32, F64, FLOAT, I32, I64, INT, Scalar
+
+
+@handles(abs)
+def _abs(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    need(s, "abs", args, kwargs, 1)
+    (x,) = args
+    if is_number(x):
+        return s.b.abs(as_int(s, x))
+    method = objects.special_method(s, x, "__abs__")
+    if method is not None:
+        return s.call(method, [], {})
+    if s.arrays.is_array(s, x):
+        return s.arrays.handler(s, np.abs)(s, args, {})
+    raise s.refuse("type-mismatch", f"abs() takes a number, not {s.describe(x)}")
+
+
+@handles(float)
+def _float(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    need(s, "float", args, kwargs, 0, 1)
+    if not args:
+        return literal(0.0)
+    if isinstance(args[0], Known) and isinstance(args[0].value, str):
+        return literal(float(args[0].value))
+    x = s.as_scalar(args[0])
+    return s.convert(as_float(s, x, "float()"), FLOAT)
+
+
+@handles(int)
+def _int(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    need(s, "int", args, kwargs, 0, 1)
+    if not args:
+        return literal(0)
+    x = s.as_scalar(args[0])
+    if is_number(x) and x.type.kind in "ib":
+        return s.convert(as_int(s, x), INT)
+    return to_int(s, s.b.trunc(as_float(s, x, "int()")))
+
+
+@handles(bool)
+def _bool(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    need(s, "bool", args, kwargs, 0, 1)
+    return operators.truth(s, args[0]) if args else literal(False)
+
+
+def _machine(t: Scalar) -> Handler:
+    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Node:
+        need(s, str(t.dtype), args, kwargs, 1)
+        x = s.as_scalar(args[0])
+        if not is_number(x):
+            raise s.refuse("type-mismatch", f"{t.dtype}() takes a number, not {s.describe(x)}")
+        return x if x.type is t else s.b.convert(x, to=t)  # type: ignore[no-any-return]
+
+    return call
+
+
+for _class, _scalar in ((np.float64, F64), (np.float32, F32), (np.int64, I64), (np.int32, I32), (np.bool_, BOOL)):
+    HANDLERS[_class] = _machine(_scalar)
+
+
+@handles(pow)
+def _pow(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    need(s, "pow", args, kwargs, 2)
+    return operators.binary(s, "**", *args)
+
+
+@handles(divmod)
+def _divmod(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    need(s, "divmod", args, kwargs, 2)
+    return Compound("tuple", None, [operators.binary(s, "//", *args), operators.binary(s, "%", *args)])
+
+
+def _extreme(name: str, op: str, over: Callable[..., Any]) -> Handler:
+    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
+        default = kwargs.pop("default", None)
+        if kwargs:
+            raise s.refuse(
+                "unsupported-keyword",
+                f"{name}() with `{next(iter(kwargs))}` cannot be compiled",
+                help="write the loop out",
+            )
+        if len(args) == 1:
+            items = objects.static_items(s, args[0])
+            if items is None:
+                if default is not None:
+                    raise s.refuse(
+                        "unsupported-keyword",
+                        f"{name}() with `default` over an iterable of unknown length",
+                        help="test the length first",
+                    )
+                return (yield s.call_function(s.function_value(over), args, {}))
+            if not items and default is not None:
+                return default
+            args = items
+        if not args:
+            s.b.raise_(error="ValueError", message=f"{name}() iterable argument is empty")
+            raise s.Bottom
+        best = args[0]
+        for x in args[1:]:
+            better = operators.compare(s, op, x, best)
+            if hasattr(better, "send"):
+                better = yield better
+            best = _chosen(s, better, x, best, name)
+        return best
+
+    return call
+
+
+def _chosen(s: Any, test: Node, x: Any, y: Any, name: str) -> Any:
+    if isinstance(test, Constant):
+        return x if test.value else y
+    if not (is_number(x) and is_number(y)):
+        raise s.refuse("type-mismatch", f"{name}() takes numbers, not {s.describe(x)} and {s.describe(y)}")
+    if x.type is not y.type:
+        x, y, _ = common(s, x, y, name)
+    return s.b.select(test, x, y)
+
+
+HANDLERS[min] = _extreme("min", "<", prelude.min_)
+HANDLERS[max] = _extreme("max", ">", prelude.max_)
+
+
+@handles(sum)
+def _sum(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
+    start = kwargs.pop("start", None)
+    need(s, "sum", args, kwargs, 1, 2)
+    start = start if start is not None else args[1] if len(args) == 2 else literal(0)
+    items = objects.static_items(s, args[0])
+    if items is None:
+        return (yield s.call_function(s.function_value(prelude.sum_), [args[0], start], {}))
+    total = start
+    for x in items:
+        total = operators.binary(s, "+", total, x)
+        if hasattr(total, "send"):
+            total = yield total
+    return total
+
+
+def _over(name: str, function: Any) -> Handler:
+    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        need(s, name, args, kwargs, 1)
+        return s.call_function(s.function_value(function), args, {})
+
+    return call
+
+
+HANDLERS[any] = _over("any", prelude.any_)
+HANDLERS[all] = _over("all", prelude.all_)
+
+
+@handles(math.prod)
+def _prod(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
+    start = kwargs.pop("start", literal(1))
+    need(s, "prod", args, kwargs, 1)
+    total = start
+    for x in objects.known_items(s, args[0]):
+        total = operators.binary(s, "*", total, x)
+        if hasattr(total, "send"):
+            total = yield total
+    return total

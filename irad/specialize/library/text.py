@@ -1,0 +1,91 @@
+"""Text, which exists at compile time but for the numbers in it: print, str, the message of an exception."""
+
+from __future__ import annotations
+
+import builtins
+from typing import Any
+
+from irad.graph.nodes import Constant, Node
+from irad.specialize import objects
+from irad.specialize.library.table import handles, need
+from irad.specialize.objects import is_list, is_tuple, joined_text
+from irad.specialize.values import Compound, Known, is_number
+
+
+@handles(print)
+def _print(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    sep = kwargs.pop("sep", Known(" "))
+    need(s, "print", args, kwargs, 0, 1000)
+    parts: list[Any] = []
+    for i, a in enumerate(args):
+        parts += ([sep] if i else []) + [a]
+    text, values = text_parts(s, Compound("text", None, parts))
+    s.b.print_(*values, format=text)
+    return Known(None)
+
+
+@handles(str)
+def _str(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    need(s, "str", args, kwargs, 0, 1)
+    return joined_text(s, [Compound("format", ("s", ""), args)]) if args else Known("")
+
+
+def text_parts(s: Any, v: Any) -> tuple[str, list[Node]]:
+    """A format string and the nodes that it shows."""
+    nodes: list[Node] = []
+    out: list[str] = []
+
+    def show(x: Any, conversion: str = "", spec: str = "") -> None:
+        if is_number(x) and not isinstance(x, Constant):
+            out.append("{" + str(len(nodes)) + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "") + "}")
+            nodes.append(x)
+        elif isinstance(x, (Known, Constant)):
+            value = {"r": repr, "a": ascii}.get(conversion, lambda y: y)(x.value)
+            out.append(format(value, spec).replace("{", "{{").replace("}", "}}"))
+        elif isinstance(x, Compound) and x.kind == "text":
+            for c in x.children:
+                show(c)
+        elif isinstance(x, Compound) and x.kind == "format":
+            show(x.children[0], *x.head)
+        elif is_tuple(x) or is_list(x):
+            items = list(objects.known_items(s, x))
+            out.append("(" if is_tuple(x) else "[")
+            for i, c in enumerate(items):
+                out.append(", " if i else "")
+                show(c, "r")
+            out.append(",)" if is_tuple(x) and len(items) == 1 else ")" if is_tuple(x) else "]")
+        else:
+            raise s.refuse(
+                "unsupported-text",
+                f"{s.describe(x)} cannot be shown by compiled code",
+                help="show numbers, strings, or tuples of them",
+            )
+
+    show(v)
+    return "".join(out), nodes
+
+
+def emit_raise(s: Any, v: Any) -> None:
+    """raise v."""
+    cls, args = (
+        (v.value, [])
+        if isinstance(v, Known)
+        else (v.head, list(v.children))
+        if isinstance(v, Compound) and v.kind == "exception"
+        else (None, [])
+    )
+    if not (isinstance(cls, type) and issubclass(cls, Exception)):
+        raise s.refuse(
+            "unsupported-raise", f"{s.describe(v)} cannot be raised", help="raise a built-in exception with a message"
+        )
+    name = cls.__name__
+    if getattr(builtins, name, None) is not cls:
+        raise s.refuse(
+            "unsupported-raise",
+            f"`{name}` is not a built-in exception",
+            help="raise ValueError, RuntimeError, ... and translate outside",
+        )
+    if len(args) > 1:
+        raise s.refuse("unsupported-raise", "an exception takes one message here", help="use an f-string")
+    text, values = text_parts(s, args[0]) if args else ("", [])
+    s.b.raise_(*values, error=name, message=text)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from irad.graph.nodes import Module
-from irad.optimize.passes import Pass, drop, hoist, inline, residuals, simplify
+from irad.optimize.passes import Pass, drop, hoist, inline, quotients, residuals, simplify
 from irad.transforms.expand import expand_transforms, has_transforms
 from irad.verify import verify
 
@@ -27,6 +27,7 @@ OPTIMIZE = (
     drop,
     simplify,  # recomputed values meet those that were there
     drop,
+    quotients,  # when every use of a reciprocal is known
 )
 
 

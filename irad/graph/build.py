@@ -151,6 +151,8 @@ class Builder:
                 args = (args[1], args[0])
             key = (prim, args, static)
             found = self._table.get(key)
+            if found is None and prim.commutes:
+                found = self._table.get((prim, (args[1], args[0]), static))
             if found is not None and found.graph.open:  # type: ignore[union-attr]
                 return found
             if self.mirror is not None:

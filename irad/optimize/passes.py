@@ -9,10 +9,11 @@ from irad.graph.nodes import Graph, Module
 from irad.graph.walk import nested_graphs
 from irad.optimize import rules as rules  # the Builder tries them
 from irad.optimize.demand import demand
+from irad.optimize.quotients import divide
 from irad.optimize.rebuild import rebuild
 from irad.optimize.residuals import choose_residuals
 
-__all__ = ["Pass", "drop", "hoist", "inline", "pass_", "residuals", "simplify"]
+__all__ = ["Pass", "drop", "hoist", "inline", "pass_", "quotients", "residuals", "simplify"]
 
 SMALL = 60  # operations: inlined wherever it is called
 GROWTH = 20_000  # operations: what inlining one graph at all its calls may cost
@@ -131,3 +132,9 @@ def hoist(module: Module) -> Module:
 def residuals(module: Module) -> Module:
     """Store or recompute: keep on the stacks of loops what is cheaper to keep than to compute again."""
     return choose_residuals(module)
+
+
+@pass_("quotients")
+def quotients(module: Module) -> Module:
+    """Divide where a reciprocal has one use."""
+    return divide(module)

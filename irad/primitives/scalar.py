@@ -439,7 +439,7 @@ def _square(b: Any, x: Any) -> Any:
 
 
 sqrt = _function(
-    "sqrt", "The square root; nan below 0.", lambda b, out, x: b.div(b.like(0.5, x), out), intrinsic="sqrt", cost=5
+    "sqrt", "The square root; nan below 0.", lambda b, out, x: b.mul(recip(b, out), b.like(0.5, x)), intrinsic="sqrt", cost=5
 )
 exp = _function("exp", "e to the power x.", lambda b, out, x: out)
 exp2 = primitive(
@@ -505,7 +505,7 @@ cbrt = primitive(
     "[T: float] (T) -> T",
     doc="The real cube root.",
     ref=libm("cbrt"),
-    partials=lambda b, out, x: (lambda: b.div(b.like(1 / 3, x), _square(b, out)),),
+    partials=lambda b, out, x: (lambda: b.mul(recip(b, _square(b, out)), b.like(1 / 3, x)),),
     llvm=lambda e, x: e.libm("cbrt", x),
     cost=FUNCTION_COST,
 )

@@ -175,16 +175,7 @@ def flat(v) -> list[float]:
     return [x for c in v for x in flat(c)] if isinstance(v, tuple) else [float(v)]
 
 
-# helpers of the LLVM backend that are called with f32 take f64: wrong values; see 10 in the list of bugs
-IN_F32 = [
-    pytest.param(p, marks=pytest.mark.xfail(strict=True, reason="LLVM: f32 arguments of helpers that take f64"))
-    if p.name in ("floordiv", "mod", "abs", "sign", "copysign")
-    else p
-    for p in DIFFERENTIABLE
-]
-
-
-@pytest.mark.parametrize("p", IN_F32, ids=str)
+@pytest.mark.parametrize("p", DIFFERENTIABLE, ids=str)
 def test_derivative_in_single_precision(p: Primitive) -> None:
     for types, static, out in signatures(p, F32):
         if p.name == "convert":

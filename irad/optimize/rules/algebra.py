@@ -52,12 +52,35 @@ def neg_mul_constant(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) ->
     return None
 
 
+@rewrites("neg-div-constant", "neg")
+def neg_div_constant(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """neg(div(?x, c)) => div(?x, -c)"""
+    (x,) = args
+    if _prim(x) == "div" and is_constant(x.args[1]):  # type: ignore[attr-defined]
+        return b.div(x.args[0], b.neg(x.args[1]))  # type: ignore[no-any-return, attr-defined]
+    return None
+
+
 @rewrites("mul-constants", "mul", exact=False)
 def mul_constants(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
     """mul(mul(?x, c), d) => mul(?x, c * d)"""
     x, d = args
     if is_constant(d) and _prim(x) == "mul" and is_constant(x.args[1]):  # type: ignore[attr-defined]
         return b.mul(x.args[0], b.mul(x.args[1], d))  # type: ignore[no-any-return, attr-defined]
+    return None
+
+
+@rewrites("mul-inner-constant", "mul", exact=False)
+def mul_inner_constant(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """mul(mul(mul(?x, c), ?y), d) => mul(mul(?x, c * d), ?y)"""
+    p, d = args
+    if _prim(p) != "mul" or not is_constant(d):
+        return None
+    for f, y in (p.args, p.args[::-1]):  # type: ignore[attr-defined]
+        if _prim(f) == "mul" and is_constant(f.args[1]):
+            c = b.mul(f.args[1], d)
+            if p.adjoint or is_constant(c, 1.0) or is_constant(c, -1.0):  # type: ignore[attr-defined]
+                return b.mul(b.mul(f.args[0], c), y)  # type: ignore[no-any-return]
     return None
 
 
@@ -175,6 +198,7 @@ RULES: tuple[Rule, ...] = (
     rule("sub-neg-left", "sub(neg(?x), ?y) => neg(add(?x, ?y))", exact=False),
     rule("neg-sub", "neg(sub(?x, ?y)) => sub(?y, ?x)", exact=False),
     neg_mul_constant,
+    neg_div_constant,
     # neutral and absorbing elements
     rule("mul-one", "mul(?x, 1) => ?x"),
     rule("mul-minus-one", "mul(?x, -1) => neg(?x)"),
@@ -192,6 +216,7 @@ RULES: tuple[Rule, ...] = (
     rule("zero-div", "div(0, ?x) => 0", exact=False),
     rule("sub-self", "sub(?x, ?x) => 0", exact=False),
     mul_constants,
+    mul_inner_constant,
     add_like_terms,
     # powers, conversions, absolute values
     pow_constant,

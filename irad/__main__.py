@@ -16,7 +16,7 @@ from rich.text import Text
 
 import irad
 from irad.cli import demo, ir, run
-from irad.cli.target import UsageError
+from irad.cli.target import LoadError, UsageError
 
 __all__ = ["main"]
 
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
-    except irad.CompileError as e:
+    except (irad.CompileError, LoadError) as e:
         _say("", str(e))
         return 1
     except Exception as e:

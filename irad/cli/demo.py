@@ -15,6 +15,7 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 import irad
+from irad.cli.target import UsageError
 from irad.demo.fit import GUESS, Costs, Fit, Problem, differences, fit, measure, starts
 from irad.demo.model import Parameters, loss
 from irad.demo.plot import plot
@@ -56,6 +57,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def demo(out: Path, console: Console | None = None) -> int:
     """Run the demo and write its files to `out`. Returns 1 where the gradient disagrees with differences."""
     console = console or Console()
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise UsageError(f"cannot write to {out}: {e.strerror}") from None
     console.print(
         Panel(
             "The Lotka-Volterra model, fitted to the lynx and hare pelts that the Hudson's Bay Company collected "
@@ -86,15 +91,15 @@ def demo(out: Path, console: Console | None = None) -> int:
 
     program = irad.ir(irad.value_and_grad(loss), *problem.arguments(np.log(best.parameters)))
     text = str(program)
-    out.mkdir(parents=True, exist_ok=True)
     (out / "lynx_hare.svg").write_text(plot(problem.data, best.parameters), encoding="utf-8")
-    (out / "lynx_hare_gradient.ir").write_text(text, encoding="utf-8")
+    (out / "lynx_hare_gradient.irad").write_text(text, encoding="utf-8")
+    kept = sum(r.bytes for r in program.residuals if r.name in ("hare", "lynx"))
     console.print(
-        f"\nThe gradient is a program of {sum(program.operations.values())} operations. "
-        "Its loop that integrates backwards begins:"
+        f"\nThe gradient is a program of {sum(program.operations.values())} operations. For the way back it keeps {kept} bytes "
+        "a step, both populations, and computes the rest again. The loop that integrates backwards begins:"
     )
     console.print(Syntax(_backward(text), "rust", theme="ansi_dark", background_color="default"))
-    console.print(f"plot       {out / 'lynx_hare.svg'}\ngradient   {out / 'lynx_hare_gradient.ir'}", highlight=False)
+    console.print(f"plot       {out / 'lynx_hare.svg'}\ngradient   {out / 'lynx_hare_gradient.irad'}", highlight=False)
     return 0 if error < TOLERANCE else 1
 
 

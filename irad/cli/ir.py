@@ -27,7 +27,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Prints the program that irad makes of a function, for arguments of given types.",
         epilog='examples:\n  irad ir model.py:f --types "f64, f64[3], int" --grad\n'
-        '  irad ir model.py:f --types "f64" --stage typed --print-after-all --time-passes\n',
+        '  irad ir model.py:f --types "f64" --grad --print-after-all --time-passes\n',
     )
     add_target(p)
     p.add_argument("--types", metavar="TYPES", help='the types of the arguments: "f64, f64[3], int"')
@@ -49,6 +49,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def show(a: argparse.Namespace) -> int:
     """Print what the command asks for."""
+    if a.stage in ("python", "typed") and (a.print_after or a.print_after_all or a.time_passes or a.verify_each):
+        raise UsageError(f"no pass runs before --stage {a.stage}: leave out --print-after, --time-passes and --verify-each")
     fn = target(a.target, a.grad)
     if isinstance(fn, Module):
         types = [p.type for p in fn.entry.params]

@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import math
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,17 @@ import irad
 from irad.graph.nodes import Module
 from irad.types import Array, Scalar, Tuple, Type
 
-__all__ = ["UsageError", "add_grad", "add_target", "argument", "converted", "target"]
+__all__ = ["LoadError", "UsageError", "add_grad", "add_target", "argument", "converted", "target"]
 
 NAMES = {"nan": math.nan, "inf": math.inf}
 
 
 class UsageError(Exception):
     """The command line is wrong: exit code 2."""
+
+
+class LoadError(Exception):
+    """The user's file raised when it was imported: exit code 1."""
 
 
 def add_target(parser: Any) -> None:
@@ -84,7 +89,14 @@ def _module(file: str) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError:
+        raise
+    except Exception as e:
+        frames = traceback.extract_tb(e.__traceback__)
+        line = next((f.lineno for f in reversed(frames) if f.filename == str(path)), "?")
+        raise LoadError(f"{file}:{line} raised {type(e).__name__} when it was imported: {e}") from None
     return module
 
 

@@ -135,6 +135,9 @@ def test_run_calls_a_function(capsys, model):
     assert run(capsys, "run", f"{model}:square", "3")[1] == "9\n"
     assert run(capsys, "run", f"{model}:square", "3.0", "--grad")[1] == "6.0\n"
     assert run(capsys, "run", f"{model}:last", "(1.0, 2.5)")[1] == "5.0\n"
+    assert run(capsys, "run", f"{model}:last", "array([1.0, 2.5])")[1] == "5.0\n"
+    assert run(capsys, "run", f"{model}:last", "array([1.0, 2.5])", "--grad")[1] == "array([0., 2.])\n"
+    assert run(capsys, "run", f"{model}:f", "0.0", "2.0", "3", "--grad", "0,1")[1] == "(6.0, 0.0)\n"
     assert run(capsys, "run", f"{model}:square", "--", "-3.0")[1] == "9.0\n"
 
 
@@ -172,6 +175,13 @@ def test_what_the_program_raises(capsys, model):
     assert err.startswith("ValueError: x is 1.0")
 
 
+def test_a_file_that_raises(capsys, tmp_path):
+    (tmp_path / "broken.py").write_text("x = 1\nraise RuntimeError('not today')\n")
+    code, _, err = run(capsys, "run", f"{tmp_path / 'broken.py'}:f")
+    assert code == 1
+    assert "broken.py:2 raised RuntimeError when it was imported: not today" in err
+
+
 def test_a_file_with_errors(capsys, tmp_path):
     (tmp_path / "broken.py").write_text("def f(:\n")
     assert run(capsys, "run", f"{tmp_path / 'broken.py'}:f")[0] == 1
@@ -195,6 +205,7 @@ def test_a_file_with_errors(capsys, tmp_path):
         ["ir", "MODEL:square", "--types", "float", "--stage", "nothing"],
         ["ir", "MODEL:square", "--types", "float", "--grad", "x"],
         ["ir", "MODEL:square", "--types", "float", "--print-after", "nothing"],
+        ["ir", "MODEL:square", "--types", "float", "--stage", "typed", "--time-passes"],
         ["run", "MODEL:square", "spam"],
         ["run", "nothing.irad", "1.0"],
     ],

@@ -9,6 +9,7 @@ from rich.console import Console
 
 import irad
 from irad.cli.demo import demo
+from irad.cli.target import UsageError
 from irad.demo.fit import GUESS, Problem, differences, fit, starts
 from irad.demo.model import Parameters, loss, trajectory
 from irad.demo.plot import plot
@@ -84,5 +85,13 @@ def test_demo_prints_and_writes(tmp_path):
     for part in ("hare growth", "0.5400", "sigma lynx", "plain Python", "graph @", "gradient against differences"):
         assert part in text
     assert ElementTree.parse(tmp_path / "out" / "lynx_hare.svg")
-    program = (tmp_path / "out" / "lynx_hare_gradient.ir").read_text()
-    assert str(irad.parse_ir(program)).count("graph @") == program.count("graph @")
+    program = (tmp_path / "out" / "lynx_hare_gradient.irad").read_text()
+    problem = Problem()
+    value, gradient = irad.compile(irad.parse_ir(program))(*problem.arguments(np.log(MAXIMUM)))
+    assert (value, gradient.shape) == (pytest.approx(-42.74, abs=0.01), (8,))
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UsageError, match="cannot write to"):
+        demo(tmp_path / "file" / "out", Console(file=io.StringIO()))

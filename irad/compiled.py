@@ -27,8 +27,8 @@ from irad.pipeline import Hook, optimize
 from irad.primitives import REGISTRY
 from irad.primitives.structure import same_bits
 from irad.specialize import derivatives
+from irad.specialize.captures import MISSING
 from irad.specialize.entry import Entry, specialize, type_of
-from irad.specialize.specializer import MISSING
 from irad.structures import Identity, check_apart, flatten, resolve, structure_key, write_back
 from irad.types import Static, Type
 

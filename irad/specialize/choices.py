@@ -15,6 +15,7 @@ from typing import Any
 from irad.graph.build import literal
 from irad.graph.nodes import Graph
 from irad.graph.walk import Task
+from irad.specialize.store import keys_of
 from irad.specialize.values import (
     Compound,
     Fitter,
@@ -228,7 +229,7 @@ def _case(s: Any, choices: Choices, key: frozenset[Any], node: Any, k: int, use:
     if not children and case[0] == "function":  # nothing is known of it yet: specialization will start again
         choices.changed = True
         raise s.Bottom
-    before = {key: s.store.get(key) for obj in objects.values() for key in _keys(obj)}
+    before = {key: s.store.get(key) for obj in objects.values() for key in keys_of(obj)}
     value = yield use(Compound(case[0], case[1], children))
     for place, was in before.items():  # what it changed is a copy
         if s.store.get(place) is not was:
@@ -238,7 +239,3 @@ def _case(s: Any, choices: Choices, key: frozenset[Any], node: Any, k: int, use:
                 help="return the new value instead",
             )
     return value
-
-
-def _keys(obj: Obj) -> list[Any]:
-    return [(obj, n) for n in sorted(obj.head.cells)] if obj.kind == "frame" else [obj]

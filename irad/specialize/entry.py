@@ -14,10 +14,11 @@ from irad.errors import refuse
 from irad.graph.nodes import Graph, Module, Node
 from irad.graph.walk import run
 from irad.specialize import objects
+from irad.specialize.captures import Path
 from irad.specialize.choices import Choices
 from irad.specialize.execute import Activation, Bottom
 from irad.specialize.liveness import RETURN
-from irad.specialize.specializer import Copy, Path, Specializer
+from irad.specialize.specializer import Copy, Specializer
 from irad.specialize.values import Compound, Conflict, Known, Obj, Ref, is_number, leaf_types, unreadable
 from irad.types import (
     BOOL,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from irad.specialize.values import UNBOUND
+from irad.specialize.values import UNBOUND, Obj
 
-__all__ = ["Store"]
+__all__ = ["Store", "keys_of"]
 
 _ABSENT = object()
 
@@ -45,3 +45,8 @@ class Store:
     def apply(self, changes: dict[Any, Any]) -> None:
         for k, v in changes.items():
             self.set(k, v)
+
+
+def keys_of(obj: Obj) -> list[Any]:
+    """The keys under which the content of an object is kept."""
+    return [(obj, n) for n in sorted(obj.head.cells)] if obj.kind == "frame" else [obj]

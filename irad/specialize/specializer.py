@@ -92,6 +92,11 @@ class Copy:
         self.tentative: list[Copy] = []
 
 
+def _is_foreign(function: FunctionType) -> bool:
+    """Whether a function is NumPy's or SciPy's own: irad has a meaning for it in its tables, or none."""
+    return (function.__module__ or "").split(".")[0] in ("numpy", "scipy")
+
+
 class Specializer:
     """Specializes one program into one module."""
 
@@ -323,7 +328,7 @@ class Specializer:
             if handler is not None:
                 result = handler(self, args, kwargs)
                 return (yield result) if hasattr(result, "send") else result
-            if isinstance(fn.value, FunctionType):
+            if isinstance(fn.value, FunctionType) and not _is_foreign(fn.value):
                 return (yield self.call_function(self.function_value(fn.value), args, kwargs))
             raise library.unknown_call(self, fn.value)
         if isinstance(fn, Compound):

@@ -17,7 +17,11 @@ def test_claim(page, block, claim, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "ARCHITECTURE.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+    "page",
+    [
+        *("README.md", "ARCHITECTURE.md", "benchmarks/README.md", "examples/README.md"),
+        *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
+    ],
 )
 def test_links_lead_somewhere(page):
     path = ROOT / page

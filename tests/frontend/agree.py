@@ -65,7 +65,7 @@ def check(f: Callable[..., Any], *args: Any, backends: tuple[str, ...] = BACKEND
 
 def same(a: Any, b: Any) -> bool:
     """Equal in type and bits; NumPy's scalars count as Python's numbers (docs/differences.md)."""
-    a, b = (v.item() if isinstance(v, np.generic) else v for v in (a, b))
+    a, b = (v.item() if isinstance(v, np.generic) or (isinstance(v, np.ndarray) and v.ndim == 0) else v for v in (a, b))
     if isinstance(a, float) and isinstance(b, float):
         return struct.pack("d", a) == struct.pack("d", b) or (math.isnan(a) and math.isnan(b))
     if isinstance(b, np.ndarray):

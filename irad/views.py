@@ -11,7 +11,7 @@ from irad.frontend import lower
 from irad.graph.nodes import Apply, Module
 from irad.graph.text import print_graph
 from irad.graph.walk import all_graphs
-from irad.optimize.residuals import nbytes
+from irad.optimize.residuals import nbytes, padding
 from irad.pipeline import Hook, expand, optimize
 from irad.specialize.entry import type_of
 from irad.types import Stack, Tuple, Type
@@ -59,6 +59,8 @@ class IR:
                 item = node.args[1]
                 parts = item.args if isinstance(item, Apply) and isinstance(item.type, Tuple) else (item,)
                 out += [Residual(p.name or "", nbytes(p.type), str(p.span or node.span or "")) for p in parts]
+                if padding(item.type):
+                    out.append(Residual("padding", padding(item.type), str(node.span or "")))
         return out
 
     def _nodes(self) -> list[Apply]:

@@ -13,10 +13,11 @@ After Griewank and Walther, "Evaluating Derivatives", 2008, ch. 12; the cut as i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from irad.graph.build import literal
+from irad.graph.build import is_constant, literal
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
 from irad.optimize.demand import state_of
 from irad.optimize.mincut import INFINITE, Network
@@ -24,15 +25,22 @@ from irad.optimize.rebuild import Rebuild, is_undef
 from irad.optimize.stacks import Path, Stacks
 from irad.types import Scalar, Stack, Struct, Tuple, Type, leaves
 
-__all__ = ["choose_residuals", "nbytes"]
+__all__ = ["choose_residuals", "nbytes", "padding"]
 
 BYTE, OPERATION = 2, 2  # the price of a byte and of a multiplication, in units of the cut
 CHEAP = 6  # operations that cost more are never repeated
+WHOLE_DIVISION = 3  # the cost of an integer divided by a constant
 
 
 def nbytes(t: Type) -> int:
     """The bytes of a value in memory, blocks that it points to not counted."""
     return sum(x.nbytes if isinstance(x, Scalar) else 16 for x in leaves(t))
+
+
+def padding(t: Type) -> int:
+    """The bytes that an item of a stack has beyond its values: it is a multiple of the largest of them."""
+    sizes = [x.nbytes if isinstance(x, Scalar) else 8 for x in leaves(t)]
+    return -nbytes(t) % max(sizes, default=1)
 
 
 @dataclass(slots=True)
@@ -63,7 +71,7 @@ def choose_residuals(module: Module) -> Module:
     """The module with less on its stacks."""
     stacks = Stacks(module)
     found = _pairs(stacks)
-    changed = [_decide(p) for p in found]  # inner loops first: they may ask the outer ones for more
+    changed = [_decide(p, module.entry) for p in found]  # inner loops first: they may ask the outer ones for more
     return _Rewrite(module, stacks, found).run() if any(changed) else module
 
 
@@ -93,7 +101,7 @@ def _pairs(stacks: Stacks) -> list[_Pair]:
 
 
 def _pair(stacks: Stacks, push: Apply, pop: Apply, empty: Apply) -> _Pair | None:
-    forward, reverse = stacks.owner.get(push.graph), stacks.owner.get(pop.graph)  # type: ignore[arg-type]
+    forward, reverse = stacks.owner.get(push.graph), stacks.owner.get(pop.graph)
     if forward is None or reverse is None or forward.fn.name not in ("for_loop", "while_loop") or reverse.fn.name != "for_loop":
         return None
     body, param, top = push.graph, push.args[0], pop.args[0]
@@ -139,7 +147,7 @@ def _reads(pop: Apply, stacks: Stacks) -> dict[Apply, int] | None:
 # -- deciding ---------------------------------------------------------------------------------------------------------------
 
 
-def _decide(p: _Pair) -> bool:
+def _decide(p: _Pair, entry: Graph) -> bool:
     """Choose what is stored; False where all stays as it is."""
     body, inner = p.body, p.reverse_body
     index = body.params[0] if p.forward.fn.name == "for_loop" else None
@@ -158,15 +166,7 @@ def _decide(p: _Pair) -> bool:
         )
 
     def repeatable(x: Node) -> bool:
-        return (
-            x.__class__ is Apply
-            and x.graph is body
-            and x.fn.order == "total"
-            and not x.graphs
-            and x.fn.elementwise
-            and isinstance(x.type, Scalar)
-            and x.fn.cost <= CHEAP
-        )
+        return x.__class__ is Apply and x.graph is body and isinstance(x.type, Scalar) and _cost(x, entry) <= CHEAP
 
     network = Network()
     source, sink = network.vertex(), network.vertex()
@@ -183,7 +183,7 @@ def _decide(p: _Pair) -> bool:
     for x in inside:
         network.edge(inside[x], outside[x], BYTE * max(nbytes(x.type), 1))
         if repeatable(x):
-            network.edge(source, inside[x], OPERATION * x.fn.cost)  # type: ignore[attr-defined]
+            network.edge(source, inside[x], OPERATION * _cost(x, entry))  # type: ignore[arg-type]
             for a in x.args:  # type: ignore[attr-defined]
                 if a in inside:
                     network.edge(outside[a], inside[x], INFINITE)
@@ -205,6 +205,19 @@ def _decide(p: _Pair) -> bool:
     item = p.push.args[1]
     assert isinstance(item, Apply)
     return len(p.stored) < len(item.args) or bool(p.again)
+
+
+def _cost(x: Apply, entry: Graph) -> float:
+    """What it costs to compute a number again; infinite where it cannot be."""
+    if x.fn.name == "index":
+        # once a call, an array that lives on until the reverse loop may have to be copied; in a loop, each trip would
+        return x.fn.cost if x.args[0].graph is entry else math.inf
+    if not x.fn.elementwise:
+        return math.inf
+    if x.fn.order == "total":
+        return x.fn.cost
+    by = x.args[-1]  # what was checked in the forward loop holds again
+    return WHOLE_DIVISION if x.fn.name in ("floordiv", "mod") and is_constant(by) and by.type.kind == "i" else math.inf  # type: ignore[attr-defined]
 
 
 def _needed(wanted: Iterable[Node], stored: set[Node], again: set[Node]) -> set[Node]:

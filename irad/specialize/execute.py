@@ -17,6 +17,7 @@ from irad.graph.nodes import Apply, Constant, Graph, Node
 from irad.graph.walk import Task
 from irad.specialize.liveness import BREAK, CONTINUE, NEXT, RETURN, liveness
 from irad.specialize.loops import Loop
+from irad.specialize.mixing import Mixer, Side
 from irad.specialize.values import (
     Compound,
     Conflict,
@@ -92,6 +93,7 @@ class Activation:
         self.s, self.b, self.store = s, s.b, s.store
         self.graph, self.frame, self.origin = graph, frame, origin
         self.env: dict[Node, Any] = {}
+        self.held: list[Any] = []  # what the loops that are running iterate over
         self.live = liveness(graph)
         self.on_yield: Callable[..., Task] | None = None  # a generator's: what the consumer does with an item
         self.yield_leaves = False  # ... and whether it may then stop
@@ -250,7 +252,10 @@ class Activation:
         """
         _b, mark = self.b, min(then.graph.info, orelse.graph.info)
         kinds = [k for k in (NEXT, CONTINUE, BREAK, RETURN) if k in then.exits or k in orelse.exits]
-        plan = _Plan(self, mark, (then, orelse))
+        plan = _Plan(self, mark, (then, orelse), live)
+        if not kinds:
+            plan.effects(test)
+            return {}
         wanted = {k: self.outlives(k, then, orelse, mark, live) for k in kinds}
         shared = plan.shared(wanted, lambda key, kind: self.matters(key, mark, live if kind == NEXT else None, kind))
         slots: list[tuple[str, dict[Any, Shape], Shape | None]] = []
@@ -336,7 +341,11 @@ class Activation:
             return (yield self.loop_else(exits, orelse))
         iteration = yield self.s.iteration(iterable)
         if iteration.items is not None:
-            exits = yield self.unroll(node, body, iteration.items, 0)
+            self.held.append(iterable)
+            try:
+                exits = yield self.unroll(node, body, iteration.items, 0)
+            finally:
+                self.held.pop()
             return (yield self.loop_else(exits, orelse))
         trips = iteration.trips
         known = trips.value if isinstance(trips, Constant) else None
@@ -347,6 +356,7 @@ class Activation:
             self.env[body.params[0]] = iteration.item(i)
 
         loop = Loop(self, node, body, trips=trips, bind=bind)
+        self.held.append(iterable)
         try:
             if not known and loop.leaves:
                 exits = yield self.guarded(node, self.b.gt(trips, literal(0)), loop)
@@ -357,6 +367,8 @@ class Activation:
                 raise
             items = [iteration.item(literal(i)) for i in range(known)]
             exits = yield self.unroll(node, body, items, 0)
+        finally:
+            self.held.pop()
         return (yield self.loop_else(exits, orelse))
 
     def unroll(self, node: Apply, body: Graph, items: list[Any], i: int) -> Task:
@@ -515,8 +527,8 @@ class _Changes:
 class _Plan:
     """The outputs of a `cond`: for each value that leaves it, a node of either branch (or what stands for none)."""
 
-    def __init__(self, a: Activation, mark: int, branches: tuple[Branch, Branch]) -> None:
-        self.a, self.branches = a, branches
+    def __init__(self, a: Activation, mark: int, branches: tuple[Branch, Branch], live: frozenset[str] | None) -> None:
+        self.a, self.branches, self.live = a, branches, live
         self.keep = lambda obj: obj.birth < mark
         self.outs: tuple[list[Node], list[Node]] = ([], [])
 
@@ -556,21 +568,34 @@ class _Plan:
         self.sides = [i for i, branch in enumerate(self.branches) if kind in branch.exits]
         self.shapers = {i: Shaper(self.path_store(i), self.keep) for i in self.sides}
         self.pending: list[tuple[Shape, dict[int, Any]]] = []
+        self.mixer: Mixer | None = None
+        if len(self.sides) == 2:
+            one, other = (Side(self.path_store(i), self.shapers[i], self.read_later) for i in self.sides)
+            self.mixer = Mixer(self.a, (one, other))
+
+    def read_later(self, name: str) -> bool:
+        """Whether a variable of this frame is read after this exit."""
+        return self.kind != RETURN and (self.kind != NEXT or self.live is None or name in self.live)
 
     def path_store(self, side: int) -> PathStore:
         return PathStore(self.branches[side].exits[self.kind].changes, self.a.store)
 
     def slot(self, key: Any) -> Shape:
         """The joined shape of a value of each side."""
-        return self.join({i: self.value(i, self.kind, key) for i in self.sides}, _name(key))
+        return self.join({i: self.value(i, self.kind, key) for i in self.sides}, _name(key), key)
 
     def result(self) -> Shape | None:
         values = {i: self.branches[i].exits[self.kind].value for i in self.sides}
         return None if any(v is None for v in values.values()) else self.join(values, "the result")
 
-    def join(self, values: dict[int, Any], what: str) -> Shape:
+    def join(self, values: dict[int, Any], what: str, key: Any = None) -> Shape:
         shapes = [self.shapers[i].shape(v) for i, v in values.items()]
-        joined = shapes[0] if len(shapes) == 1 else join_shapes(shapes[0], shapes[1], what, ())
+        if self.mixer is None:
+            joined = shapes[0]
+        else:
+            # The value of a conditional expression is used by an expression that may hold other values already.
+            mix = self.mixer.at(key, len(self.pending), pending=key is None and self.kind != RETURN)
+            joined = join_shapes(shapes[0], shapes[1], what, (), mix)
         self.pending.append((joined, values))
         return joined
 
@@ -587,6 +612,14 @@ class _Plan:
             for shape, value in pairs:
                 fitter.fit(shape, value)
         self.outs[side].extend(fitter.nodes)
+
+    def effects(self, test: Node) -> None:
+        """Two paths that end nowhere: each raises, or waits for a result."""
+        for branch in self.branches:
+            with self.a.b.inside(branch.graph):
+                branch.graph.finish(UNIT_VALUE)
+        if any(branch.graph.effects for branch in self.branches):
+            self.a.b.cond(test, graphs=tuple(branch.graph for branch in self.branches))
 
     def emit(self, test: Node, kinds: list[str]) -> list[Node]:
         """The `cond`, and its results: flags of all exits but the last, then the values."""

@@ -15,6 +15,7 @@ from irad.graph.build import literal
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Node, Parameter
 from irad.graph.walk import Task
 from irad.specialize.liveness import BREAK, CONTINUE, NEXT, RETURN
+from irad.specialize.mixing import Mixer, Side
 from irad.specialize.values import (
     UNBOUND,
     Obj,
@@ -153,9 +154,12 @@ class Loop:
                     new[key] = self.entry_shape(key)
         if len(new) > len(head):
             return new
+        before = Side(self.store, Shaper(self.store, lambda o: True), self.live.__contains__)
         for kind, e in exits.items():
-            shaper = Shaper(self.a.path_store(e.changes), lambda o: o.birth < self.mark)
-            for key in head:
+            store = self.a.path_store(e.changes)
+            shaper = Shaper(store, lambda o: o.birth < self.mark)
+            mixer = Mixer(self.a, (before, Side(store, shaper, self.live.__contains__)), adapt=widen)
+            for place, key in enumerate(head):
                 if kind == RETURN and not self.a.matters(key, self.mark, self.live, RETURN):
                     continue
                 value = e.changes.get(key, self.store.get(key))
@@ -164,7 +168,7 @@ class Loop:
                 if self.outgoing(key) and new[key] == ("unbound",):
                     new[key] = back
                 else:
-                    new[key] = join_shapes(new[key], back, name, (self.node.span,))
+                    new[key] = join_shapes(new[key], back, name, (self.node.span,), mixer.at(key, place))
                     few = self.trips if isinstance(self.trips, Constant) else None
                     if few is not None and has_conflict(new[key]) and not has_conflict(head[key]):
                         raise self.s.needs_static(f"{name} changes its structure in each trip")

@@ -21,6 +21,9 @@ class Store:
     def get(self, key: Any) -> Any:
         return self._now.get(key, UNBOUND)
 
+    def keys(self) -> list[Any]:
+        return list(self._now)
+
     def set(self, key: Any, value: Any) -> None:
         journal = self._journals[-1]
         if key not in journal:

@@ -212,6 +212,15 @@ class Shaper:
             return ("new", index, "frame", obj.head, (outer, content), frozen)
         return ("new", index, obj.kind, obj.head, self.shape(self.store.get(obj)), frozen)
 
+    def object_of(self, index: Any) -> Obj | None:
+        """The object that was given an index."""
+        return next((obj for obj, i in self.number.items() if i == index), None)
+
+    @staticmethod
+    def new(index: Any, kind: str, head: Any, content: Shape, frozen: frozenset[str]) -> Shape:
+        """The shape of an object that is made where paths meet."""
+        return ("new", index, kind, head, content, Tied(frozen) if frozen else None)
+
 
 def rebuild(shape: Shape, leaf: Callable[[Type], Node], store: Any, objects: dict[int, Obj], span: Span | None = None) -> Any:
     """The value of a shape: `leaf` gives the nodes in order, `objects` says (and remembers) which object each index is."""
@@ -231,6 +240,8 @@ def rebuild(shape: Shape, leaf: Callable[[Type], Node], store: Any, objects: dic
     if kind == "ref":
         return Ref(shape[1])
     if kind == "again":
+        if shape[1] not in objects:
+            raise unreadable(ambiguous("a variable", "object", ()), span)
         return Ref(objects[shape[1]])
     if kind == "new":
         return Ref(_rebuild_object(shape, leaf, store, objects, span))
@@ -298,8 +309,12 @@ def widen(shape: Shape) -> Shape:
     return shape
 
 
-def join_shapes(a: Shape, b: Shape, what: str, spans: Sequence[Span | None] = ()) -> Shape:
-    """The shape that values of both shapes fit. Where there is none, a conflict that speaks when it is read."""
+Mix = Callable[[Shape, Shape, str, Sequence["Span | None"]], Shape]
+
+
+def join_shapes(a: Shape, b: Shape, what: str, spans: Sequence[Span | None] = (), mix: Mix | None = None) -> Shape:
+    """The shape that values of both shapes fit. Where there is none, a conflict that speaks when it is read. `mix` gives
+    the shape of a reference to one of two objects."""
     if a == b:
         return a
     ka, kb = a[0], b[0]
@@ -309,11 +324,11 @@ def join_shapes(a: Shape, b: Shape, what: str, spans: Sequence[Span | None] = ()
         other = b if ka == "unbound" else a
         return other if other[0] in ("maybe", "conflict") else ("maybe", other)
     if ka == "maybe" or kb == "maybe":
-        return ("maybe", join_shapes(a[1] if ka == "maybe" else a, b[1] if kb == "maybe" else b, what, spans))
+        return ("maybe", join_shapes(a[1] if ka == "maybe" else a, b[1] if kb == "maybe" else b, what, spans, mix))
     if ka == "conflict" or kb == "conflict":
         return a if ka == "conflict" else b
     if ka == kb == "compound" and a[1:3] == b[1:3] and len(a[3]) == len(b[3]):
-        joined = (*a[:3], tuple([join_shapes(x, y, what, spans) for x, y in zip(a[3], b[3], strict=True)]))
+        joined = (*a[:3], tuple([join_shapes(x, y, what, spans, mix) for x, y in zip(a[3], b[3], strict=True)]))
         if not (has_conflict(joined) and a[1] == "function"):
             return joined
     if ka == kb == "compound" and {a[1], b[1]} <= {"items", "growing"}:
@@ -321,11 +336,14 @@ def join_shapes(a: Shape, b: Shape, what: str, spans: Sequence[Span | None] = ()
         if grown is not None:
             return grown
     if ka == kb == "new" and a[1:4] == b[1:4]:
-        return _join_objects(a, b, what, spans)
+        return _join_objects(a, b, what, spans, mix)
     from irad.specialize.choices import is_callable_shape, join_functions
 
     if is_callable_shape(a) and is_callable_shape(b):
         return join_functions(a, b)
+    kinds = {_object_kind(a), _object_kind(b)}
+    if len(kinds) == 1 and kinds <= MUTABLE:
+        return mix(a, b, what, spans) if mix is not None else ambiguous(what, *kinds, spans)
     return _conflict(what, describe(a), describe(b), spans)
 
 
@@ -365,18 +383,18 @@ def _join_leaves(a: Shape, b: Shape, what: str, spans: Sequence[Span | None]) ->
         return _conflict(what, str(ta), str(tb), spans)
 
 
-def _join_objects(a: Shape, b: Shape, what: str, spans: Sequence[Span | None]) -> Shape:
+def _join_objects(a: Shape, b: Shape, what: str, spans: Sequence[Span | None], mix: Mix | None) -> Shape:
     if a[2] == "frame":
         (outer_a, vars_a), (outer_b, vars_b) = a[4], b[4]
         if (outer_a is None) != (outer_b is None) or [n for n, _ in vars_a] != [n for n, _ in vars_b]:
             return _conflict(what, describe(a), describe(b), spans)
-        outer = join_shapes(outer_a, outer_b, what, spans) if outer_a else None
+        outer = join_shapes(outer_a, outer_b, what, spans, mix) if outer_a else None
         return (
             *a[:4],
-            (outer, tuple((n, join_shapes(x, y, n, spans)) for (n, x), (_, y) in zip(vars_a, vars_b, strict=True))),
+            (outer, tuple((n, join_shapes(x, y, n, spans, mix)) for (n, x), (_, y) in zip(vars_a, vars_b, strict=True))),
             a[5] or b[5],
         )
-    return (*a[:4], join_shapes(a[4], b[4], what, spans), a[5] or b[5])
+    return (*a[:4], join_shapes(a[4], b[4], what, spans, mix), a[5] or b[5])
 
 
 def _conflict(what: str, a: str, b: str, spans: Sequence[Span | None]) -> Shape:
@@ -388,6 +406,23 @@ def _conflict(what: str, a: str, b: str, spans: Sequence[Span | None]) -> Shape:
     return ("conflict", Tied(Conflict(d)))
 
 
+MUTABLE = frozenset({"array", "list", "dict", "instance"})
+
+
+def _object_kind(shape: Shape) -> str:
+    """The kind of object that a value refers to; empty for other values."""
+    kind: str = shape[1].kind if shape[0] == "ref" else shape[2] if shape[0] == "new" else ""
+    return kind
+
+
+def ambiguous(what: str, kind: str, spans: Sequence[Span | None]) -> Shape:
+    """Which of two objects a name stands for is known at run time only."""
+    notes = [Note("one of them is named", s) for s in dict.fromkeys(spans) if s is not None]
+    message = f"{what} is one {NOUNS.get(kind, kind)} on one path and another on the other"
+    help = "copy it first, or read and write each in its own branch"
+    return ("conflict", Tied(Conflict(Diagnostic("ambiguous-alias", message, None, "", notes, help))))
+
+
 def has_conflict(shape: Shape) -> bool:
     """Whether some part of the shape is a conflict."""
     kind = shape[0]
@@ -396,6 +431,14 @@ def has_conflict(shape: Shape) -> bool:
     if kind == "new":
         return any(has_conflict(c) for _, c in shape[4][1]) if shape[2] == "frame" else has_conflict(shape[4])
     return kind == "conflict" or (kind == "maybe" and has_conflict(shape[1]))
+
+
+NOUNS = {"items": "list", "growing": "list", "instance": "object", "text": "string"}
+
+
+def _with_article(kind: str) -> str:
+    noun = NOUNS.get(kind, kind)
+    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def describe(shape: Shape) -> str:
@@ -410,15 +453,11 @@ def describe(shape: Shape) -> str:
     if kind == "compound":
         if shape[1] == "tuple":
             return f"({', '.join(map(describe, shape[3]))}{',' if len(shape[3]) == 1 else ''})"
-        return (
-            {"function": f"the function `{getattr(shape[2][0], 'name', '')}`"}.get(shape[1], f"a {shape[1]}")
-            if shape[1] == "function"
-            else f"a {shape[1]}"
-        )
+        return f"the function `{getattr(shape[2][0], 'name', '')}`" if shape[1] == "function" else _with_article(shape[1])
     if kind == "new":
         return describe_object(shape)
     if kind == "ref":
-        return f"a {shape[1].kind}"
+        return _with_article(shape[1].kind)
     if kind == "maybe":
         return describe(shape[1])
     if kind == "choice":
@@ -429,8 +468,8 @@ def describe(shape: Shape) -> str:
 def describe_object(shape: Shape) -> str:
     content = shape[4]
     if shape[2] in ("list", "instance", "dict") and content[0] == "compound":
-        return f"a {shape[2]} of {len(content[3])}"
-    return describe(content) if shape[2] == "array" else f"a {shape[2]}"
+        return f"{_with_article(shape[2])} of {len(content[3])}"
+    return describe(content) if shape[2] == "array" else _with_article(shape[2])
 
 
 def is_number(v: Any) -> bool:
@@ -442,9 +481,9 @@ def is_array_node(v: Any) -> bool:
     return isinstance(v, Node) and isinstance(v.type, Array)
 
 
-def unreadable(c: Conflict, span: Span | None) -> CompileError:
+def unreadable(c: Conflict | Shape, span: Span | None) -> CompileError:
     """The error of reading a conflict at `span`."""
-    d = c.diagnostic
+    d = (c if isinstance(c, Conflict) else c[1].value).diagnostic
     return CompileError(Diagnostic(d.name, d.message, span, d.label, list(d.notes), d.help))
 
 

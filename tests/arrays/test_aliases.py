@@ -1,0 +1,329 @@
+"""Names that stand for different objects on paths that meet: as in Python, or refused; never something else."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import irad
+
+RIGHT: list[Callable[..., Any]] = []  # compiled and as in Python
+SAFE: list[Callable[..., Any]] = []  # as in Python, or refused
+
+
+def right(f: Callable[..., Any]) -> Callable[..., Any]:
+    RIGHT.append(f)
+    return f
+
+
+def safe(f: Callable[..., Any]) -> Callable[..., Any]:
+    SAFE.append(f)
+    return f
+
+
+@right
+def rebound_in_a_loop(x, n):
+    for _ in range(n):
+        x = 0.5 * x + 1.0
+    return x
+
+
+@right
+def euler_steps(x, n):
+    y = x.copy()
+    while n > 0:
+        y = y + 0.1 * np.sin(y)
+        n -= 1
+    y[0] = 7.0
+    return y.sum() + x[0]
+
+
+@right
+def accepted_or_not(x, n):
+    best = x
+    for i in range(n):
+        trial = best - 0.1 * i
+        if (trial * trial).sum() < (best * best).sum():
+            best = trial
+    return best
+
+
+@right
+def buffers_swapped(x, n):
+    u, v = x.copy(), np.zeros(3)
+    for _ in range(n):
+        for i in range(3):
+            v[i] = 0.5 * u[i] + 0.25 * u[i - 1]
+        u, v = v, u
+    return u + 2.0 * v
+
+
+@right
+def one_of_two_arguments(x, n):
+    y = x + 1.0
+    z = x if n > 1 else y
+    return (z * z).sum()
+
+
+@right
+def written_after_a_branch(x, n):
+    if n > 1:
+        z = np.zeros(3)
+    else:
+        z = np.ones(3)
+    z[1] = x[0]
+    return z
+
+
+@right
+def lists_in_a_loop(x, n):
+    state = [x[0], x[1]]
+    for i in range(n):
+        state = [state[1], state[0] * 0.5 + i]
+    state[0] += 1.0
+    return state
+
+
+@right
+def list_of_arrays(x, n):
+    layers = [x, 2.0 * x]
+    for _ in range(n):
+        layers = [0.5 * a for a in layers]
+    return layers[0] + layers[1]
+
+
+@right
+def picked_in_a_call(x, n):
+    def larger(a, b):
+        return a if a.sum() > b.sum() else b
+
+    return larger(x, x * n) * 2.0
+
+
+@right
+def returned_from_a_loop(x, n):
+    for _ in range(n):
+        x = x * 2.0
+        if x[0] > 5.0:
+            return x
+    return x - 1.0
+
+
+@right
+def dicts_in_a_loop(x, n):
+    p = {"a": x[0], "b": x[1]}
+    for _ in range(n):
+        p = {"a": p["b"], "b": p["a"] + 1.0}
+    return p["a"] - p["b"]
+
+
+@safe
+def other_name_written_before_the_loop_ends(x, n):
+    y = x.copy()
+    z = y
+    for _ in range(n):
+        y = y * 0.5
+        z[0] = 5.0
+    return y + z
+
+
+@safe
+def other_name_read_after_a_write(x, n):
+    y = x.copy()
+    z = y
+    if n > 1:
+        y = y * 2.0
+    y[0] = 9.0
+    return z + y
+
+
+@safe
+def candidate_written_after_the_join(x, n):
+    a, b = x.copy(), x + 1.0
+    z = a if n > 1 else b
+    a[0] = 50.0
+    return z + b
+
+
+@safe
+def both_written(x, n):
+    a, b = x.copy(), x + 1.0
+    z = a if n > 1 else b
+    z[1] = 50.0
+    return a - b
+
+
+@safe
+def through_a_list(x, n):
+    y = x.copy()
+    box = [y]
+    for _ in range(n):
+        y = y + 1.0
+    y[0] = 3.0
+    return box[0] + y
+
+
+@safe
+def through_a_closure(x, n):
+    y = x.copy()
+    z = y
+
+    def look():
+        return z[0]
+
+    for _ in range(n):
+        y = y + 1.0
+    y[0] = 30.0
+    return look() + y[0]
+
+
+@safe
+def result_of_a_call_written(x, n):
+    def relaxed(v):
+        for _ in range(n):
+            v = v * 0.5
+        return v
+
+    y = x.copy()
+    z = relaxed(y)
+    z[0] = 100.0
+    return y + z
+
+
+@safe
+def argument_of_a_call_written(x, n):
+    def relaxed(v):
+        for _ in range(n):
+            v = v * 0.5
+        return v
+
+    y = x.copy()
+    z = relaxed(y)
+    y[0] = 100.0
+    return y + z
+
+
+@safe
+def iterated_while_rebound(x, n):
+    y = x.copy()
+    total = 0.0
+    for v in y:
+        y[1] = 7.0
+        y = y * 2.0
+        total += v
+    return total
+
+
+@safe
+def conditional_argument(x, n):
+    def put(a, b):
+        b[0] = 4.0
+        return a + b
+
+    y = x.copy()
+    return put(y, y if n > 1 else x * 2.0)
+
+
+@safe
+def walrus_in_an_argument(x, n):
+    def put(a, b):
+        b[0] = 4.0
+        return a + b
+
+    y = x.copy()
+    return put(y, (y := y * 1.0) if n > 1 else y)
+
+
+@safe
+def same_object_twice(x, n):
+    y = x.copy()
+    u = v = y
+    for _ in range(n):
+        u = v = y + 1.0
+    u[0] = 8.0
+    return v
+
+
+@safe
+def swapped_with_a_third_name(x, n):
+    u, v = x.copy(), x + 1.0
+    w = u
+    for _ in range(n):
+        u, v = v, u
+    u[0] = 77.0
+    return w + v
+
+
+@safe
+def written_by_a_method_of_the_list(x, n):
+    a, b = [x[0]], [x[1]]
+    z = a if n > 1 else b
+    z.append(3.0)
+    return len(a) + 10 * len(b)
+
+
+@safe
+def nested_lists(x, n):
+    inner = [x[0], x[1]]
+    rows = [inner, [x[2], 0.0]]
+    for _ in range(n):
+        rows = [rows[1], rows[0]]
+    rows[0][0] = 9.0
+    return inner[0] + rows[1][0]
+
+
+@safe
+def captured_then_rebound(x, n):
+    y = x.copy()
+    f = lambda: y[0]  # noqa: E731
+    for _ in range(n):
+        y = y * 3.0
+        y[0] += f()
+    return y
+
+
+def outcome(f: Callable[..., Any], n: int, backend: str) -> Any:
+    return irad.compile(f, backend=backend)(np.array([1.0, -2.0, 3.0]), n)
+
+
+def check(f: Callable[..., Any], backend: str, *, refused: bool) -> None:
+    for n in (0, 1, 2, 3):
+        wanted = f(np.array([1.0, -2.0, 3.0]), n)
+        try:
+            got = outcome(f, n, backend)
+        except irad.CompileError as e:
+            if refused and e.diagnostic.name in ("ambiguous-alias", "rebound-capture"):
+                return
+            raise
+        np.testing.assert_allclose(got, wanted, rtol=1e-14, err_msg=f"n = {n}")
+
+
+@pytest.mark.parametrize("backend", ["llvm", "interpreter"])
+@pytest.mark.parametrize("f", RIGHT, ids=lambda f: f.__name__)
+def test_as_in_python(f: Callable[..., Any], backend: str) -> None:
+    check(f, backend, refused=False)
+
+
+@pytest.mark.parametrize("backend", ["llvm", "interpreter"])
+@pytest.mark.parametrize("f", SAFE, ids=lambda f: f.__name__)
+def test_as_in_python_or_refused(f: Callable[..., Any], backend: str) -> None:
+    check(f, backend, refused=True)
+
+
+@pytest.mark.parametrize("backend", ["llvm", "interpreter"])
+@pytest.mark.parametrize("f", [f for f in RIGHT if f is not lists_in_a_loop], ids=lambda f: f.__name__)
+def test_derivatives(f: Callable[..., Any], backend: str) -> None:
+    def total(x, n):
+        return np.sum(f(x, n) * np.array([1.0, 0.5, -0.25]))
+
+    x, n, h = np.array([1.0, -2.0, 3.0]), 3, 1e-6
+    gradient = irad.compile(irad.grad(total), backend=backend)(copy.copy(x), n)
+    forward = irad.compile(irad.jacfwd(total), backend=backend)(copy.copy(x), n)
+    steps = [np.eye(3)[i] * h for i in range(3)]
+    differences = [(total(x + d, n) - total(x - d, n)) / (2 * h) for d in steps]
+    np.testing.assert_allclose(gradient, differences, rtol=1e-7, atol=1e-7)
+    np.testing.assert_allclose(gradient, forward, rtol=1e-13)

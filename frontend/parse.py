@@ -63,8 +63,10 @@ def lower(function: FunctionType) -> Graph:
     code = function.__code__
     found = _lowered.get(code)
     if found is None:
+        if code.co_flags & 0x280:  # coroutine, async generator
+            raise unsupported(ast.AsyncFunctionDef(), Span(code.co_filename, code.co_firstlineno))
         node = definition(function)
-        if code.co_flags & 0x2A0:  # generator, coroutine, async generator
+        if code.co_flags & 0x20:
             raise refuse(
                 "unsupported-yield",
                 f"`{function.__name__}` is a generator",

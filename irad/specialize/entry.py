@@ -258,7 +258,11 @@ def pack(s: Specializer, v: Any) -> Node:
     if isinstance(v, Known):
         if v.value is None or isinstance(v.value, str):
             return s.b.constant(NONE if v.value is None else Static(v.value), v.value)
-        raise s.refuse("unsupported-result", f"{s.describe(v)} cannot be returned from compiled code")
+        raise s.refuse(
+            "unsupported-result",
+            f"{s.describe(v)} cannot be returned from compiled code",
+            help="return numbers, arrays, strings or None",
+        )
     if isinstance(v, Compound) and v.kind == "tuple":
         items = [pack(s, c) for c in v.children]
         if v.head is None:

@@ -63,9 +63,10 @@ def arithmetic(s: Any, op: str, x: Node, y: Node) -> Node:
         return b.div(*common(s, as_float(s, x), as_float(s, y), op)[:2])  # type: ignore[no-any-return]
     if op == "**":
         return power(s, x, y)
+    given = f"{x.type} and {y.type}"
     x, y, t = common(s, x, y, op)
     if op in ("&", "|", "^", "<<", ">>") and t.kind != "i":  # type: ignore[attr-defined]
-        raise s.refuse("type-mismatch", f"unsupported operand types for {op}: {x.type} and {y.type}", help="use integers")
+        raise s.refuse("type-mismatch", f"`{op}` does not apply to {given}", help="use integers")
     if op not in PRIMITIVE:
         raise s.refuse("type-mismatch", f"`{op}` does not apply to numbers", help="`@` takes arrays")
     return b.apply(b.primitives[PRIMITIVE[op]], (x, y))  # type: ignore[no-any-return]

@@ -18,7 +18,11 @@ def handler(s: Any, value: Any) -> Handler | None:
 
 def no_keywords(s: Any, name: str, kwargs: dict[str, Any]) -> None:
     if kwargs:
-        raise s.refuse("unsupported-keyword", f"np.{name} with the keyword `{next(iter(kwargs))}` cannot be compiled")
+        raise s.refuse(
+            "unsupported-keyword",
+            f"np.{name} with the keyword `{next(iter(kwargs))}` cannot be compiled",
+            help="leave it out, or write in Python what it does",
+        )
 
 
 def check_count(s: Any, name: str, args: list[Any], least: int, most: int | None = None) -> None:

@@ -34,7 +34,7 @@ def getattr_(s: Any, v: Any, name: str) -> Any:
     raise s.refuse(
         "unsupported-attribute",
         f"`.{name}` of {s.describe(v)} cannot be compiled",
-        help=f"did you mean `.{near[0]}`?" if near else "",
+        help=f"did you mean `.{near[0]}`?" if near else "write it out in Python, or compute it outside the compiled function",
     )
 
 

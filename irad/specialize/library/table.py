@@ -54,7 +54,7 @@ def unknown_call(s: Any, value: Any) -> CompileError:
     module = (getattr(value, "__module__", "") or "").split(".")[0]
     label = f"{module}.{name}" if module not in ("", "builtins") else name
     known = sorted({c.__name__ for c in HANDLERS if hasattr(c, "__name__")})
-    near = difflib.get_close_matches(name, known, 1)
+    near = difflib.get_close_matches(name, known, 1, 0.75)
     help = (
         f"did you mean `{near[0]}`?"
         if near and near[0] != name
@@ -70,4 +70,8 @@ def need(s: Any, name: str, args: list[Any], kwargs: dict[str, Any], least: int,
         wanted = str(least) if least == most else f"{least} to {most}"
         raise s.refuse("wrong-arguments", f"{name}() takes {wanted} arguments, not {len(args)}")
     if kwargs:
-        raise s.refuse("unsupported-keyword", f"{name}() with the keyword `{next(iter(kwargs))}` cannot be compiled")
+        raise s.refuse(
+            "unsupported-keyword",
+            f"{name}() with the keyword `{next(iter(kwargs))}` cannot be compiled",
+            help="leave it out, or write in Python what it does",
+        )

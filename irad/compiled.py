@@ -350,7 +350,7 @@ def _guard(o: Any, name: str, value: Any) -> Any:
     """The guard that an attribute is still `value`, where machine code can look at it."""
     from irad.backends.llvm.run import Guard
 
-    offset = _offset(type(o), name)
+    offset = _offset(o.__class__, name)
     if offset is None:
         return None
     address = id(o) + offset

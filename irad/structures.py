@@ -108,7 +108,7 @@ def _cell_key(cell: CellType, seen: dict[int, int]) -> Any:
     return structure_key(value, seen)
 
 
-def resolve(path: tuple[Any, ...], compiled: Any, arguments: Sequence[Any]) -> Any:
+def resolve(path: Sequence[Any], compiled: Any, arguments: Sequence[Any]) -> Any:
     """The value at the end of a path from a compiled function or its arguments."""
     value: Any = None
     for kind, *where in path:

@@ -118,7 +118,7 @@ def linear(e: Any, index: Sequence[str], dims: Sequence[str]) -> str:
 def address(e: Any, t: Array, data: str, index: Sequence[str], dims: Sequence[str]) -> str:
     place = linear(e, index, dims)
     memory = "i8" if t.dtype.kind == "b" else SCALAR[str(t.dtype)]
-    return data if place == "0" else e.emit(f"getelementptr {memory}, ptr {data}, i64 {place}")  # type: ignore[no-any-return]
+    return data if place == "0" else e.emit(f"getelementptr {memory}, ptr {data}, i64 {place}")
 
 
 def load(e: Any, t: Array, p: str) -> str:
@@ -253,7 +253,7 @@ def at(e: Any, node: Node, index: list[str], dims: Sequence[str]) -> str:
     name = node.fn.name
     if name == "broadcast":
         x = node.args[0]
-        return e.one(x) if isinstance(x.type, Scalar) else at(e, x, _into(x, index), dims)  # type: ignore[no-any-return]
+        return e.one(x) if isinstance(x.type, Scalar) else at(e, x, _into(x, index), dims)
     if name == "transpose":
         return at(e, node.args[0], _untransposed(index, node.static[0]), dims)
     if name == "slice":

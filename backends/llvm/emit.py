@@ -143,9 +143,9 @@ class _ModuleEmitter:
         declared = set()
         for name in self.used:
             if name.startswith("llvm."):
-                symbol, count = name.split("/")
+                symbol, arity = name.split("/")
                 t = "double" if symbol.endswith("f64") else "float"
-                declared.add(f"declare {t} @{symbol}({', '.join([t] * int(count))})")
+                declared.add(f"declare {t} @{symbol}({', '.join([t] * int(arity))})")
         for name in external:
             if name == "irad.print":
                 declared.add("declare i32 @irad.print(i64, ptr)")
@@ -266,7 +266,7 @@ class FunctionEmitter(ScalarOps):
 
     def get(self, node: Node) -> Operands:
         if node.__class__ is Constant:
-            return self.constant(node)  # type: ignore[arg-type]
+            return self.constant(node)
         return self.values[node]
 
     def one(self, node: Node) -> str:
@@ -343,7 +343,7 @@ class FunctionEmitter(ScalarOps):
 
     @property
     def return_types(self) -> list[str]:
-        return (["i1"] if self.fails else []) + list(flat(self.graph.result))  # type: ignore[arg-type]
+        return (["i1"] if self.fails else []) + list(flat(self.graph.result))
 
     def return_type(self) -> str:
         types = self.return_types
@@ -383,7 +383,7 @@ class FunctionEmitter(ScalarOps):
 
     def finish(self, out: Operands) -> None:
         if self.is_entry:
-            fields, _ = item_layout(self.graph.result)  # type: ignore[arg-type]
+            fields, _ = item_layout(self.graph.result)
             for f, v in zip(fields, out, strict=True):
                 self.put(f.type, v, "%out", f.offset)
             self.do("ret i32 0")
@@ -576,7 +576,7 @@ class FunctionEmitter(ScalarOps):
         yield from ()
         (g,) = node.graphs
         fails = g in self.m.failing
-        types = (["i1"] if fails else []) + list(flat(g.result))  # type: ignore[arg-type]
+        types = (["i1"] if fails else []) + list(flat(g.result))
         returned = "void" if not types else f"{{ {', '.join(types)} }}"
         args = ["ptr %ctx"]
         for a in node.args:
@@ -719,8 +719,8 @@ class FunctionEmitter(ScalarOps):
                 for n in node.graph.body
                 if n.fn.name == "getitem" and n.args[0] is node and offsets(node.type)[n.static[0]] == place
             ]
-        )  # type: ignore[union-attr]
-        for g in nested_graphs(node.graph):  # type: ignore[arg-type]
+        )
+        for g in nested_graphs(node.graph):
             users += [n for n in g.body if any(a in parts for a in n.args) and n not in parts]
             if any(g.output is x for x in parts):
                 return False

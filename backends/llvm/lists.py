@@ -148,7 +148,8 @@ def _get_or_zero(e: Any, t: Type, block: str, length: str, i: str) -> Operands:
 
 def _get(e: Any, node: Apply) -> Operands:
     x, i = node.args
-    return _get_or_zero(e, _item(x), *e.get(x), e.one(i))
+    block, length = e.get(x)
+    return _get_or_zero(e, _item(x), block, length, e.one(i))
 
 
 def _take(e: Any, node: Apply) -> Operands:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import re
 import threading
+from typing import Any
 
 import numpy as np
 from irad.backends.llvm import native, runtime
@@ -41,7 +42,8 @@ declare ptr @PyTuple_New(i64)
 declare void @Py_DecRef(ptr)
 declare void @Py_IncRef(ptr)
 """.replace(")\n", ") nonlazybind\n")
-DTYPES = {  # by the name of irad's type; NumPy has one such object each, and a subclass or swapped bytes have another
+# By the name of irad's type; NumPy has one such object each, and a subclass or swapped bytes have another.
+DTYPES: dict[str, np.dtype[Any]] = {
     "f64": np.dtype(np.float64),
     "f32": np.dtype(np.float32),
     "i64": np.dtype(np.int64),
@@ -461,7 +463,7 @@ def _stack_symbols() -> dict[str, int]:
 
 def _numpy_symbols() -> dict[str, int]:
     """The functions of NumPy's C interface that are called here, out of the table that it exports."""
-    from numpy._core import _multiarray_umath
+    from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
 
     get = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(("PyCapsule_GetPointer", ctypes.pythonapi))
     table = ctypes.cast(get(_multiarray_umath._ARRAY_API, None), ctypes.POINTER(ctypes.c_void_p))

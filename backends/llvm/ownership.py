@@ -47,18 +47,18 @@ END = 1 << 60
 
 
 def is_alias(node: Node) -> bool:
-    return node.__class__ is Apply and node.fn.name in ALIASES  # type: ignore[attr-defined]
+    return node.__class__ is Apply and node.fn.name in ALIASES
 
 
 def canonical(node: Node, i: int) -> Ref:
     """The operand that operand i of `node` is."""
-    while node.__class__ is Apply and node.fn.name in ALIASES:  # type: ignore[attr-defined]
-        if node.fn.name == "getitem":  # type: ignore[attr-defined]
-            (x,) = node.args  # type: ignore[attr-defined]
+    while node.__class__ is Apply and node.fn.name in ALIASES:
+        if node.fn.name == "getitem":
+            (x,) = node.args
             assert isinstance(x.type, Struct)
             node, i = x, i + offsets(x.type)[node.static[0]]  # type: ignore[attr-defined]
         else:
-            for a in node.args:  # type: ignore[attr-defined]
+            for a in node.args:
                 n = len(flat(a.type))
                 if i < n:
                     node = a
@@ -158,7 +158,7 @@ def plan(graph: Graph, owned: Iterable[Ref], captures: Captures) -> Plan:
         own = r in mine
         last = places[-1][0]
         at_last = [c for i, c in places if i == last]
-        node = graph.body[last] if last != END else None
+        last_node = graph.body[last] if last != END else None
         for i, consumed in places:
             if consumed and (not own or i != last):
                 (p.end if i == END else p.retain.setdefault(i, [])).append(r)
@@ -173,8 +173,8 @@ def plan(graph: Graph, owned: Iterable[Ref], captures: Captures) -> Plan:
             p.release.setdefault(last, []).append(r)
         elif consuming:
             p.moved.add((last, r))
-        elif node is not None and node.fn.name == "cond":
-            for g in node.graphs:
+        elif last_node is not None and last_node.fn.name == "cond":
+            for g in last_node.graphs:
                 p.adopted.setdefault(g, set()).add(r)
         else:
             p.release.setdefault(last, []).append(r)

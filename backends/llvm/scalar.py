@@ -163,7 +163,7 @@ class ScalarOps:
 
     @staticmethod
     def scalar(t: Any) -> Scalar:
-        return t if isinstance(t, Scalar) else t.dtype  # type: ignore[no-any-return]
+        return t if isinstance(t, Scalar) else t.dtype
 
     # -- integers ------------------------------------------------------------------------------------------------------
 

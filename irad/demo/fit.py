@@ -59,7 +59,7 @@ class Problem:
 
 def fit(problem: Problem, start: Parameters = GUESS) -> Fit:
     """The maximum of the likelihood that BFGS reaches from `start`."""
-    from scipy.optimize import minimize  # type: ignore[import-untyped]
+    from scipy.optimize import minimize
 
     x, *data = problem.arguments(np.log(start))
     with np.errstate(all="ignore"):  # the first line search may try populations that overflow

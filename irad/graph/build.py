@@ -153,7 +153,7 @@ class Builder:
             found = self._table.get(key)
             if found is None and prim.commutes:
                 found = self._table.get((prim, (args[1], args[0]), static))
-            if found is not None and found.graph.open:  # type: ignore[union-attr]
+            if found is not None and found.graph.open:
                 return found
             if self.mirror is not None:
                 elsewhere = self.mirror(prim, args, static)

@@ -31,6 +31,7 @@ class Node:
 
 class Parameter(Node):
     __slots__ = ()
+    graph: Graph
 
     def __init__(self, graph: Graph, type: Type, name: str | None = None, span: Span | None = None) -> None:
         self.graph, self.type, self.name, self.span = graph, type, name, span
@@ -68,6 +69,7 @@ class Apply(Node):
     """
 
     __slots__ = ("adjoint", "args", "fn", "graphs", "static")
+    graph: Graph
     fn: Primitive
     args: tuple[Node, ...]
     static: tuple[Any, ...]

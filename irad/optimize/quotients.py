@@ -36,8 +36,8 @@ def divide(module: Module) -> Module:
             if n.adjoint and n.fn.name == "mul":
                 for r, x in (n.args, n.args[::-1]):
                     if r in once and r.graph is g:
-                        found[n] = (x, r)  # type: ignore[assignment]
-                        once.remove(r)  # type: ignore[arg-type]
+                        found[n] = (x, r)
+                        once.remove(r)
                         break
     return _Divide(module, found).run() if found else module
 

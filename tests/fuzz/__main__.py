@@ -14,6 +14,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from tests.fuzz.faults import FAULTS
 from tests.fuzz.oracles import Failure
 from tests.fuzz.pool import run_seeds
 from tests.fuzz.shrink import saved, shrink
@@ -42,6 +43,7 @@ def parsed(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--json", type=Path, default=None, metavar="FILE", help="write everything that was found")
     p.add_argument("--save", action="store_true", help="shrink failures and save them under tests/regressions")
     p.add_argument("--shrink", action="store_true", help="shrink failures and print them")
+    p.add_argument("--fault", choices=[*FAULTS, "all"], help="show that a seeded fault is found, and after how many programs")
     p.add_argument("--quiet", action="store_true", help="no tables of what was covered")
     return p.parse_args(argv)
 
@@ -50,6 +52,8 @@ def main(argv: list[str] | None = None) -> int:
     options = parsed(argv)
     if options.only is not None:
         return one(options)
+    if options.fault:
+        return faults(options)
     orders = {options.seed + i: 1 for i in range(options.programs)}
     orders |= {options.seed + i: 2 for i in range(options.second)}
     if options.order:
@@ -93,6 +97,35 @@ def one(options: argparse.Namespace) -> int:
     if options.save or options.shrink:
         keep([answer], options.save)
     return 1 if answer["failures"] else 0
+
+
+def found_after(fault: str, seed: int, programs: int, jobs: int) -> tuple[int, str]:
+    """(how many programs it took to find the fault, or 0; what was found first)."""
+    seen = 0
+    first: list[str] = []
+
+    def done(answer: dict[str, Any]) -> bool:
+        nonlocal seen
+        seen += 1
+        failures = [f for f in answer["failures"] if f["kind"] != "refused"]
+        if failures:
+            f = failures[0]
+            first.append(f"seed {answer['seed']}: {f['kind']}, {f['what']}: {(f['detail'].splitlines() or [''])[0][:110]}")
+        return bool(failures)
+
+    run_seeds(({"seed": seed + i, "order": 1, "fault": fault} for i in range(programs)), jobs, done, patience=60.0)
+    return (seen, first[0]) if first else (0, "")
+
+
+def faults(options: argparse.Namespace) -> int:
+    """Switch on faults one by one, and look for them."""
+    missed = 0
+    for name in FAULTS if options.fault == "all" else [options.fault]:
+        after, what = found_after(name, options.seed, options.programs, options.jobs)
+        missed += not after
+        found = f"found after {after:3d} programs, {what}" if after else f"not found in {options.programs} programs"
+        print(f"{name:10s} {(FAULTS[name].__doc__ or '').strip()}\n{'':10s} {found}", flush=True)
+    return 1 if missed else 0
 
 
 # -- what came out ------------------------------------------------------------------------------------------------------------

@@ -19,17 +19,23 @@ PROGRAMS_A_PROCESS = 150  # compiled code is kept: a process is renewed now and 
 PATIENCE = 240.0  # seconds for one program
 
 
-def run_seeds(tasks: Iterable[dict[str, Any]], jobs: int, done: Callable[[dict[str, Any]], None]) -> None:
-    """Examine each task {"seed", "order"} in one of `jobs` processes; `done` gets the answers, in any order."""
+def run_seeds(
+    tasks: Iterable[dict[str, Any]], jobs: int, done: Callable[[dict[str, Any]], bool | None], patience: float = PATIENCE
+) -> None:
+    """Examine each task {"seed", "order"} in one of `jobs` processes; `done` gets the answers, in any order.
+
+    It may give True to end the run. A program that takes longer than `patience` seconds counts as crashed.
+    """
     queue: SimpleQueue[dict[str, Any]] = SimpleQueue()
     for t in tasks:
         queue.put(t)
     lock = threading.Lock()
+    ended = threading.Event()
 
     def serve() -> None:
         process: subprocess.Popen[str] | None = None
         count = 0
-        while True:
+        while not ended.is_set():
             try:
                 task = queue.get_nowait()
             except Empty:
@@ -38,7 +44,7 @@ def run_seeds(tasks: Iterable[dict[str, Any]], jobs: int, done: Callable[[dict[s
                 _end(process)
                 process, count = _start(), 0
             count += 1
-            answer = _ask(process, task)
+            answer = _ask(process, task, patience)
             if answer is None:
                 failure = {
                     "kind": "crashed",
@@ -49,7 +55,8 @@ def run_seeds(tasks: Iterable[dict[str, Any]], jobs: int, done: Callable[[dict[s
                 answer = {**task, "failures": [failure], "kinds": [], "pairs": []}
                 process = None
             with lock:
-                done(answer)
+                if done(answer):
+                    ended.set()
         _end(process)
 
     threads = [threading.Thread(target=serve, daemon=True) for _ in range(jobs)]
@@ -72,11 +79,11 @@ def _start() -> subprocess.Popen[str]:
     )
 
 
-def _ask(process: subprocess.Popen[str], task: dict[str, Any]) -> dict[str, Any] | None:
+def _ask(process: subprocess.Popen[str], task: dict[str, Any], patience: float) -> dict[str, Any] | None:
     """The answer, or None where the process is gone (or was ended for taking too long)."""
     assert process.stdin is not None
     assert process.stdout is not None
-    timer = threading.Timer(PATIENCE, process.kill)
+    timer = threading.Timer(patience, process.kill)
     timer.start()
     try:
         process.stdin.write(json.dumps(task) + "\n")

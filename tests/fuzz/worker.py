@@ -2,6 +2,8 @@
 
     {"seed": 17, "order": 2}  ->  {"seed": 17, "failures": [...], "kinds": [...], ...}
 
+A task with a "fault" switches it on in this process, for good.
+
 A program that kills it costs one process: the parent knows which seed was in hand.
 """
 
@@ -14,6 +16,7 @@ import sys
 import traceback
 from typing import Any
 
+from tests.fuzz.faults import switch_on
 from tests.fuzz.oracles import Failure, examine
 from tests.generator import generate
 from tests.generator.kinds import kinds, pairs
@@ -53,8 +56,13 @@ def examined(seed: int, order: int, all_: bool = False) -> dict[str, Any]:
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what programs print does not stand among the answers
+    fault = ""
     for line in sys.stdin:
         task = json.loads(line)
+        if task.get("fault", "") != fault:
+            assert not fault, "a fault stays: use another process"
+            fault = task["fault"]
+            switch_on(fault)
         answers.write(json.dumps(examined(task["seed"], task["order"], task.get("all", False))) + "\n")
         answers.flush()
 

@@ -41,7 +41,7 @@ class Draw(Patterns):
         self.helpers: dict[str, list[str]] = {}
         self.fuel = 600
         self.room = self.weighted([(4, rng.randint(3, 7)), (4, rng.randint(8, 16)), (2, rng.randint(17, 30))])
-        self.focus = set(rng.sample(sorted(FORMS), rng.randint(1, 4)))
+        self.focus = set(rng.choices(sorted(FORMS), [FORMS[n].focus for n in sorted(FORMS)], k=rng.randint(1, 4)))
 
     def program(self) -> tuple[str, list[str]]:
         """(text, types of the entry's parameters)."""
@@ -62,6 +62,8 @@ class Draw(Patterns):
         header = ", ".join(sc.vars)
         size = self.room
         body: Lines = []
+        if self.chance(0.05):
+            body = ["import math"]
         chosen = [FORMS[n] for n in sorted(self.focus)]
         self.rng.shuffle(chosen)
         while size > 0 or chosen:
@@ -132,7 +134,7 @@ def generate(seed: int) -> Program:
         source, types = draw.program()
         args = tuple(round(rng.uniform(-2, 2), 3) or 0.5 if t == "float" else rng.randint(1, 5) for t in types)
         try:
-            seen = check(Program(seed, source, args))
+            seen = check(Program(seed, source, args), flat=None if rng.random() < 0.2 else False)
         except Rejected as e:
             REJECTED[str(e)] = REJECTED.get(str(e), 0) + 1
             continue
@@ -143,16 +145,16 @@ def generate(seed: int) -> Program:
 REJECTED: dict[str, int] = {}
 
 
-def check(program: Program, flat: bool = False) -> set[str]:
+def check(program: Program, flat: bool | None = False) -> set[str]:
     """What the program's run went through. Raises Rejected where it is not well-defined, or decides too closely.
 
-    flat: programs whose derivative is zero are accepted too.
+    flat: whether a derivative may be zero; None: all but one.
     """
     try:
         run, counters = instrumented(program.source)
     except Exception as e:
         raise Rejected(f"{type(e).__name__} in the module") from e
-    steepest = 0.0
+    slopes: list[float] = []
     with duals.tracing() as trace:
         for i in program.floats:
             try:
@@ -168,10 +170,10 @@ def check(program: Program, flat: bool = False) -> set[str]:
                 raise Rejected("not a number")
             if not math.isfinite(value) or not math.isfinite(slope) or abs(slope) > STEEPEST:
                 raise Rejected("not finite")
-            steepest = max(steepest, abs(slope))
+            slopes.append(slope)
             counters.ticks = 0
     if trace.margin < MARGIN:
         raise Rejected("close decision")
-    if steepest == 0.0 and not flat:
+    if not flat and not (all(slopes) if flat is False else any(slopes)):
         raise Rejected("no gradient")
     return counters.kinds | trace.operations

@@ -256,7 +256,7 @@ class Expressions:
         return Expr(f"math.sqrt({x.text})", x.range.monotone("sqrt"))
 
     def elementary(self, sc: Scope, depth: int) -> Expr:
-        name = self.pick(["sin", "cos", "exp", "tanh", "log", "sqrt"] if self.chance(0.6) else [*DOMAINS, *OTHERS])
+        name = self.pick(["sin", "cos", "exp", "tanh", "log", "sqrt"] if self.chance(0.5) else [*DOMAINS, *OTHERS])
         x = self.fexpr(sc, depth)
         if name in OTHERS:
             wanted = {"acos": Interval(-0.9, 0.9), "cosh": NARROW, "erfc": Interval(-3, 3)}.get(name, WIDE)
@@ -450,10 +450,16 @@ class Expressions:
 
     def range_text(self, sc: Scope, least: int = 0) -> tuple[str, int, int]:
         """(a range, its greatest length, its least item); lengths are known or not."""
-        kind = self.rng.randrange(8)
+        kind = self.rng.randrange(10)
         if kind <= 1:
             n = self.rng.randint(max(least, 1), 4)
             return f"range({n})", n, 0
+        if kind == 8:
+            n = self.rng.randint(max(least, 1), 4)
+            return f"range({n}, {2 * n})", n, n
+        if kind == 9:
+            n = self.rng.randint(max(least, 1), 3)
+            return self.pick([(f"range({2 * n}, 0, -2)", n, 1), (f"range(1, {3 * n}, 3)", n, 1)])  # type: ignore[no-any-return]
         stop = self.fit_int(self.iexpr(sc, 1), Interval(0, 6))
         low = int(stop.range.lo)
         if kind <= 3 or low < 0:

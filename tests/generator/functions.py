@@ -119,6 +119,9 @@ class Functions(Statements):
                 lines.append(f"nonlocal {', '.join(names)}")
                 inner.pure = False
         shared = [v for n, v in inner.vars.items() if v.scope is not inner]
+        if self.chance(0.06):
+            inner.used |= {"root", "math"}
+            lines.append(self.pick(["import math", "from math import sqrt as root"]))
         lines += self.use_rest(inner, params)
         saved = self.focus
         if pure:
@@ -160,7 +163,7 @@ class Functions(Statements):
         """A nested function, and a use of it."""
         if sc.depth > 3:
             return None
-        items = 2 if self.chance(0.15) else 0
+        items = 2 if self.chance(0.2) else 0
         lines, var = self.define(sc, size=self.pick([0, 1, 1, 2, 3]), items=items, writes=False)
         return lines + self.use(sc, var)
 

@@ -5,6 +5,8 @@ Each pattern has holes that expressions, blocks and other patterns fill.
 
 from __future__ import annotations
 
+import re
+
 from tests.generator.expressions import FLOAT_NAMES, FUNCTION_NAMES
 from tests.generator.functions import FEW, Functions
 from tests.generator.intervals import Expr, Interval, const
@@ -35,7 +37,7 @@ class Patterns(Functions):
             p.kind = "only"
         return sc.bind(name, Fn(params, FLOAT, 0, pure, cost, recursive=True), FLOAT, fixed=True)
 
-    @form(1.2, 4)
+    @form(1.2, 4, focus=1.5)
     def recursion(self, sc: Scope) -> Lines | None:
         """A function that calls itself: at the end, in a sum, twice, in a loop, in its own argument."""
         if sc.depth > 3 or sc.trips > 12:
@@ -95,7 +97,7 @@ class Patterns(Functions):
     def reads_outside(self, inner: Scope, sc: Scope) -> bool:
         return any(v.captured for s in sc.chain() if s.depth > 0 for v in s.vars.values())
 
-    @form(0.8, 4)
+    @form(0.8, 4, focus=1.5)
     def mutual_recursion(self, sc: Scope) -> Lines | None:
         """Two functions that call each other."""
         if sc.depth > 2 or sc.trips > 12:
@@ -215,7 +217,7 @@ class Patterns(Functions):
         out, text = self.new(sc, Expr(call, FLOAT))
         return [*lines, f"{out} = {text}"]
 
-    @form(1.0, 3)
+    @form(1.0, 3, focus=3.5)
     def returned_closure(self, sc: Scope) -> Lines | None:
         """A function that makes functions: with captured values, with state of its own, by composition."""
         if sc.depth > 2 or sc.trips > 20:
@@ -223,7 +225,7 @@ class Patterns(Functions):
         name = self.fresh(sc, ["make", "adder", "compose", "build", "factory"])
         sc.used.add(name)
         self.tags.add("closure returned")
-        kind = self.rng.randrange(5)
+        kind = self.weighted([(1, 0), (1, 1), (1, 2), (1.5, 3), (1.8, 4)])
         made = self.fresh(sc, FUNCTION_NAMES)
         sc.used.add(made)
         x, _y = (self.fit(self.fexpr(sc, 1), FLOAT) for _ in range(2))
@@ -321,12 +323,12 @@ class Patterns(Functions):
         weight = f"(1 + {i}) * 0.25"
         return [*lines, f"for {i}, {fn} in enumerate({name}):", f"    {out} = {weight} * {fn}({out}) + 0.1"]
 
-    @form(1.0, 3)
+    @form(1.0, 3, focus=3.0)
     def closure_in_loop(self, sc: Scope) -> Lines | None:
         """A function made anew in each trip: called there, chained on the one before, or kept for later."""
         if sc.depth > 3 or sc.trips > 12:
             return None
-        kind = self.rng.randrange(5)
+        kind = self.weighted([(2, 0), (1.5, 1), (1, 2), (1, 3), (1.5, 4)])
         i = self.fresh(sc, ["i", "j", "k"])
         out, text = self.new(sc, self.fexpr(sc, 1))
         lines = [f"{out} = {text}"]
@@ -344,7 +346,7 @@ class Patterns(Functions):
             sc.trips *= 4
             defined, var = self.define(sc, size=self.pick([0, 1]), plain=True)
             body = [*defined, f"{out} = {self.put(sc, sc.vars[out], self.call(sc, var, 1))}"]
-            if self.chance(0.35) and not var.captured:
+            if self.chance(0.75) and not var.captured:
                 del sc.vars[var.name]
                 again, var2 = self.define(sc, size=0, plain=True, name=var.name)
                 self.tags.add("function redefined in a loop")
@@ -362,12 +364,19 @@ class Patterns(Functions):
         if kind == 1:
             self.tags.add("closure rebuilt in a loop")
             self.tags.add("closures chained")
+            if self.chance(0.8):  # a later rebinding of what they capture is refused
+                for v in sc.visible(lambda v: re.search(rf"\b{v.name}\b", e) is not None):
+                    v.fixed = True
+            last = out
+            if self.chance(0.8):
+                last = self.fresh(sc, FLOAT_NAMES)
+                sc.bind(last, "float", FLOAT)
             return [
                 *lines,
                 f"{f} = lambda t: {c!r} * t",
                 f"for {i} in range({n}):",
                 f"    {f} = (lambda g1, k1: lambda t: 0.5 * g1(t) + k1 * 0.1 * {e})({f}, {i})",
-                f"{out} = {f}({out})",
+                f"{last} = {f}({out})",
             ]
         late = kind in (2, 3)
         self.tags.add("late-bound capture" if late else "capture by default")
@@ -433,7 +442,7 @@ class Patterns(Functions):
 
     # -- containers that are shared ----------------------------------------------------------------------------------------
 
-    @form(0.8, 2)
+    @form(0.8, 2, focus=1.5)
     def aliased_list(self, sc: Scope) -> Lines:
         """A list under two names, or written by a function that it is passed to."""
         self.tags.add("aliased list")
@@ -442,26 +451,54 @@ class Patterns(Functions):
         sc.bind(name, Seq("list", ("float",) * 3), FLOAT)
         e = self.fit(self.fexpr(sc, 1), NARROW).text
         lines = [f"{name} = [{', '.join(es)}]"]
-        kind = self.rng.randrange(3)
-        if kind == 0:
+        if self.chance(0.5):
             other = self.fresh(sc, ["same", "view", "alias"])
             sc.bind(other, Seq("list", ("float",) * 3), FLOAT)
             return [*lines, f"{other} = {name}", f"{other}[{self.rng.randrange(3)}] = {e}"]
-        if kind == 1:
-            f = self.fresh(sc, ["bump", "fill", "touch"])
-            sc.used.add(f)
-            count = self.fit_int(self.iexpr(sc, 0), FEW).text
-            call = [f"{f}({name}, {e})"] if self.chance(0.5) else [f"for _ in range({count}):", f"    {f}({name}, {e})"]
-            return [
-                *lines,
-                f"def {f}(target, v):",
-                f"    target[{self.rng.randrange(3)}] = 0.5 * target[0] + 0.5 * v",
-                *call,
+        f = self.fresh(sc, ["bump", "fill", "touch"])
+        sc.used.add(f)
+        count = self.fit_int(self.iexpr(sc, 0), FEW).text
+        call = [f"{f}({name}, {e})"] if self.chance(0.5) else [f"for _ in range({count}):", f"    {f}({name}, {e})"]
+        return [
+            *lines,
+            f"def {f}(target, v):",
+            f"    target[{self.rng.randrange(3)}] = 0.5 * target[0] + 0.5 * v",
+            *call,
+        ]
+
+    @form(0.6, 2, focus=3.5)
+    def copied_list(self, sc: Scope) -> Lines:
+        """A list and its copy, changed apart; items inserted, taken out, turned round."""
+        name, other = self.fresh(sc, ["xs", "buf", "cells"]), self.fresh(sc, ["copy", "fresh_", "left_"])
+        es = [self.fit(self.fexpr(sc, 1), FLOAT).text for _ in range(3)]
+        e = self.fit(self.fexpr(sc, 1), NARROW).text
+        how, n = self.pick(
+            [
+                (f"{name}[:]", 3),
+                (f"list({name})", 3),
+                (f"{name}.copy()", 3),
+                (f"{name}.copy()", 3),
+                (f"[*{name}]", 3),
+                (f"[{e}, *{name}]", 4),
+                (f"{name} + [{e}]", 4),
+                (f"{name}[::-1]", 3),
             ]
-        other = self.fresh(sc, ["copy", "fresh_"])
-        sc.bind(other, Seq("list", ("float",) * 3), FLOAT)
-        how = self.pick([f"{name}[:]", f"list({name})", f"{name}.copy()", f"[*{name}]"])
-        return [*lines, f"{other} = {how}", f"{other}[0] = {e}"]
+        )
+        change, n = self.pick(
+            [
+                (f"{other}[0] = {e}", n),
+                (f"{other}[-1] *= 0.5", n),
+                (f"{other}.insert(1, {e})", n + 1),
+                (f"{other}.insert(0, {e})", n + 1),
+                (f"{other}.reverse()", n),
+                (f"{other}.reverse()", n),
+                (f"{other}.pop(0)", n - 1),
+                (f"{other}.extend(({e}, 0.25))", n + 2),
+            ]
+        )
+        sc.bind(name, Seq("list", ("float",) * 3), FLOAT)
+        sc.bind(other, Seq("list", ("float",) * n), FLOAT)
+        return [f"{name} = [{', '.join(es)}]", f"{other} = {how}", change]
 
     @form(0.5, 2)
     def best_so_far(self, sc: Scope) -> Lines:
@@ -480,7 +517,7 @@ class Patterns(Functions):
 
     # -- derivatives inside --------------------------------------------------------------------------------------------------
 
-    @form(1.0, 3)
+    @form(1.5, 3, focus=10.0)
     def derivative(self, sc: Scope) -> Lines | None:
         """irad.grad and the like of a function of the program, which may capture what is differentiated outside."""
         if sc.depth > 2 or sc.trips > 4 or self.exact or self.pure_depth:
@@ -520,7 +557,7 @@ class Patterns(Functions):
             return names[-1]
 
         args = f"{x}, {y}" if two else x
-        kind = self.rng.randrange(8)
+        kind = self.weighted([(1, 0), (1.3, 1), (1.7, 2), (2.6, 3), (0.8, 4), (1.4, 5), (1.9, 6), (2.3, 7)])
         tag, call = "irad.grad", ""
         if kind == 0:
             call = f"{name()} = irad.grad({f}{', argnums=1' if two else ''})({args})"
@@ -531,7 +568,7 @@ class Patterns(Functions):
             call = f"{name()}, {name()} = irad.jvp({f}, ({args},), ({'1.0, 0.5' if two else y},))"
         elif kind == 3:
             tag = "irad.grad of irad.grad"
-            g = f"irad.grad(irad.grad({f}))" if self.chance(0.6) else f"irad.hessian({f})"
+            g = f"irad.grad(irad.grad({f}))" if self.chance(0.5) else f"irad.hessian({f})"
             call = f"{name()} = {g}({args})"
         elif kind == 4 and two:
             call = f"{name()}, {name()} = irad.grad({f}, argnums=(0, 1))({args})"

@@ -85,9 +85,20 @@ def _scope(names: dict[str, Any]) -> dict[str, Any]:
 
 def _tree(source: str) -> ast.Module:
     """The text without its imports: the scope has them, or what stands for them."""
-    tree = ast.parse(source)
-    tree.body = [s for s in tree.body if not isinstance(s, (ast.Import, ast.ImportFrom))]
-    return tree
+    return _WithoutImports().visit(ast.parse(source))  # type: ignore[no-any-return]
+
+
+class _WithoutImports(ast.NodeTransformer):
+    def visit_Import(self, node: ast.Import) -> ast.AST:
+        return ast.Pass()
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
+        """`from math import sin` becomes `sin = math.sin`."""
+        if node.module != "math":
+            return ast.Pass()
+        names = [ast.Name(a.asname or a.name, ast.Store()) for a in node.names]
+        values: list[ast.expr] = [ast.Attribute(ast.Name("math", ast.Load()), a.name, ast.Load()) for a in node.names]
+        return ast.Assign([ast.Tuple(names, ast.Store())], ast.Tuple(values, ast.Load()))  # type: ignore[arg-type]
 
 
 def _execute(tree: ast.Module, names: dict[str, Any]) -> Callable[..., Any]:

@@ -19,20 +19,20 @@ Lines = list[str]
 
 
 class Form:
-    """A kind of statement: how often it is drawn, and the method that draws it."""
+    """A kind of statement: how often it is drawn, how often a program is about it, and the method that draws it."""
 
-    def __init__(self, name: str, weight: float, draw: Callable[..., Lines | None], size: int) -> None:
-        self.name, self.weight, self.draw, self.size = name, weight, draw, size
+    def __init__(self, name: str, weight: float, draw: Callable[..., Lines | None], size: int, focus: float) -> None:
+        self.name, self.weight, self.draw, self.size, self.focus = name, weight, draw, size, focus
 
 
 FORMS: dict[str, Form] = {}
 
 
-def form(weight: float, size: int = 1) -> Callable[[Any], Any]:
+def form(weight: float, size: int = 1, focus: float = 1.0) -> Callable[[Any], Any]:
     """Enter a method in the table of forms. size: about how many statements it makes."""
 
     def enter(f: Any) -> Any:
-        FORMS[f.__name__] = Form(f.__name__, weight, f, size)
+        FORMS[f.__name__] = Form(f.__name__, weight, f, size, focus)
         return f
 
     return enter
@@ -256,7 +256,7 @@ class Statements(Expressions):
             sc.bind(names[-1], "float", e.range, FLOAT)
         return [f"{' = '.join(names)} = {e.text}"]
 
-    @form(1)
+    @form(1, focus=4.0)
     def unpack(self, sc: Scope) -> Lines | None:
         """Tuple targets: new names, swaps, nested ones."""
         found = [v for v in sc.vars.values() if v.type == "float" and not v.fixed and not v.total]
@@ -329,7 +329,7 @@ class Statements(Expressions):
         sc.bind(items, Seq("list", ("float", "float")), FLOAT)
         return lines
 
-    @form(0.5)
+    @form(0.7)
     def delete(self, sc: Scope) -> Lines | None:
         """del of a name, which is sometimes bound again."""
         found = [
@@ -486,6 +486,20 @@ class Statements(Expressions):
         self.read(sc, var)
         e = self.fit(self.fexpr(sc, 2), NARROW)
         k = self.number(0.2, 0.5)
+        kind = self.rng.randrange(5)
+        if kind <= 1:  # the factor changes from trip to trip
+            counters = [v for v in sc.vars.values() if v.type == "int" and v.fixed]
+            if kind == 0 and counters:
+                factor = f"0.12 * {self.fit_int(self.read(sc, counters[-1]), Interval(0, 4)).text}"
+            else:
+                factor = self.fit(self.fexpr(sc, 1), Interval(-0.5, 0.5)).text
+            product = f"({factor} * {var.name} + {e.text})" if self.chance(0.5) else f"({e.text} - {var.name} * {factor})"
+            return [f"{var.name} = {self.put(sc, var, Expr(product, var.bound * Interval(-0.5, 0.5) + NARROW))}"]
+        if kind == 2:
+            square = Expr(
+                f"({k / 4:.3f} * {var.name} * {var.name} + {e.text})", Interval(0, var.bound.size**2 * k / 4) + NARROW
+            )
+            return [f"{var.name} = {self.put(sc, var, square)}"]
         return [f"{var.name} = {self.put(sc, var, Expr(f'({k!r} * {var.name} + {e.text})', Interval(-4 * k - 2, 4 * k + 2)))}"]
 
     def loop_body(self, sc: Scope, kind: str, trips: int, size: int, var: Var, bind: Callable[[], None]) -> tuple[Lines, Lines]:
@@ -520,7 +534,7 @@ class Statements(Expressions):
             sc.join([sc.snapshot(), after or sc.snapshot()])
         return lines, orelse
 
-    @form(6, 3)
+    @form(6, 3, focus=2.0)
     def for_loop(self, sc: Scope) -> Lines | None:
         """for over a range, tuple, list, zip, enumerate, reversed, or a container that is there."""
         if sc.trips > 40 or sc.cost > 1500:
@@ -545,7 +559,7 @@ class Statements(Expressions):
 
     def for_header(self, sc: Scope) -> tuple[str, int, list[tuple[str, Any, Interval]]]:
         """(targets in iterable, greatest number of trips, [(name, type, range)])."""
-        kind = self.rng.randrange(14)
+        kind = self.rng.randrange(-1, 15)
         i = self.loop_name(sc, ["i", "j", "k", "l", "step", "_"])
         if kind <= 3:
             text, count, low = self.range_text(sc)
@@ -555,13 +569,13 @@ class Statements(Expressions):
             return f"{i} in {text}", count, [(i, "int", Interval(low - 1, low + 3 * count))]
         x = self.loop_name(sc, ["t", "e", "item", "val", "term"])
         items = [self.fit(self.fexpr(sc, 1), FLOAT).text for _ in range(self.rng.randint(2, 3))]
-        open_, close = self.pick(["()", "()", "[]"])
+        open_, close = self.pick(["()", "[]"])
         literal = f"{open_}{', '.join(items)}{close}"
         seq = self.some(sc, lambda v: isinstance(v.type, Seq) and set(v.type.items) == {"float"})
         count = len(items)
         if seq is not None and isinstance(seq.type, Seq) and self.chance(0.6):
             literal, count = self.read(sc, seq).text, len(seq.type.items)
-        if kind <= 5:
+        if kind in (4, 5, 14):
             return f"{x} in {literal}", count, [(x, "float", FLOAT)]
         if kind in (6, 7):
             table = self.some(sc, lambda v: isinstance(v.type, Table))
@@ -674,6 +688,48 @@ class Statements(Expressions):
             *orelse,
         ]
 
+    @form(2, 2, focus=3.0)
+    def recurrence(self, sc: Scope) -> Lines | None:
+        """A numeric loop: each trip is a nonlinear step of one or two variables, often with the counter in it."""
+        if sc.trips > 12 or sc.cost > 1500:
+            return None
+        e = self.fit(self.fexpr(sc, 1), UNIT).text
+        seq = self.some(sc, lambda v: isinstance(v.type, Seq) and set(v.type.items) == {"float"} and v.bound.within(FLOAT))
+        count = str(self.rng.randint(2, 6))
+        if self.chance(0.6):
+            count = self.fit_int(self.iexpr(sc, 1), Interval(1, 5)).text
+        s, start = self.new(sc, self.fexpr(sc, 1))
+        t, other = self.new(sc, self.fexpr(sc, 1))
+        i = self.fresh(sc, ["i", "j", "k", "step"])
+        sc.forget([s, t])
+        steps = [
+            [f"{s} = {s} * (0.25 + 0.08 * {i}) + {e}"],
+            [f"{s} = 0.18 * {s} * {s} - {e} / (1 + {i})"],
+            [f"{s} = {e} + {s} / (1.0 + {s} * {s}) * (1 + {i}) * 0.5"],
+            [f"{s}, {t} = 0.18 * {s} * {t} + {e}, 0.5 * {s} - 0.1 * {i} * {t}"],
+            [f"{t} = 0.5 * {t} * {e} + 0.3 * {s}", f"{s} = 0.6 * {s} + 0.08 * {s} * {t}"],
+            [f"if {s} > {e}:", f"    {s} = 0.12 * {s} * {s}", "else:", f"    {s} = 0.1 * {i} * {s} + {t} * {s} * 0.1"],
+            [f"{t} = {t} * {e} * 0.9", f"if {s} * {t} > 2.0:", "    break", f"{s} = 0.5 * {s} + 0.1 * {t} * {s}"],
+            [f"for {i}2 in range({i} + 1):", f"    {s} = 0.8 * {s} / (1.0 + 0.2 * {s} * {s}) + 0.02 * {i}2 * {t}"],
+        ]
+        if not self.exact:
+            steps += [[f"{s} = math.sin({s} + {i} * {e})"], [f"{s} = math.exp(-{s} * {s} * 0.2) * {t} + 0.1 * {i}"]]
+        if seq is not None and isinstance(seq.type, Seq):
+            steps += [[f"{s} = 0.25 * {s} * {self.read(sc, seq).text}[{i} % {len(seq.type.items)}]"]] * 2
+        body = self.pick(steps)
+        k = self.rng.randrange(5)
+        if k <= 1:
+            head, step = [f"for {i} in range({count}):"], body
+        elif k == 2:
+            head, step = [f"for {i} in range({count} - 1, -1, -1):"], body
+        elif k == 3:
+            head, step = [f"{i} = 0", f"while {i} < {self.rng.randint(2, 6)}:"], [*body, f"{i} += 1"]
+        else:
+            head, step = [f"{i} = {count}", f"while {i}:"], [f"{i} -= 1", *body]
+        sc.used.add(i)
+        sc.cost += 6 * sc.trips
+        return [f"{s} = {start}", f"{t} = {other}", *head, *indent(step)]
+
     def is_stable(self, sc: Scope, e: Expr) -> bool:
         """Whether the expression reads nothing that the loop may have changed."""
         import re
@@ -712,7 +768,7 @@ class Statements(Expressions):
         sc.bind(name, Seq("list", ("float",) * n), FLOAT)
         return [f"{name} = [{', '.join(e.text for e in es)}]"]
 
-    @form(1.0)
+    @form(1.0, focus=1.5)
     def make_dict(self, sc: Scope) -> Lines:
         name = self.fresh(sc, ["table", "params", "conf"])
         keys = tuple(self.rng.sample(["a", "b", "rate", "bias", "x"], self.rng.randint(2, 3)))
@@ -758,7 +814,7 @@ class Statements(Expressions):
             sc.vars[name].type = Seq("tuple", ("float",) * n)
         return [f"{name} = {open_}{e.text} for {i} in {source}{condition}{close}"]
 
-    @form(1.2, 2)
+    @form(1.2, 2, focus=3.0)
     def appended(self, sc: Scope) -> Lines | None:
         """append in a loop of known length."""
         if sc.trips > 20:
@@ -777,7 +833,7 @@ class Statements(Expressions):
         more = [f"    {name}.append({e.text})"]
         if first and self.chance(0.4):
             more = [f"    {name}.append({self.fit(Expr(f'({name}[-1] * 0.7 + {e.text})', FLOAT + NARROW), FLOAT).text})"]
-        kind = self.rng.randrange(5)
+        kind = self.rng.randrange(4)
         if kind == 0 and not first:
             sc.vars[name].type = Seq("list", ("float",) * (2 * n))
             more.append(f"    {name}.append({i} * 0.5)")
@@ -793,7 +849,7 @@ class Statements(Expressions):
             lines.append(f"{name}.extend([{last}, 0.5])" if self.chance(0.5) else f"{name} += [{last}, 0.5]")
         return lines
 
-    @form(1.2)
+    @form(1.2, focus=2.0)
     def set_item(self, sc: Scope) -> Lines | None:
         """Assign an item of a list or dict, or a field of a dataclass."""
         found = [
@@ -823,13 +879,67 @@ class Statements(Expressions):
                     f"for {i} in range({n}):",
                     f"    {var.name}[{i}] = {self.fit(Expr(f'({var.name}[{i}] * 0.5 + {e.text})', FLOAT + FLOAT), FLOAT).text}",
                 ]
-        if self.chance(0.3):
+        if self.chance(0.35):
             return [f"{place} *= {const(self.number(-0.9, 0.9)).text}"]
         if self.chance(0.2):
             return [f"{place} = {self.fit(Expr(f'({place} * 0.5 + {e.text})', FLOAT + FLOAT), FLOAT).text}"]
         return [f"{place} = {e.text}"]
 
-    @form(1.2)
+    @form(0.8, 2, focus=2.0)
+    def through_dict(self, sc: Scope) -> Lines:
+        """A dict that is made, changed and gone through."""
+        name, var = self.fresh(sc, ["weights", "opts", "terms"]), self.fresh(sc, ["s", "sum_", "mean"])
+        keys = self.rng.sample(["a", "b", "low", "high", "k"], self.rng.randint(2, 3))
+        texts = [self.fit(self.fexpr(sc, 1), FLOAT).text for _ in keys]
+        change = self.fit(self.fexpr(sc, 1), NARROW).text
+        sc.bind(name, Table(tuple(keys)), FLOAT)
+        sc.bind(var, "float", FLOAT * Interval(-2, 2), FLOAT * Interval(-2, 2))
+        key, x = self.fresh(sc, ["key", "label"]), self.fresh(sc, ["w1", "item1", "part"])
+        c = self.number(0.2, 0.6)
+        step = f"{var} = 0.5 * {var} + {c!r} *"
+        lines = [f"{name} = {{{', '.join(f'{k!r}: {t}' for k, t in zip(keys, texts, strict=True))}}}"]
+        if self.chance(0.5):
+            k = keys[0]
+            lines += [self.pick([f"{name}[{k!r}] = 0.5 * {name}[{k!r}] + {change}", f"{name}[{k!r}] *= 0.75"])]
+        return [
+            *lines,
+            f"{var} = {name}.get({keys[0]!r}, 0.5)" if self.chance(0.6) else f"{var} = 0.0",
+            *self.pick(
+                [
+                    [f"for {x} in {name}.values():", f"    {step} {x}"],
+                    [f"for {key}, {x} in {name}.items():", f"    {step} {x}"],
+                    [f"for {key} in {name}:", f"    {step} {name}[{key}]"],
+                    [f"for {key} in {name}.keys():", f"    {step} {name}[{key}]"],
+                ]
+            ),
+        ]
+
+    @form(0.8, 2, focus=2.5)
+    def changed_record(self, sc: Scope) -> Lines:
+        """A dataclass whose fields are assigned: here, in a loop, or by a function that it is passed to."""
+        record = self.record(mutable=True)
+        name = self.fresh(sc, ["particle", "cell", "account", "unit"])
+        texts = [self.fit(self.fexpr(sc, 1), FLOAT).text for _ in record.fields]
+        e = self.fit(self.fexpr(sc, 2), NARROW).text
+        sc.bind(name, record, FLOAT)
+        field = self.pick(record.fields)
+        place, kind = f"{name}.{field}", self.rng.randrange(5)
+        lines = [f"{name} = {record.name}({', '.join(texts)})"]
+        if kind == 0:
+            return [*lines, f"{place} = {e}"]
+        if kind == 1:
+            return [*lines, f"{place} *= {const(self.number(-0.9, 0.9)).text}"]
+        if kind == 2:
+            return [*lines, f"{place} *= 0.5", f"{place} {self.pick('+-')}= {e}"]
+        i = self.fresh(sc, ["i", "j", "l"])
+        if kind == 3:
+            return [*lines, f"for {i} in range({self.rng.randint(1, 4)}):", f"    {place} *= 0.5", f"    {place} += {e}"]
+        f = self.fresh(sc, ["move", "kick", "change"])
+        sc.used.add(f)
+        change = [f"def {f}(target, v):", f"    target.{field} = 0.5 * target.{field} + 0.5 * v"]
+        return [*lines, *change, f"{f}({name}, {e})", *([f"{f}({name}, {place})"] if self.chance(0.3) else [])]
+
+    @form(1.2, focus=3.0)
     def make_record(self, sc: Scope) -> Lines:
         """A NamedTuple or dataclass value."""
         record = self.record()
@@ -842,7 +952,7 @@ class Statements(Expressions):
         inside = [*texts[:cut], *(f"{k}={t}" for k, t in zip(fields[cut:], texts[cut:], strict=True))]
         sc.bind(name, record, FLOAT)
         lines = [f"{name} = {record.name}({', '.join(inside)})"]
-        if self.chance(0.25):
+        if self.chance(0.35):
             key, e = self.pick(record.fields), self.fit(self.fexpr(sc, 1), FLOAT)
             if record.mutable:
                 lines.append(f"{name} = dataclasses.replace({name}, {key}={e.text})")
@@ -857,11 +967,12 @@ class Statements(Expressions):
             lines.append(f"{', '.join(names)} = {name}")
         return lines
 
-    def record(self) -> Record:
-        """A class at module level."""
-        if self.records and self.chance(0.6):
-            return self.pick(self.records)  # type: ignore[no-any-return]
-        mutable = self.chance(0.5)
+    def record(self, mutable: bool | None = None) -> Record:
+        """A class at module level: a NamedTuple or a dataclass, which is mutable."""
+        known = [r for r in self.records if mutable is None or r.mutable == mutable]
+        if known and self.chance(0.6):
+            return self.pick(known)  # type: ignore[no-any-return]
+        mutable = self.chance(0.5) if mutable is None else mutable
         names = ["Point", "State", "Body", "Pair", "Wave", "Cell"]
         name = next(n for n in [*names, *(f"Kind{i}" for i in range(99))] if all(r.name != n for r in self.records))
         fields = tuple(self.rng.sample(["pos", "vel", "mass", "re", "im", "load"], self.rng.randint(2, 3)))

@@ -90,7 +90,7 @@ TYPES = [
     ("unsupported-is", "def f(x, n):\n    return x is n\n", "x is n"),
     ("dict-key", "def f(x):\n    d = {}\n    d[x] = 1.0\n    return d\n", "d[x]"),
     ("endless-recursion", "def f(x):\n    return f(x)\n", "def f(x):"),
-    ("endless-specialization", "def f(x, t=()):\n    if x > 3.0:\n        return x\n    return f(x, t + (x,))\n", "f(x, t + (x,))"),
+    ("endless-specialization", "def f(x, t=()):\n    if x > 3.0:\n        return x\n    return f(x, (t,))\n", "f(x, (t,))"),
     ("unsupported-result", "def f(x):\n    return lambda: x\n", "return lambda: x"),
     ("unsupported-result", "import math\ndef f(x):\n    return math\n", "return math"),
 ]  # fmt: skip

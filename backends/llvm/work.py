@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from irad.graph.nodes import Constant, Graph, Module
+from irad.graph.nodes import Apply, Constant, Graph, Module
 from irad.graph.walk import nested_graphs
 from irad.types import Array
 
@@ -42,7 +42,9 @@ def _trips(node: object) -> int:
     name = node.fn.name  # type: ignore[attr-defined]
     if name == "for_loop":
         trips = node.args[0]  # type: ignore[attr-defined]
-        return int(trips.value) if isinstance(trips, Constant) else UNKNOWN_TRIPS
+        if isinstance(trips, Constant):
+            return int(trips.value)
+        return WHILE_TRIPS if isinstance(trips, Apply) and trips.fn.name == "stack_size" else UNKNOWN_TRIPS
     return WHILE_TRIPS if name == "while_loop" else 1
 
 

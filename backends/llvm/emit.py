@@ -184,7 +184,8 @@ def _may_fail(node: Apply) -> bool:
     if node.fn.order == "effect":
         return True
     if node.fn.order == "checked":
-        return node.fn.name != "pop" and not (isinstance(node.type, Scalar) and node.type.kind == "f")
+        float_arithmetic = node.fn.elementwise and isinstance(node.type, Scalar) and node.type.kind == "f"
+        return node.fn.name != "pop" and not float_arithmetic
     return node.fn.name in ("push", "inject", "add_sum", "pop_zero", "project_zero", "list_plus") or isinstance(
         node.type, (Array, List)
     )

@@ -16,7 +16,7 @@ from irad.types import Array, List, Scalar, Stack, Static, Struct, Sum, Type
 
 __all__ = ["interpret", "raise_built_in"]
 
-MAX_DEPTH = 200_000
+MAX_DEPTH = 20_000
 LISTS = frozenset({"list_add", "list_get", "list_clear", "list_take", "list_plus"})
 
 

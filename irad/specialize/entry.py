@@ -194,19 +194,25 @@ def _call(s: Specializer, value: Any, args: list[Any], kwargs: dict[str, Any], p
         s.on_call_of = (python, _Recursive)
         exits = yield Activation(s, python, frame, value.head[1]).function()
     except Bottom:
-        return _nothing(s)
+        return _nothing(s, value)
     if RETURN not in exits:
-        return _nothing(s)
+        return _nothing(s, value)
     s.store.apply(exits[RETURN].changes)
     return exits[RETURN].value
 
 
-def _nothing(s: Specializer) -> Known:
+def _nothing(s: Specializer, value: Any) -> Known:
     """The result of a function that never returns: it raises, or is refused."""
     if not s.b.graph.effects:
-        raise s.refuse(
+        while isinstance(value, Compound) and value.kind == "transform":
+            value = value.children[0]
+        if isinstance(value, Known) and isinstance(value.value, FunctionType):
+            value = s.function_value(value.value)
+        known = isinstance(value, Compound) and value.kind == "function"
+        raise refuse(
             "endless-recursion",
             "this function never returns: it calls itself on every path",
+            value.head[0].span if known else s.span,
             help="return a value without the call on some path",
         )
     return Known(None)

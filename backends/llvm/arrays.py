@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from irad.backends.llvm.layout import HEADER, SCALAR, SIZE
+from irad.backends.llvm.runtime import FROM_END
 
 from irad.errors import InternalError
 from irad.graph.nodes import Apply, Graph, Node
@@ -185,7 +186,8 @@ def check_bounds(e: Any, nodes: Sequence[Node], index: Sequence[str], dims: Sequ
         if e.below(n, d):
             continue
         bad = e.emit(f"icmp uge i64 {i}, {d}")
-        e.fail_if(bad, "IndexError", f"index {{0}} is out of bounds for axis {axis} with size {{1}}", [(n, i), (n, d)])
+        message = f"index {{0}} is out of bounds for axis {axis} with size {{1}}"
+        e.fail_if(bad, "IndexError", message, [(n, i), (n, d)], kinds=FROM_END + "i")
 
 
 def index(e: Any, node: Apply) -> Operands:

@@ -41,7 +41,7 @@ class Site:
     error: str
     message: str
     span: Span | None
-    kinds: str  # one letter a value: f, i or b
+    kinds: str  # one letter a value: f, i or b, or runtime.FROM_END
 
 
 @dataclass(slots=True)
@@ -320,15 +320,15 @@ class FunctionEmitter(ScalarOps):
 
     # -- failure ---------------------------------------------------------------------------------------------------------
 
-    def fail_if(self, bad: str, error: str, message: str, values: Any = ()) -> None:
+    def fail_if(self, bad: str, error: str, message: str, values: Any = (), kinds: str = "") -> None:
         """Leave the function where `bad` holds: the cold block notes the error and its values."""
         cold, go_on = self.new_label("fail"), self.new_label("ok")
         self.branch(bad, cold, go_on, unlikely=True)
-        self.cold(cold, error, message, values)
+        self.cold(cold, error, message, values, kinds)
         self.start(go_on)
 
-    def cold(self, label: str, error: str, message: str, values: Any = ()) -> None:
-        kinds = "".join(v.type.kind for v, _ in values)
+    def cold(self, label: str, error: str, message: str, values: Any = (), kinds: str = "") -> None:
+        kinds = kinds or "".join(v.type.kind for v, _ in values)
         number = self.m.site(error, message, self.node.span, kinds)
         lines = [f"{label}:", f"  store i64 {number}, ptr %ctx"]
         for i, (node, operand) in enumerate(values[: runtime.MAX_VALUES]):

@@ -14,6 +14,7 @@ from irad.backends.interpreter.run import located
 from irad.backends.llvm.emit import PRINT, Program, Site, emit_module
 from irad.backends.llvm.native import Stub, flat_function
 from irad.backends.llvm.objects import DTYPES
+from irad.backends.llvm.runtime import FROM_END
 from irad.backends.llvm.stub import (
     ABSENT,
     Argument,
@@ -102,7 +103,11 @@ class Outside:
 
 
 def _shown(site: Site, values: bytes) -> list[Any]:
-    return [_value(k, values[8 * i : 8 * i + 8]) for i, k in enumerate(site.kinds)]
+    found = [_value(k, values[8 * i : 8 * i + 8]) for i, k in enumerate(site.kinds)]
+    for i, kind in enumerate(site.kinds):
+        if kind == FROM_END and found[i] < 0:
+            found[i] -= found[i + 1]
+    return found
 
 
 def _value(kind: str, raw: bytes) -> Any:

@@ -46,7 +46,7 @@ def concrete(shape: tuple[Any, ...], dims: tuple[Any, ...]) -> tuple[int, ...]:
 def _check(index: tuple[Any, ...], shape: tuple[int, ...]) -> None:
     for axis, (i, n) in enumerate(zip(index, shape, strict=False)):
         if not 0 <= i < n:
-            raise IndexError(f"index {int(i)} is out of bounds for axis {axis} with size {n}")
+            raise IndexError(f"index {int(i) - n * (i < 0)} is out of bounds for axis {axis} with size {n}")
 
 
 # -- elements -------------------------------------------------------------------------------------------------------------

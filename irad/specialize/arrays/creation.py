@@ -10,7 +10,7 @@ import numpy as np
 from irad.graph.build import constant, literal
 from irad.graph.nodes import Constant, Node
 from irad.specialize import objects
-from irad.specialize.arrays.elementwise import promote, spread
+from irad.specialize.arrays.elementwise import elementwise, promote, spread
 from irad.specialize.arrays.table import HANDLERS, Handler, check_count, no_keywords
 from irad.specialize.arrays.values import (
     Shape,
@@ -217,6 +217,21 @@ def _linspace(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 HANDLERS[np.arange], HANDLERS[np.linspace] = _arange, _linspace
+
+
+def _eye(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    b = s.b
+    kwargs = dict(kwargs)
+    dtype = dtype_of(s, kwargs.pop("dtype", Known(float)))
+    no_keywords(s, "eye", kwargs)
+    check_count(s, "eye", args, 1)
+    (n,), dims = shape_of(s, args[0])
+    row = b.iota(*dims, of=Array(I64, (n,)))
+    ones = elementwise(s, "eq", [b.reshape(row, *dims, shape=(n, 1)), row], None, "np.eye")
+    return new_array(s, b.convert(read(s, ones), to=dtype))
+
+
+HANDLERS[np.eye] = HANDLERS[np.identity] = _eye
 
 
 def _nested(s: Any, v: Any) -> tuple[Shape, list[Node]]:

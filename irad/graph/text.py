@@ -67,6 +67,9 @@ def print_graph(graph: Graph) -> str:
     return _Printer(module).text()
 
 
+COMMENT_COLUMN = 80  # comments stand in one column; behind longer lines they follow
+
+
 class _Printer:
     def __init__(self, module: Module) -> None:
         self.module = module
@@ -83,8 +86,8 @@ class _Printer:
             if self.lines:
                 self.lines.append(("", ""))
             self.graph(g)
-        width = min(max((len(code) for code, comment in self.lines if comment), default=0), 100) + 2
-        return "\n".join(f"{code:<{width}}# {comment}" if comment else code for code, comment in self.lines) + "\n"
+        width = min(max((len(code) for code, comment in self.lines if comment), default=0), COMMENT_COLUMN)
+        return "\n".join(f"{code:<{width}}  # {comment}" if comment else code for code, comment in self.lines) + "\n"
 
     def graph(self, top: Graph) -> None:
         """Print iteratively: a stack of graphs, each with where it stands."""

@@ -13,7 +13,7 @@ from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node, Parame
 from irad.graph.walk import Task, run
 from irad.optimize.demand import ALL, Demand, state_of
 from irad.primitives import REGISTRY
-from irad.types import Struct, Tuple, Type
+from irad.types import BOOL, Array, Struct, Tuple, Type
 
 __all__ = ["Rebuild", "is_undef", "rebuild"]
 
@@ -28,6 +28,9 @@ def rebuild(
 ) -> Module:
     """A new module that means the same."""
     return Rebuild(module, inline=inline, demand=demand, hoist=hoist, fast=fast).run()
+
+
+CHEAP_NODES = 2  # of a branch that is computed whether it is taken or not
 
 
 class Rebuild:
@@ -234,6 +237,14 @@ class Rebuild:
             yield self.body(chosen)
             self.forward(node, chosen.output)
             return
+        if node.type is BOOL and all(map(_is_test, node.graphs)):
+            sides = []
+            for old in node.graphs:
+                yield self.body(old)
+                sides.append(self.get(old.output))
+            b.span = node.span
+            self.bind(node, self.choice_of_truths(test, *sides) or b.select(test, *sides))
+            return
         graphs, outs = [], []
         single = not isinstance(node.type, Tuple)
         count = 1 if single else len(node.type.items)  # type: ignore[attr-defined]
@@ -253,6 +264,8 @@ class Rebuild:
                 values[i] = y
             elif is_undef(y):
                 values[i] = x
+            elif x.type is BOOL and all(n.__class__ is Constant or self.visible(n) for n in (x, y)):
+                values[i] = self.choice_of_truths(test, x, y)
             if values[i] is None or not self.visible(values[i]):
                 different.append(i)
         if different or any(g.effects for g in graphs):
@@ -267,6 +280,15 @@ class Rebuild:
             self.bind(node, values[0] if values[0] is not None else UNIT_VALUE)
         else:
             self.split(node, values)
+
+    def choice_of_truths(self, test: Node, x: Node, y: Node) -> Node | None:
+        """`x if test else y` for truth values that are there anyway: by `and`, `or`, `not` where one is known."""
+        b = self.b
+        if x.__class__ is Constant:
+            return b.or_(test, y) if x.value else b.and_(b.not_(test), y)  # type: ignore[attr-defined]
+        if y.__class__ is Constant:
+            return b.or_(b.not_(test), x) if y.value else b.and_(test, x)  # type: ignore[attr-defined]
+        return None
 
     def alike(self, node: Node, x: Node, y: Node) -> Node:
         """A branch's result; where it is absent, of the type that the other branch gives it."""
@@ -373,6 +395,14 @@ class Rebuild:
         yield self.body(old)
         state = state_of(old, "for_loop")
         self.results_of_loop(node, [self.get(s) if i in needed else None for i, s in enumerate(state)])
+
+
+def _is_test(graph: Graph) -> bool:
+    """Whether a branch is so little that it is no branch: a comparison of numbers, or a constant."""
+    return len(graph.body) <= CHEAP_NODES and all(
+        n.fn.elementwise and n.fn.order == "total" and n.type is BOOL and not any(isinstance(a.type, Array) for a in n.args)
+        for n in graph.body
+    )
 
 
 def is_undef(node: Node) -> bool:

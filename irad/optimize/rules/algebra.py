@@ -231,9 +231,11 @@ RULES: tuple[Rule, ...] = (
     rule("and-true", "and(?p, True) => ?p", only="b"),
     rule("and-false", "and(?p, False) => False", only="b"),
     rule("and-self", "and(?p, ?p) => ?p"),
+    rule("and-again", "and(?p, and(?p, ?q)) => and(?p, ?q)"),
     rule("or-true", "or(?p, True) => True", only="b"),
     rule("or-false", "or(?p, False) => ?p", only="b"),
     rule("or-self", "or(?p, ?p) => ?p"),
+    rule("or-again", "or(?p, or(?p, ?q)) => or(?p, ?q)"),
     select_known,
     rule("select-not", "select(not(?p), ?x, ?y) => select(?p, ?y, ?x)"),
     # structure

@@ -15,6 +15,7 @@ from typing import Any
 from irad.graph.build import literal
 from irad.graph.nodes import Graph
 from irad.graph.walk import Task
+from irad.specialize.paths import Exit
 from irad.specialize.store import keys_of
 from irad.specialize.values import (
     Compound,
@@ -213,7 +214,7 @@ def _dispatch(s: Any, choices: Choices, key: frozenset[Any], node: Any, tag: Any
 
 def _as_exit(a: Any, task: Task) -> Task:
     value = yield task
-    return {"next": a.exit(None, {}, value)}
+    return {"next": Exit(None, {}, value)}
 
 
 def _case(s: Any, choices: Choices, key: frozenset[Any], node: Any, k: int, use: Callable[[Any], Task]) -> Task:

@@ -16,6 +16,7 @@ from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Node, Parameter
 from irad.graph.walk import Task
 from irad.specialize.liveness import BREAK, CONTINUE, NEXT, RETURN
 from irad.specialize.mixing import Mixer, Side
+from irad.specialize.paths import Changes, Exit, PathStore
 from irad.specialize.values import (
     UNBOUND,
     Obj,
@@ -125,7 +126,7 @@ class Loop:
             finally:
                 changes = self.store.rollback()
                 s.span = b.span = span
-        full = {k: type(e)(e.cond, {**changes, **e.changes}, e.value) for k, e in exits.items()}
+        full = {k: Exit(e.cond, {**changes, **e.changes}, e.value) for k, e in exits.items()}
         return graph, index, full
 
     def tested(self, exits: Any) -> Task:
@@ -142,7 +143,7 @@ class Loop:
     def test(self) -> Task:
         assert self.again is not None
         value = yield self.again()
-        return {CONTINUE: self.a.exit(None, {}, value)}
+        return {CONTINUE: Exit(None, {}, value)}
 
     def widened(self, attempt: Any, head: dict[Any, Shape]) -> dict[Any, Shape]:
         """The head's shapes joined with those that come back; keys that the body was found to write are added."""
@@ -156,7 +157,7 @@ class Loop:
             return new
         before = Side(self.store, Shaper(self.store, lambda o: True), self.live.__contains__)
         for kind, e in exits.items():
-            store = self.a.path_store(e.changes)
+            store = PathStore(e.changes, self.store)
             shaper = Shaper(store, lambda o: o.birth < self.mark)
             mixer = Mixer(self.a, (before, Side(store, shaper, self.live.__contains__)), adapt=widen)
             for place, key in enumerate(head):
@@ -190,7 +191,7 @@ class Loop:
             outs = self.state_nodes(exits, head)
             value_shape: Shape | None = None
             if value is not None:
-                store = self.a.path_store(exits[RETURN].changes)
+                store = PathStore(exits[RETURN].changes, self.store)
                 value_shape = widen(Shaper(store, lambda o: o.birth < self.mark).shape(value))
                 outs += self.fitted(value_shape, value, store)
             outs += [exits[k].cond or literal(True) for k in flags]
@@ -222,7 +223,7 @@ class Loop:
         for kind in kinds:
             e = exits[kind]
             nodes: list[Node] = []
-            fitter = self.s.fitter(self.a.path_store(e.changes))
+            fitter = self.s.fitter(PathStore(e.changes, self.store))
             for key, shape in head.items():
                 if kind == RETURN and not self.a.matters(key, self.mark, self.live, RETURN):
                     nodes += fitter.nodes
@@ -296,7 +297,7 @@ class Loop:
         b = self.b
         objects: dict[int, Obj] = {}
         changes: dict[Any, Any] = {}
-        target = self.a.changes_target(changes)
+        target = Changes(changes)
         for key, shape in head.items():
             changes[key] = rebuild(shape, lambda t: next(feed), target, objects, self.s.span)
         value = rebuild(value_shape, lambda t: next(feed), target, objects, self.s.span) if value_shape is not None else None
@@ -304,18 +305,18 @@ class Loop:
         out = {}
         ended = CONTINUE in exits or (self.trips is not None and not exits)
         if RETURN in exits:
-            out[RETURN] = self.a.exit(told[RETURN], changes, value)
+            out[RETURN] = Exit(told[RETURN], changes, value)
         if BREAK in exits:
-            out[BREAK] = self.a.exit(told.get(BREAK), changes)
+            out[BREAK] = Exit(told.get(BREAK), changes)
         if ended and not self.endless(exits):
             others = None
             for flag in told.values():
                 others = b.not_(flag) if others is None else b.and_(others, b.not_(flag))
-            out[NEXT] = self.a.exit(others, changes)
+            out[NEXT] = Exit(others, changes)
         if BREAK in out and out[BREAK].cond is None and (RETURN in out or NEXT in out):
             # no `else`: NEXT and BREAK are one way on
             rest = out.pop(BREAK)
-            out[NEXT] = self.a.exit(b.not_(told[RETURN]) if RETURN in out else None, rest.changes)
+            out[NEXT] = Exit(b.not_(told[RETURN]) if RETURN in out else None, rest.changes)
         if len(out) == 1:
             (only,) = out.values()
             only.cond = None

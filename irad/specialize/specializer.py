@@ -23,10 +23,11 @@ from irad.primitives.control import result_type
 from irad.specialize import arrays, library, objects, operators
 from irad.specialize.captures import Hidden, Path, is_structure
 from irad.specialize.choices import Choices
-from irad.specialize.execute import Activation, Bottom, Exit, NeedsStatic, PathStore
+from irad.specialize.execute import Activation, Bottom, NeedsStatic
 from irad.specialize.iteration import Iteration, iteration, iteration_now
 from irad.specialize.liveness import RETURN
 from irad.specialize.operations import CALLABLE, OPERATIONS
+from irad.specialize.paths import Exit, PathStore
 from irad.specialize.store import Store, keys_of
 from irad.specialize.values import (
     Compound,

@@ -19,7 +19,7 @@ from tests.fuzz.oracles import Failure
 from tests.fuzz.pool import run_seeds
 from tests.fuzz.shrink import saved, shrink
 from tests.fuzz.worker import examined
-from tests.generator.kinds import CONSTRUCTS
+from tests.generator.kinds import ACCEPTED, CONSTRUCTS
 from tests.generator.program import Program
 
 KINDS_LEAST, PAIRS_LEAST, REFUSED_MOST, GRADIENTS_LEAST = 0.03, 0.01, 0.02, 0.9
@@ -157,7 +157,7 @@ def summarized(results: list[dict[str, Any]], seconds: float, seed: int) -> dict
                 if r["failures"]
             ).most_common()
         ),
-        "kinds": dict(sorted(Counter(k for r in results for k in r["kinds"]).items(), key=lambda kv: (-kv[1], kv[0]))),
+        "kinds": {k: sum(k in r["kinds"] for r in results) for k in ACCEPTED},
         "pairs": {
             f"{o} > {i}": sum([o, i] in [list(p) for p in r["pairs"]] for r in results) for o in CONSTRUCTS for i in CONSTRUCTS
         },
@@ -167,7 +167,7 @@ def summarized(results: list[dict[str, Any]], seconds: float, seed: int) -> dict
 def show_coverage(summary: dict[str, Any]) -> None:
     """The tables of kinds and of pairs."""
     print("\nprograms with each kind of statement or expression:")
-    cells = [f"{n:5d} {k}" for k, n in summary["kinds"].items()]
+    cells = [f"{n:5d} {k}" for k, n in sorted(summary["kinds"].items(), key=lambda item: -item[1])]
     width, rows = 34, -(-len(cells) // 4)
     for i in range(rows):
         print("".join(f"{c:{width}.{width - 1}}" for c in cells[i::rows]))
@@ -196,11 +196,10 @@ def show(summary: dict[str, Any], results: list[dict[str, Any]]) -> None:
         f"wrong: {s['wrong']}; raised or crashed: {s['other failures']}"
     )
     print(f"agreed only within the gap of precisions: {s['agreed within the gap of precisions']}")
-    if n >= 1000:
-        print(
-            f"kinds in less than {100 * KINDS_LEAST:.0f} %: {', '.join(rare) or 'none'}; "
-            f"pairs in less than {100 * PAIRS_LEAST:.0f} %: {', '.join(thin) or 'none'}"
-        )
+    print(
+        f"of {len(s['kinds'])} kinds, rarer than {100 * KINDS_LEAST:.0f} %: {', '.join(rare) or 'none'}; "
+        f"of {len(s['pairs'])} pairs, rarer than {100 * PAIRS_LEAST:.0f} %: {', '.join(thin) or 'none'}"
+    )
     for reason, count in s["reasons"].items():
         seeds = [
             r["seed"]

@@ -240,13 +240,9 @@ def _simpler_argument(tree: ast.Module, args: list[Any], k: int) -> bool:
 
 
 def saved(program: Program, failure: Failure, order: int, folder: Path = REGRESSIONS) -> Path:
-    """Write a script that stands alone and shows the failure; `tests/regressions` runs it from then on."""
-    from tests.fuzz.oracles import Reference
-
-    reference = Reference(program)
-    gradient = [reference.derivative(1, (i,), ()) for i in program.floats]
-    name = f"{failure.kind.replace(' ', '_')}_{program.seed}.py"
+    """Write the program as a file that tests/regressions runs from then on."""
     detail = failure.detail.splitlines()[0][:100] if failure.detail else ""
+    name = f"{failure.kind.replace(' ', '_')}_{program.seed}.py"
     text = f'''"""{failure.kind.capitalize()}, {failure.what}: {detail}
 
 Shrunk from `python -m tests.fuzz --only {program.seed}`.
@@ -254,17 +250,7 @@ Shrunk from `python -m tests.fuzz --only {program.seed}`.
 {program.source.rstrip()}
 
 
-ARGS = {program.args!r}
-ORDER = {order}
-VALUE = {reference.value!r}
-GRADIENT = {gradient!r}
-
-if __name__ == "__main__":
-    import irad
-
-    floats = tuple(i for i, a in enumerate(ARGS) if isinstance(a, float))
-    print("value", irad.compile(program)(*ARGS), "wanted", VALUE)
-    print("gradient", irad.grad(program, argnums=floats)(*ARGS), "wanted", GRADIENT)
+CASES = [(program, {program.args!r})]
 '''
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / name

@@ -404,7 +404,6 @@ class Expressions:
         if name != "sum" and condition:
             name, condition = self.pick(["min", "max"]), ""
         body = f"{x.text} for {targets} in {iterable}{condition}"
-        self.tags.add(f"generator in {name}")
         sc.cost += count * sc.trips
         if name == "sum":
             start = f", {const(self.number(-1, 1)).text}" if self.chance(0.15) else ""
@@ -697,7 +696,6 @@ class Expressions:
             body = self.bexpr(sc, 0)
             undo()
             name = self.pick(["any", "all"])
-            self.tags.add(f"generator in {name}")
             sc.cost += count * sc.trips
             return f"{name}({body} for {targets} in {iterable})"
         if kind == 12:

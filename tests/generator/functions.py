@@ -163,7 +163,7 @@ class Functions(Statements):
         """A nested function, and a use of it."""
         if sc.depth > 3:
             return None
-        items = 2 if self.chance(0.2) else 0
+        items = 2 if self.chance(0.25) else 0
         lines, var = self.define(sc, size=self.pick([0, 1, 1, 2, 3]), items=items, writes=False)
         return lines + self.use(sc, var)
 

@@ -9,7 +9,54 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable
 
-__all__ = ["CONSTRUCTS", "kinds", "pairs"]
+__all__ = ["ACCEPTED", "CONSTRUCTS", "kinds", "pairs"]
+
+# What programs are made of, by name: a run says in how many programs each stands.
+STATEMENTS = """
+    assignment | chained assignment | annotated assignment | augmented assignment | unpacking | starred unpacking
+    nested unpacking | item assignment | augmented item | attribute assignment | augmented attribute | walrus | del | pass
+    if | elif | else | early return | return in a loop | return of a tuple | assert | raise | import inside
+    for | for else | while | while else | while True | break | continue
+    for over range (1) | for over range (2) | for over range (3) | for over tuple | for over list | for over a variable
+    for over a method | for over enumerate | for over zip | for over reversed
+    def | nested def | def in a loop | function redefined | function redefined in a loop | nonlocal | dataclass | NamedTuple
+    first bound in one branch | None at first | int accumulator | aliased list
+"""
+EXPRESSIONS = """
+    float + | float - | float * | float / | float // | float % | float ** | int + | int - | int * | int / | int // | int %
+    int ** | int & | int \\| | int ^ | int << | int >> | unary - | unary + | ~ | not | and | or
+    compare < | compare <= | compare > | compare >= | compare == | compare != | compare in | compare not in | is None
+    is not None | chained comparison | conditional expression | f-string
+    lambda | call of a lambda | call of a result | call of an item | call with * | call with ** | call with keywords
+    default parameter | None default | keyword-only parameter | positional-only parameter | *args parameter
+    tuple literal | list literal | dict literal | * in a literal | list comprehension | dict comprehension | generator
+    comprehension with if | item read | negative index | computed index | slice | field read
+"""
+FUNCTIONS = """
+    closure over locals | late-bound capture | capture by default | closure returned | closure returned with state
+    closures chained | closures in a container | closure rebuilt in a loop | function as argument | functools.partial
+    recursion | recursion with captures | recursion on structure | mutual recursion
+    abs() | all() | any() | bool() | dict() | divmod() | enumerate() | float() | int() | isinstance() | len() | list() | max()
+    min() | pow() | range() | reversed() | round() | sum() | tuple() | zip()
+    generator in all() | generator in any() | generator in list() | generator in max() | generator in min()
+    generator in sum() | generator in tuple()
+    .append() | .copy() | .extend() | .get() | .insert() | .items() | .keys() | .pop() | .reverse() | .values() | ._replace()
+    dataclasses.replace
+    math.acos | math.acosh | math.asin | math.asinh | math.atan | math.atan2 | math.atanh | math.cbrt | math.ceil
+    math.copysign | math.cos | math.cosh | math.degrees | math.erf | math.erfc | math.exp | math.exp2 | math.expm1 | math.fabs
+    math.floor | math.fmod | math.hypot | math.log | math.log10 | math.log1p | math.log2 | math.pow | math.radians | math.sin
+    math.sinh | math.sqrt | math.tan | math.tanh | math.trunc
+    irad.grad | irad.grad in a loop | irad.grad of irad.grad | irad.value_and_grad | irad.vjp | irad.jvp | irad.jacfwd
+    irad.jacrev | irad.hessian
+"""
+
+
+def _names(text: str) -> tuple[str, ...]:
+    cells = text.replace("\\|", "\0").replace("\n", "|").split("|")
+    return tuple(c.strip().replace("\0", "|") for c in cells if c.strip())
+
+
+ACCEPTED = (*_names(STATEMENTS), *_names(EXPRESSIONS), *_names(FUNCTIONS))
 
 CONSTRUCTS = ("loop", "branch", "closure", "call", "recursion")
 COMPARISONS = {
@@ -64,6 +111,8 @@ def _of(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> Iterable[str]:
         "GeneratorExp": "generator",
         "Assert": "assert",
         "Slice": "slice",
+        "Import": "import inside",
+        "ImportFrom": "import inside",
     }
     if name in simple:
         yield simple[name]

@@ -323,7 +323,7 @@ class Patterns(Functions):
         weight = f"(1 + {i}) * 0.25"
         return [*lines, f"for {i}, {fn} in enumerate({name}):", f"    {out} = {weight} * {fn}({out}) + 0.1"]
 
-    @form(1.0, 3, focus=3.0)
+    @form(1.0, 3, focus=3.5)
     def closure_in_loop(self, sc: Scope) -> Lines | None:
         """A function made anew in each trip: called there, chained on the one before, or kept for later."""
         if sc.depth > 3 or sc.trips > 12:
@@ -346,7 +346,7 @@ class Patterns(Functions):
             sc.trips *= 4
             defined, var = self.define(sc, size=self.pick([0, 1]), plain=True)
             body = [*defined, f"{out} = {self.put(sc, sc.vars[out], self.call(sc, var, 1))}"]
-            if self.chance(0.75) and not var.captured:
+            if self.chance(0.9) and not var.captured:
                 del sc.vars[var.name]
                 again, var2 = self.define(sc, size=0, plain=True, name=var.name)
                 self.tags.add("function redefined in a loop")
@@ -466,7 +466,7 @@ class Patterns(Functions):
             *call,
         ]
 
-    @form(0.6, 2, focus=3.5)
+    @form(0.6, 2, focus=5.0)
     def copied_list(self, sc: Scope) -> Lines:
         """A list and its copy, changed apart; items inserted, taken out, turned round."""
         name, other = self.fresh(sc, ["xs", "buf", "cells"]), self.fresh(sc, ["copy", "fresh_", "left_"])
@@ -478,6 +478,7 @@ class Patterns(Functions):
                 (f"list({name})", 3),
                 (f"{name}.copy()", 3),
                 (f"{name}.copy()", 3),
+                (f"[*{name}]", 3),
                 (f"[*{name}]", 3),
                 (f"[{e}, *{name}]", 4),
                 (f"{name} + [{e}]", 4),
@@ -517,7 +518,7 @@ class Patterns(Functions):
 
     # -- derivatives inside --------------------------------------------------------------------------------------------------
 
-    @form(1.5, 3, focus=10.0)
+    @form(1.5, 3, focus=11.0)
     def derivative(self, sc: Scope) -> Lines | None:
         """irad.grad and the like of a function of the program, which may capture what is differentiated outside."""
         if sc.depth > 2 or sc.trips > 4 or self.exact or self.pure_depth:
@@ -557,7 +558,7 @@ class Patterns(Functions):
             return names[-1]
 
         args = f"{x}, {y}" if two else x
-        kind = self.weighted([(1, 0), (1.3, 1), (1.7, 2), (2.6, 3), (0.8, 4), (1.4, 5), (1.9, 6), (2.3, 7)])
+        kind = self.weighted([(1, 0), (1.9, 1), (1.7, 2), (3.0, 3), (0.8, 4), (1.6, 5), (1.7, 6), (2.3, 7)])
         tag, call = "irad.grad", ""
         if kind == 0:
             call = f"{name()} = irad.grad({f}{', argnums=1' if two else ''})({args})"
@@ -568,7 +569,7 @@ class Patterns(Functions):
             call = f"{name()}, {name()} = irad.jvp({f}, ({args},), ({'1.0, 0.5' if two else y},))"
         elif kind == 3:
             tag = "irad.grad of irad.grad"
-            g = f"irad.grad(irad.grad({f}))" if self.chance(0.5) else f"irad.hessian({f})"
+            g = f"irad.grad(irad.grad({f}))" if self.chance(0.45) else f"irad.hessian({f})"
             call = f"{name()} = {g}({args})"
         elif kind == 4 and two:
             call = f"{name()}, {name()} = irad.grad({f}, argnums=(0, 1))({args})"

@@ -528,7 +528,7 @@ class Statements(Expressions):
         sc.forget(sorted(written))
         breaks = any(line.strip() == "break" for line in lines)
         orelse: Lines = []
-        if self.chance(0.6 if breaks else 0.12):
+        if self.chance(0.6 if breaks else 0.18):
             body, after = self.arm(sc, 1, exits=False)
             orelse = ["else:", *indent(body)]
             sc.join([sc.snapshot(), after or sc.snapshot()])
@@ -569,7 +569,7 @@ class Statements(Expressions):
             return f"{i} in {text}", count, [(i, "int", Interval(low - 1, low + 3 * count))]
         x = self.loop_name(sc, ["t", "e", "item", "val", "term"])
         items = [self.fit(self.fexpr(sc, 1), FLOAT).text for _ in range(self.rng.randint(2, 3))]
-        open_, close = self.pick(["()", "[]"])
+        open_, close = self.pick(["()", "[]", "[]"])
         literal = f"{open_}{', '.join(items)}{close}"
         seq = self.some(sc, lambda v: isinstance(v.type, Seq) and set(v.type.items) == {"float"})
         count = len(items)
@@ -814,7 +814,7 @@ class Statements(Expressions):
             sc.vars[name].type = Seq("tuple", ("float",) * n)
         return [f"{name} = {open_}{e.text} for {i} in {source}{condition}{close}"]
 
-    @form(1.2, 2, focus=3.0)
+    @form(1.2, 2, focus=3.5)
     def appended(self, sc: Scope) -> Lines | None:
         """append in a loop of known length."""
         if sc.trips > 20:
@@ -910,6 +910,7 @@ class Statements(Expressions):
                     [f"for {key}, {x} in {name}.items():", f"    {step} {x}"],
                     [f"for {key} in {name}:", f"    {step} {name}[{key}]"],
                     [f"for {key} in {name}.keys():", f"    {step} {name}[{key}]"],
+                    [f"for {key} in {name}.keys():", f"    {step} {name}[{key}]"],
                 ]
             ),
         ]
@@ -958,7 +959,6 @@ class Statements(Expressions):
                 lines.append(f"{name} = dataclasses.replace({name}, {key}={e.text})")
             else:
                 lines.append(f"{name} = {name}._replace({key}={e.text})")
-                self.tags.add("_replace")
         if not record.mutable and self.chance(0.3):
             names = []
             for _ in record.fields:

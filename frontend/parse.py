@@ -64,7 +64,7 @@ def lower(function: FunctionType) -> Graph:
     found = _lowered.get(code)
     if found is None:
         if code.co_flags & 0x280:  # coroutine, async generator
-            raise unsupported(ast.AsyncFunctionDef(), Span(code.co_filename, code.co_firstlineno))
+            raise unsupported(ast.AsyncFunctionDef, Span(code.co_filename, code.co_firstlineno))
         node = definition(function)
         if code.co_flags & 0x20:
             raise refuse(
@@ -209,13 +209,13 @@ class _Function:
         for s in body:
             method = getattr(self, "stmt_" + type(s).__name__, None)
             if method is None:
-                raise unsupported(s, self.span(s))
+                raise unsupported(type(s), self.span(s))
             yield method(s)
 
     def expr(self, node: ast.AST) -> Task:
         method = getattr(self, "expr_" + type(node).__name__, None)
         if method is None:
-            raise unsupported(node, self.span(node))
+            raise unsupported(type(node), self.span(node))
         return method(node)  # type: ignore[no-any-return]
 
     def exprs(self, nodes: Sequence[ast.AST]) -> Task:
@@ -279,7 +279,7 @@ class _Function:
             index = yield self.expr(target.slice)
             self.emit("setitem", target, base, index, value)
         else:
-            raise unsupported(target, self.span(target))
+            raise unsupported(type(target), self.span(target))
 
     # -- statements ------------------------------------------------------------------------------------------------
 
@@ -412,7 +412,7 @@ class _Function:
 
     def inner_function(self, node: Any) -> Task:
         if any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in _own_nodes(node)):
-            raise unsupported(ast.Yield(), self.span(node))
+            raise unsupported(ast.Yield, self.span(node))
         defaults = yield self.exprs(_defaults(node))
         inner = _Function(node, self.file, self, set())
         graph = yield inner.function()
@@ -581,7 +581,7 @@ class _Generator(_Function):
     def nest(self, generators: list[ast.comprehension], iterable: Node, yields: Sequence[ast.AST]) -> Task:
         g = generators[0]
         if g.is_async:
-            raise unsupported(ast.AsyncFor(g.target, g.iter, [], []), self.span(self.node))
+            raise unsupported(ast.AsyncFor, self.span(self.node))
         body = yield self.block(
             "body", g.target, self.loop_body(g.target, self.inside(g.ifs, generators[1:], yields)), ["item"]
         )

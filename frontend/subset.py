@@ -72,14 +72,8 @@ REFUSED: dict[type[ast.AST], tuple[str, str, str]] = {
 }
 
 
-def unsupported(node: ast.AST, span: Span) -> CompileError:
-    """The refusal of a node that `parse` has no rule for."""
-    name, what, instead = REFUSED.get(
-        type(node),
-        (
-            f"unsupported-{type(node).__name__.lower()}",
-            f"`{type(node).__name__}`",
-            "see docs/python.md for what is accepted",
-        ),
-    )
+def unsupported(kind: type[ast.AST], span: Span) -> CompileError:
+    """The refusal of a kind of node that `parse` has no rule for."""
+    other = (f"unsupported-{kind.__name__.lower()}", f"`{kind.__name__}`", "see docs/python.md for what is accepted")
+    name, what, instead = REFUSED.get(kind, other)
     return refuse(name, f"{what} cannot be compiled", span, help=instead)

@@ -285,9 +285,9 @@ class Rebuild:
         """`x if test else y` for truth values that are there anyway: by `and`, `or`, `not` where one is known."""
         b = self.b
         if x.__class__ is Constant:
-            return b.or_(test, y) if x.value else b.and_(b.not_(test), y)  # type: ignore[attr-defined]
+            return b.or_(test, y) if x.value else b.and_(b.not_(test), y)
         if y.__class__ is Constant:
-            return b.or_(b.not_(test), x) if y.value else b.and_(test, x)  # type: ignore[attr-defined]
+            return b.or_(b.not_(test), x) if y.value else b.and_(test, x)
         return None
 
     def alike(self, node: Node, x: Node, y: Node) -> Node:

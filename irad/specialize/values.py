@@ -341,9 +341,9 @@ def join_shapes(a: Shape, b: Shape, what: str, spans: Sequence[Span | None] = ()
 
     if is_callable_shape(a) and is_callable_shape(b):
         return join_functions(a, b)
-    kinds = {_object_kind(a), _object_kind(b)}
-    if len(kinds) == 1 and kinds <= MUTABLE:
-        return mix(a, b, what, spans) if mix is not None else ambiguous(what, *kinds, spans)
+    kind = _object_kind(a)
+    if kind == _object_kind(b) and kind in MUTABLE:
+        return mix(a, b, what, spans) if mix is not None else ambiguous(what, kind, spans)
     return _conflict(what, describe(a), describe(b), spans)
 
 

@@ -130,7 +130,9 @@ class Region:
             return
         if accumulates(node.type) and self.captured(node):
             self.accumulator(node)  # the caller's running cotangent is part of the sum
+        before, self.b.adjoint = self.b.adjoint, True
         self.ct[node] = add_trees(self.b, node.type, self.ct.get(node), tree)
+        self.b.adjoint = before
 
     def backward(self) -> Task:
         """Visit the primal's operations in reverse, in the backward graph (which is being built)."""

@@ -25,6 +25,7 @@ from irad.graph.nodes import Constant, Graph, Node
 from irad.graph.walk import Task
 from irad.transforms.activity import Activity
 from irad.transforms.cotangents import accumulates, slot_type, unpack
+from irad.transforms.flow import Flow
 from irad.transforms.region import Region
 from irad.types import Sum, Tuple, Type
 
@@ -58,6 +59,7 @@ class Reverse:
     def __init__(self, b: Builder, recursive: set[Graph], copy: Callable[[Graph], Task]) -> None:
         self.b, self.recursive, self.copy = b, recursive, copy
         self.pairs: dict[tuple[Graph, tuple[int, ...], bool], Pair] = {}
+        self.flow = Flow()
         self.free: dict[Graph, set[Node]] = {}  # backward graph -> parameters of those around it that it uses
 
     def pair(self, graph: Graph, wrt: tuple[int, ...], lent: bool) -> Task:
@@ -72,7 +74,8 @@ class Reverse:
         items = len(result.items) if isinstance(result, Tuple) else 1
         forward, backward = b.new_graph(f"{graph.name}.forward"), b.new_graph(f"{graph.name}.backward")
         pair = self.pairs[graph, wrt, lent] = Pair(forward, backward, wrt, items)
-        pair.accumulated = tuple(i for i in wrt if lent and accumulates(graph.params[i].type))
+        flowing = self.flow.of(graph)
+        pair.accumulated = tuple(i for i in wrt if lent and accumulates(graph.params[i].type) and i not in flowing)
         if graph in self.recursive:
             residual = pair.sum = Sum(b.module.unique(f"{graph.name}.residual"))
             forward.result = Tuple([*_items(result), residual])

@@ -87,16 +87,33 @@ def mul_inner_constant(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) 
 @rewrites("add-like-terms", "add", exact=False)
 def add_like_terms(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
     """add(mul(?x, c), mul(?x, d)) => mul(?x, c + d), with 1 for an absent factor"""
-    (x, c), (y, d) = (_term(b, a) for a in args)
-    if x is y and not is_constant(x) and is_constant(c) and is_constant(d):
-        return b.mul(x, b.add(c, d))  # type: ignore[no-any-return]
+    (x, c), (y, d) = map(_term, args)
+    if x is y and not is_constant(x):
+        one = b.like(1.0, x)
+        return b.mul(x, b.add(c or one, d or one))  # type: ignore[no-any-return]
     return None
 
 
-def _term(b: Any, node: Node) -> tuple[Node, Node]:
+def _term(node: Node) -> tuple[Node, Node | None]:
+    """A product's factor and constant; of anything else itself, and None for 1."""
     if _prim(node) == "mul" and is_constant(node.args[1]):  # type: ignore[attr-defined]
         return node.args[0], node.args[1]  # type: ignore[attr-defined]
-    return node, b.like(1.0, node)
+    return node, None
+
+
+@rewrites("add-zeros", "add", exact=False)
+def add_zeros(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """add(?x, zeros()) => ?x"""
+    x, y = args
+    return x if _prim(y) == "zeros" else y if _prim(x) == "zeros" else None
+
+
+@rewrites("list-plus-empty", "list_plus")
+def list_plus_empty(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """list_plus(?x, make_list()) => ?x"""
+    x, y = args
+    empty = [_prim(a) == "make_list" and not a.args for a in args]  # type: ignore[attr-defined]
+    return x if empty[1] else y if empty[0] else None
 
 
 def _is_int(node: Node) -> bool:
@@ -218,6 +235,8 @@ RULES: tuple[Rule, ...] = (
     mul_constants,
     mul_inner_constant,
     add_like_terms,
+    add_zeros,
+    list_plus_empty,
     # powers, conversions, absolute values
     pow_constant,
     ipow_constant,

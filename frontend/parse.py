@@ -15,10 +15,10 @@ from __future__ import annotations
 import ast
 import keyword
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from types import FunctionType
 from typing import Any
 
+from irad.frontend.scope import Scope, Signature, defaults_of, own_nodes
 from irad.frontend.source import Definition, definition
 from irad.frontend.subset import BINARY, COMPARE, UNARY, unsupported
 
@@ -29,30 +29,7 @@ from irad.graph.walk import Task, run
 from irad.primitives.python import PYTHON
 from irad.types import NONE, OBJECT, Static
 
-__all__ = ["Signature", "lower"]
-
-
-@dataclass(slots=True, eq=False)
-class Signature:
-    """What the frontend knows of a function: its parameters, and which of its variables functions inside it use."""
-
-    name: str
-    positional_only: list[str]
-    positional: list[str]
-    vararg: str | None
-    keyword_only: list[str]
-    kwarg: str | None
-    defaults: int  # how many of the last positional parameters have one
-    keyword_defaults: list[str]  # keyword-only parameters that have one
-    variables: set[str] = field(default_factory=set)
-    cells: set[str] = field(default_factory=set)  # variables that inner functions read or write
-    rebound: set[str] = field(default_factory=set)  # ... that inner functions write (nonlocal)
-    first_line: int = 0
-
-    @property
-    def parameters(self) -> list[str]:
-        rest = [n for n in (self.vararg, self.kwarg) if n]
-        return [*self.positional_only, *self.positional, *self.keyword_only, *rest]
+__all__ = ["lower"]
 
 
 _lowered: dict[Any, Graph] = {}
@@ -79,55 +56,6 @@ def lower(function: FunctionType) -> Graph:
 
 def _span(node: ast.AST, file: str) -> Span:
     return Span(file, node.lineno, node.col_offset, node.end_lineno or 0, node.end_col_offset or 0)  # type: ignore[attr-defined]
-
-
-class _Scope(ast.NodeVisitor):
-    """The names that a function binds, without those that functions inside it bind."""
-
-    def __init__(self) -> None:
-        self.bound: dict[str, None] = {}
-        self.nonlocals: set[str] = set()
-
-    def scan(self, body: Sequence[ast.AST]) -> _Scope:
-        todo: list[ast.AST] = list(reversed(body))
-        while todo:
-            node = todo.pop()
-            if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
-                self.bound[node.id] = None
-            elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                self.bound[node.name] = None
-                todo.extend(reversed([*node.decorator_list, *_defaults(node)]))
-                continue
-            elif isinstance(node, ast.Lambda):
-                todo.extend(reversed(_defaults(node)))
-                continue
-            elif isinstance(node, ast.Nonlocal):
-                self.nonlocals.update(node.names)
-            elif isinstance(node, (ast.Import, ast.ImportFrom)):
-                for a in node.names:
-                    self.bound[(a.asname or a.name).split(".")[0]] = None
-            elif isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
-                todo.append(node.generators[0].iter)
-                self._walruses(node)
-                continue
-            todo.extend(reversed(list(ast.iter_child_nodes(node))))
-        for name in self.nonlocals:
-            self.bound.pop(name, None)
-        return self
-
-    def _walruses(self, node: ast.AST) -> None:
-        """A walrus inside a comprehension binds a variable of the function around it."""
-        todo = [node]
-        while todo:
-            n = todo.pop()
-            if isinstance(n, ast.NamedExpr):
-                self.bound[n.target.id] = None
-            if not isinstance(n, (ast.Lambda, ast.FunctionDef)):
-                todo.extend(ast.iter_child_nodes(n))
-
-
-def _defaults(node: Any) -> list[ast.AST]:
-    return [*node.args.defaults, *(d for d in node.args.kw_defaults if d is not None)] if hasattr(node, "args") else []
 
 
 class _Function:
@@ -160,7 +88,7 @@ class _Function:
             keyword_defaults=[p.arg for p, d in zip(a.kwonlyargs, a.kw_defaults, strict=True) if d is not None],
             first_line=node.lineno,
         )
-        scope = _Scope().scan(body)
+        scope = Scope().scan(body)
         signature.variables = set(signature.parameters) | set(scope.bound)
         self.start(signature.name, _span(node, self.file))
         for name in signature.parameters:
@@ -411,9 +339,9 @@ class _Function:
         self.store(s.name, value, s)
 
     def inner_function(self, node: Any) -> Task:
-        if any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in _own_nodes(node)):
+        if any(isinstance(n, (ast.Yield, ast.YieldFrom)) for n in own_nodes(node)):
             raise unsupported(ast.Yield, self.span(node))
-        defaults = yield self.exprs(_defaults(node))
+        defaults = yield self.exprs(defaults_of(node))
         inner = _Function(node, self.file, self, set())
         graph = yield inner.function()
         return self.emit("function", node, *defaults, graphs=(graph,))
@@ -605,14 +533,3 @@ class _Generator(_Function):
 def _value(node: Node | None) -> Task:
     yield from ()
     return node
-
-
-def _own_nodes(function: ast.AST) -> list[ast.AST]:
-    """The nodes of a function without those of functions inside it."""
-    out, todo = [], list(ast.iter_child_nodes(function))
-    while todo:
-        n = todo.pop()
-        out.append(n)
-        if not isinstance(n, (ast.FunctionDef, ast.Lambda, ast.AsyncFunctionDef)):
-            todo.extend(ast.iter_child_nodes(n))
-    return out

@@ -21,6 +21,7 @@ from irad.specialize.values import (
     Compound,
     Fitter,
     Known,
+    Maybe,
     Obj,
     Ref,
     Shape,
@@ -32,7 +33,7 @@ from irad.specialize.values import (
 )
 from irad.types import Sum
 
-__all__ = ["Choices", "call_choice", "captured_names", "current", "is_callable_shape", "join_functions"]
+__all__ = ["Choices", "call_choice", "current", "is_callable_shape", "join_functions"]
 
 KINDS = frozenset({"function", "method", "partial", "transform", "pullback"})
 _thread = threading.local()
@@ -128,7 +129,7 @@ def fit_choice(fitter: Fitter, key: frozenset[Any], v: Any) -> Any:
     case = case_of(v)
     shaper = Shaper(fitter.store, lambda o: False)
     shapes = tuple(widen(shaper.shape(c)) for c in (v.children if isinstance(v, Compound) else ()))
-    _freeze(shaper, v)
+    _freeze(fitter.store, v)
     held = choices.hold(key, case, shapes)
     choices.declare(s.module, key)
     inner = Fitter(s, fitter.store)
@@ -137,26 +138,42 @@ def fit_choice(fitter: Fitter, key: frozenset[Any], v: Any) -> Any:
     return s.b.inject(*inner.nodes, of=choices.type(key), case=choices.place(key, case))
 
 
-def _freeze(shaper: Shaper, v: Any) -> None:
-    """What was copied must not change: captured variables are not rebound, captured objects not written."""
-    for obj in shaper.number:
-        if obj.kind == "frame":
-            obj.frozen = (obj.frozen or frozenset()) | captured_names(v, obj)
-        else:
-            obj.frozen = frozenset(["*"])
+def _freeze(store: Any, v: Any) -> None:
+    """What was copied must not change: variables that the function reads, itself or through functions that it calls, are
+    not rebound, objects that it reads are not written to."""
+    seen: set[Any] = set()
+    todo = [v]
+    while todo:
+        v = todo.pop()
+        if isinstance(v, Maybe):
+            todo.append(v.value)
+        elif isinstance(v, Compound):
+            frame = v.children[0] if v.kind == "function" and v.children else None
+            if isinstance(frame, Ref):
+                for key in _captured(v.head[0], frame.obj) - seen:
+                    seen.add(key)
+                    obj, name = key
+                    obj.frozen = (obj.frozen or frozenset()) | {name}
+                    todo.append(store.get(key))
+                todo.extend(v.children[1:])
+            else:
+                todo.extend(v.children)
+        elif isinstance(v, Ref) and v.obj not in seen:
+            seen.add(v.obj)
+            v.obj.frozen = frozenset(["*"])
+            todo.extend(store.get(key) for key in keys_of(v.obj))
 
 
-def captured_names(v: Any, frame: Obj) -> frozenset[str]:
-    """The variables of a frame that a function value uses."""
-    if isinstance(v, Compound) and v.kind == "function" and isinstance(v.children[0], Ref):
-        levels, up = {}, 1
-        f: Obj | None = v.children[0].obj
-        while f is not None:
-            levels[f] = up
-            f, up = f.outer, up + 1
-        if frame in levels:
-            return frozenset(n for u, n in _loads(v.head[0]) if u == levels[frame])
-    return frozenset(frame.head.cells)
+def _captured(graph: Graph, frame: Obj) -> set[tuple[Obj, str]]:
+    """The variables of frames around that a function uses; `frame` is the innermost."""
+    out = set()
+    for up, name in _loads(graph):
+        around: Obj | None = frame
+        for _ in range(up - 1):
+            around = around.outer if around is not None else None
+        if around is not None:
+            out.add((around, name))
+    return out
 
 
 def _loads(graph: Graph) -> set[tuple[int, str]]:

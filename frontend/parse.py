@@ -119,7 +119,7 @@ class _Function:
     def emit(self, operation: str, at: ast.AST | Span, /, *args: Node, graphs: tuple[Graph, ...] = (), **facts: Any) -> Apply:
         prim = PYTHON["py_" + operation]
         span = at if isinstance(at, Span) else self.span(at)
-        node = Apply(self.graph, OBJECT, prim, args, tuple([facts[s] for s in prim.statics]), graphs, span)
+        node = Apply(self.graph, prim.infer(), prim, args, tuple([facts[s] for s in prim.statics]), graphs, span)
         self.graph.body.append(node)
         return node
 

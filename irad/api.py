@@ -11,6 +11,7 @@ from irad.errors import refuse
 from irad.graph.nodes import Module
 from irad.graph.text import parse_module
 from irad.primitives import REGISTRY
+from irad.primitives.python import PYTHON
 from irad.specialize import derivatives, library
 from irad.verify import verify
 from irad.views import IR, view
@@ -200,7 +201,7 @@ def ir(f: Any, *args: Any, stage: str = "optimized", **kwargs: Any) -> IR:
 
 def parse_ir(text: str) -> Module:
     """The module that IR text describes: `compile` runs it. Raises CompileError with the text's line where it is not IR."""
-    module = parse_module(text, REGISTRY)
+    module = parse_module(text, {**REGISTRY, **PYTHON})
     try:
         verify(module)
     except Exception as e:

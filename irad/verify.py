@@ -97,7 +97,8 @@ def _verify_node(module: Module, graph: Graph, node: Apply, defined: set[Node], 
             found = node.fn.infer(types, *node.static, module=module)
         else:
             found = node.fn.infer(types, *node.static)
-    except CompileError as e:
-        raise InternalError(f"{graph}: {node!r}: {e.diagnostic.message}") from None
+    except Exception as e:  # a type rule meets a wrong number of arguments, facts or graphs in its own way
+        why = e.diagnostic.message if isinstance(e, CompileError) else f"{type(e).__name__}: {e}"
+        raise InternalError(f"{graph}: {node!r}: {why}") from None
     if found is not node.type and not same_bits(found, node.type):
         raise InternalError(f"{graph}: {node!r} has the type {found}")

@@ -28,12 +28,13 @@ import numpy as np
 from irad.errors import CompileError, Diagnostic, Span, refuse
 from irad.graph.build import constant, literal
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node, Parameter
-from irad.graph.walk import captured
+from irad.graph.walk import all_graphs, captured
 from irad.types import (
     BOOL,
     FLOAT,
     INT,
     NONE,
+    OBJECT,
     SCALARS,
     UNBOUND,
     UNIT,
@@ -48,6 +49,7 @@ from irad.types import (
     Sum,
     Tuple,
     Type,
+    leaves,
 )
 
 __all__ = ["parse_module", "parse_signature", "print_graph", "print_module"]
@@ -70,12 +72,27 @@ def print_graph(graph: Graph) -> str:
 COMMENT_COLUMN = 80  # comments stand in one column; behind longer lines they follow
 
 
+def _unique_names(module: Module) -> dict[Graph, str]:
+    """A name for each graph; the frontend calls blocks alike."""
+    names: dict[Graph, str] = {}
+    taken: set[str] = set()
+    for g in all_graphs(module):
+        name, n = g.name, 0
+        while name in taken:
+            n += 1
+            name = f"{g.name}_{n}"
+        taken.add(name)
+        names[g] = name
+    return names
+
+
 class _Printer:
     def __init__(self, module: Module) -> None:
         self.module = module
         self.names: dict[Node, str] = {}
         self.taken: set[str] = set()
         self.counter = 0
+        self.graph_names = _unique_names(module)
         self.lines: list[tuple[str, str]] = []
 
     def text(self) -> str:
@@ -97,7 +114,7 @@ class _Printer:
             params = ", ".join(f"{self.new_name(p)}: {p.type}" for p in g.params)
             free = [self.names[n] for n in captured(g) if n in self.names] if g.parent is not None else []
             self.lines.append(
-                (f"{pad}graph @{g.name}({params}) -> {g.output.type} {{", f"captures {', '.join(free)}" if free else "")
+                (f"{pad}graph @{self.graph_names[g]}({params}) -> {g.output.type} {{", f"captures {', '.join(free)}" if free else "")
             )
             stack.append((g, self.items(g), pad))
 
@@ -127,11 +144,11 @@ class _Printer:
     def statement(self, node: Apply, pad: str) -> None:
         operands = [self.operand(a) for a in node.args]
         if node.fn.name == "call":
-            text = f"@{node.graphs[0].name}({', '.join(operands)})"
+            text = f"@{self.graph_name(node.graphs[0])}({', '.join(operands)})"
         else:
             if node.fn.layout:
                 before = node.fn.layout[0]
-                operands[before:before] = [f"@{g.name}" for g in node.graphs]
+                operands[before:before] = [f"@{self.graph_name(g)}" for g in node.graphs]
             facts = [f"{k}={fact_text(v)}" for k, v in node.facts().items()]
             text = f"{node.fn.name}({', '.join(operands + facts)})"
         comment = str(node.span) if node.span else ""
@@ -141,6 +158,9 @@ class _Printer:
         else:
             equals = "~" if node.adjoint else "="
             self.lines.append((f"{pad}{self.new_name(node)}: {node.type} {equals} {text};", comment))
+
+    def graph_name(self, graph: Graph) -> str:
+        return self.graph_names.get(graph, graph.name)  # a graph that is not part of the text keeps its name
 
     def new_name(self, node: Node) -> str:
         if node.name is None:
@@ -245,7 +265,10 @@ def parse_signature(text: str) -> list[Type]:
         from lark.visitors import v_args
 
         rules = v_args(inline=True)(type("Rules", (Transformer,), dict(_RULES)))()
-        return _transform(tree, rules)  # type: ignore[no-any-return]
+        types = _transform(tree, rules)
+        if any(OBJECT in leaves(t) for t in types):
+            raise refuse("ir-type", "no type of an argument is called object")
+        return types  # type: ignore[no-any-return]
     except CompileError:
         raise
     except LarkError:
@@ -312,6 +335,8 @@ def _number(text: str) -> int | float:
 
 
 def _scalar_type(name: str) -> Type:
+    if name == "object":
+        return OBJECT
     try:
         return SCALARS[name]
     except KeyError:
@@ -319,9 +344,10 @@ def _scalar_type(name: str) -> Type:
 
 
 def _dim(*parts: Any) -> int | Dim:
-    total: Any = parts[0]
-    for sign, term in zip(parts[1::2], parts[2::2], strict=True):
-        total = total + term if sign == "+" else Dim.of(total) - term
+    parts = ("+", *parts) if len(parts) % 2 else parts  # the first sign may be left out
+    total: Any = 0
+    for sign, term in zip(parts[::2], parts[1::2], strict=True):
+        total = Dim.of(total) + term if sign == "+" else Dim.of(total) - term
     return total  # type: ignore[no-any-return]
 
 
@@ -351,6 +377,8 @@ def _array_type(name: str, *shape: Any) -> Type:
     dtype = _scalar_type(name)
     if not isinstance(dtype, Scalar) or dtype.weak:
         raise refuse("ir-type", f"an array holds machine scalars, not {dtype}")
+    if any(isinstance(d, int) and d < 0 for d in shape):
+        raise refuse("ir-type", f"a size of an array is negative: {name}[{', '.join(map(str, shape))}]")
     return Array(dtype, shape)
 
 
@@ -436,6 +464,7 @@ _RULES: dict[str, Any] = {
     "number_key": lambda self, text: _number(str(text)),
     "qualified": lambda self, *names: ".".join(map(str, names)),
     "none_value": lambda self: None,
+    "ellipsis_value": lambda self: ...,
     "text_value": lambda self, text: _string(text),
     "number_value": lambda self, text: _number(str(text)),
     "true_value": lambda self: True,
@@ -586,9 +615,12 @@ class _Linker:
 def _fact(name: str, value: Any) -> Any:
     if name == "form" and isinstance(value, Record):
         return value.form
-    if name in ("of", "to") and value == ():
-        return UNIT
-    return value
+    return _type_fact(value) if name in ("of", "to") else value
+
+
+def _type_fact(value: Any) -> Any:
+    """A type; a tuple of types was read as a tuple where it has the unit among its items."""
+    return Tuple(map(_type_fact, value)) if isinstance(value, tuple) else value
 
 
 def _user_name(token: Any) -> str | None:

@@ -8,7 +8,7 @@ Variables are named: `up` counts the functions between the use and the function 
 from __future__ import annotations
 
 from irad.primitives.table import EFFECT, Missing, Primitive
-from irad.types import OBJECT
+from irad.types import OBJECT, UNIT
 
 __all__ = ["PYTHON"]
 
@@ -20,7 +20,7 @@ PYTHON: dict[str, Primitive] = {}
 def _operation(name: str, doc: str, *statics: str, graphs: int = 0, before: int = 0, statement: bool = False) -> None:
     PYTHON["py_" + name] = Primitive(
         "py_" + name,
-        lambda *types, **facts: OBJECT,
+        lambda *types, **facts: UNIT if statement else OBJECT,
         doc=doc,
         ref=_UNTYPED,
         vjp=_UNTYPED,

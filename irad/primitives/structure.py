@@ -174,9 +174,18 @@ inject = primitive(
     jvp=BY_TRANSFORM,
     order="context",
 )
+
+
+def _tag_infer(types: tuple[Type, ...]) -> Type:
+    (t,) = types
+    if not isinstance(t, Sum):
+        raise refuse("type-mismatch", f"`tag` takes a value of a sum, not {t}")
+    return INT
+
+
 tag = primitive(
     "tag",
-    lambda types: INT,
+    _tag_infer,
     doc="Which case a value of a sum is; -1 where it is nothing (a zero cotangent).",
     ref=lambda s: -1 if s is None else s[0],
 )

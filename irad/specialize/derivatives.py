@@ -205,7 +205,7 @@ class _Call:
             for c, x in zip(shape[3], v.children, strict=True):
                 self.matching(s, c, x, out, what)
         elif kind == "new" and isinstance(v, Ref):
-            content = s.store.get(v.obj)
+            content = s.arrays.node_of(s, v) if shape[2] == "array" else s.store.get(v.obj)
             self.matching(s, shape[4], content, out, what)
         elif leaf_types(shape):
             raise s.refuse("type-mismatch", f"{what} is {s.describe(v)}, which has another structure")

@@ -21,6 +21,7 @@ from irad.graph.walk import Task, run
 from irad.primitives import REGISTRY
 from irad.primitives.control import result_type
 from irad.specialize import arrays, library, objects, operators
+from irad.specialize.apart import apart
 from irad.specialize.captures import Hidden, Path, is_structure
 from irad.specialize.choices import Choices
 from irad.specialize.execute import Activation, Bottom, NeedsStatic
@@ -527,7 +528,7 @@ class Specializer:
         """Make the call that a thunk stands for."""
         first = len(children) - len(names)
         value = yield self.call(children[0], children[1:first], dict(zip(names, children[first:], strict=True)))
-        return {RETURN: Exit(None, {}, value)}
+        return {RETURN: Exit(None, {}, apart(self, value))}
 
     def gathered(self, ending: Exit, store: PathStore, objects: dict[int, Obj], initial: dict[Any, Any]) -> Result:
         shaper = Shaper(store, lambda o: False)

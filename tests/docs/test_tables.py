@@ -1,0 +1,63 @@
+"""docs/python.md: its tables of functions name all that are handled, and nothing else."""
+
+import builtins
+import math
+import re
+
+import numpy as np
+
+import irad
+from irad.specialize.arrays import attributes
+from irad.specialize.arrays import table as arrays
+from irad.specialize.library import table as library
+from tests.docs.snippets import ROOT
+
+PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+
+
+def named(row):
+    """The names in the backquotes of a row of a table: those of two columns."""
+    (line,) = [line for line in PAGE.splitlines() if line.startswith(f"| {row} |")]
+    cells = re.findall(r"`([\w ]+)`", line.split("|", 2)[2])
+    return {name for cell in cells for name in cell.split()}
+
+
+def handled(module):
+    def has(value):
+        try:
+            return value in library.HANDLERS or value in arrays.HANDLERS
+        except TypeError:
+            return False
+
+    return {name for name in dir(module) if has(getattr(module, name))}
+
+
+def test_built_ins():
+    assert named("built-in") == handled(builtins)
+
+
+def test_math():
+    assert named("`math`") == handled(math)
+
+
+def test_numpy():
+    kinds = ("making", "element by element", "reductions, with `axis` and `keepdims`", "shape", "products of one and two axes")
+    found = set().union(*map(named, kinds))
+    assert found <= handled(np)
+    functions = {getattr(np, name) for name in found}
+    types = {getattr(np, name) for name in dir(np) if isinstance(getattr(np, name), type)}
+    missing = {name for name in handled(np) if getattr(np, name) not in functions | types}
+    assert not missing  # np.abs is np.absolute: other names of one function need no mention
+
+
+def test_methods():
+    assert named("methods") == set(attributes.METHODS)
+
+
+def test_public_names():
+    """Each public name is explained on a page."""
+    pages = (
+        PAGE + (ROOT / "docs" / "derivatives.md").read_text(encoding="utf-8") + (ROOT / "README.md").read_text(encoding="utf-8")
+    )
+    pages += (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert {name for name in irad.__all__ if not re.search(rf"\b{name}\b", pages)} <= {"CompileError", "InternalError"}

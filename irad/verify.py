@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Iterator
+from types import FunctionType
 from typing import Any
+
+import numpy as np
 
 from irad.errors import CompileError, InternalError
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node
 from irad.primitives.structure import same_bits
+from irad.primitives.table import Primitive
 
 __all__ = ["TRANSFORMS", "verify"]
 
@@ -27,6 +33,19 @@ def verify(module: Module, stage: str = "typed") -> Module:
             raise InternalError(f"{graph} is nested and stands at the top level")
         _verify_top(module, graph, names, stage)
     return module
+
+
+@functools.cache
+def _argument_count(fn: Primitive) -> int | None:
+    """How many arguments an operation takes, as its reference says; None where that is open."""
+    if isinstance(fn.ref, np.ufunc):
+        return fn.ref.nin
+    if not isinstance(fn.ref, FunctionType) or fn.elementwise:
+        return None
+    parameters = inspect.signature(fn.ref).parameters.values()
+    if any(p.kind is p.VAR_POSITIONAL for p in parameters):
+        return None
+    return sum(p.kind is p.POSITIONAL_OR_KEYWORD and p.name not in fn.statics for p in parameters)
 
 
 def _verify_top(module: Module, top: Graph, names: set[str], stage: str) -> None:
@@ -90,6 +109,9 @@ def _verify_node(module: Module, graph: Graph, node: Apply, defined: set[Node], 
     if stage in ("optimized", "lowered") and node.fn.name in TRANSFORMS:
         raise InternalError(f"{node!r} is left at the stage {stage}")
     types = tuple(a.type for a in node.args)
+    count = _argument_count(node.fn)
+    if count is not None and len(types) != count:
+        raise InternalError(f"{graph}: {node!r} has {len(types)} arguments, not {count}")
     try:
         if node.graphs:
             found = node.fn.infer(types, *node.static, graphs=node.graphs)

@@ -1,5 +1,7 @@
 """The verifier accepts what the compiler makes, and refuses a module in which one thing is broken."""
 
+import inspect
+
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -76,15 +78,27 @@ def use_of_a_siblings_value(module, draw):
     node.args = (value, *node.args[1:])
 
 
+def counted(module):
+    """The operations that take a number of arguments of their own."""
+    found = []
+    for _, node in nodes_of(module):
+        ref = node.fn.ref
+        if node.fn.elementwise or node.fn.name in ("call", "cond", "for_loop"):
+            found.append(node)
+        elif inspect.isfunction(ref) and not any(
+            p.kind is p.VAR_POSITIONAL for p in inspect.signature(ref).parameters.values()
+        ):
+            found.append(node)
+    return found
+
+
 def missing_argument(module, draw):
-    _, node = one_of(draw, ([(g, n) for g, n in nodes_of(module) if n.args and n.fn.name not in ("print", "raise")]))
-    assume(not (node.fn.name == "assert" and len(node.args) > 1))
-    node.args = node.args[1:] if node.fn.name == "assert" else node.args[:-1]
+    node = one_of(draw, [n for n in counted(module) if n.args])
+    node.args = node.args[:-1]
 
 
 def extra_argument(module, draw):
-    _, node = one_of(draw, (nodes_of(module)))
-    assume(node.fn.order != "effect" and node.fn.name not in ("make_tuple", "make_list"))
+    node = one_of(draw, counted(module))
     node.args = (*node.args, Constant(Tuple((BOOL, BOOL, BOOL)), None))
 
 

@@ -232,11 +232,15 @@ def test_values_and_gradients(f, backend) -> None:
     agree(both, want[::-1])
 
 
-@pytest.mark.parametrize("modes", ["".join(m) for m in itertools.product("RF", repeat=2)] + ["JP", "PJ"])
+MODE_PAIRS = ["RR", "RF", "FR", "FF", "JP", "PJ"]
+
+
+@pytest.mark.parametrize("modes", MODE_PAIRS)
 @pytest.mark.parametrize("f", FUNCTIONS, ids=lambda f: f.__name__)
 def test_second_derivatives_in_every_order_of_modes(f, modes) -> None:
-    for backend, index in zip(BACKENDS, ((0, 1), (0, 0)), strict=True):
-        agree(irad.compile(nested(f, modes, index), backend=backend)(*POINT), derivative(f, POINT, index), 1e-8)
+    turn = (FUNCTIONS.index(f) + MODE_PAIRS.index(modes)) % 2
+    backend, index = (BACKENDS[0], (0, 1)) if turn else (BACKENDS[1], (0, 0))
+    agree(irad.compile(nested(f, modes, index), backend=backend)(*POINT), derivative(f, POINT, index), 1e-8)
 
 
 @pytest.mark.parametrize("f", FUNCTIONS, ids=lambda f: f.__name__)
@@ -255,8 +259,8 @@ THIRD = [if_in_while_in_recursion, root, folded, breaks]
 @pytest.mark.parametrize("modes", ["".join(m) for m in itertools.product("RF", repeat=3)])
 @pytest.mark.parametrize("f", THIRD, ids=lambda f: f.__name__)
 def test_third_derivatives(f, modes) -> None:
-    for backend, index in zip(BACKENDS, ((0, 0, 1), (1, 0, 1)), strict=True):
-        agree(irad.compile(nested(f, modes, index), backend=backend)(*POINT), derivative(f, POINT, index), 1e-7)
+    backend, index = (BACKENDS[0], (0, 0, 1)) if modes.count("F") % 2 else (BACKENDS[1], (1, 0, 1))
+    agree(irad.compile(nested(f, modes, index), backend=backend)(*POINT), derivative(f, POINT, index), 1e-7)
 
 
 # -- closed forms -----------------------------------------------------------------------------------------------------------

@@ -155,7 +155,7 @@ every = pytest.mark.parametrize("f", READS, ids=lambda f: f.__name__)
 
 @every
 def test_gradient(f) -> None:
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=8, deadline=None)
     @given(arrays.arrays(float, st.integers(1, 9), elements=st.floats(-3, 3).map(lambda v: round(v, 3))))
     def law(x: np.ndarray) -> None:
         before = x.copy()

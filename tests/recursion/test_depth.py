@@ -63,7 +63,7 @@ def test_endless_recursion(name: str) -> None:
 
 
 def test_endless_recursion_in_several_threads() -> None:
-    passes("threads", "residuals")
+    passes("threads", "pair")
 
 
 def test_recursion_that_cannot_return_is_refused() -> None:

@@ -41,6 +41,7 @@ def parsed(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--jobs", type=int, default=1, metavar="J", help="processes")
     p.add_argument("--only", type=int, default=None, metavar="SEED", help="one program: print its source and every check")
     p.add_argument("--json", type=Path, default=None, metavar="FILE", help="write everything that was found")
+    p.add_argument("--summary", type=Path, default=None, metavar="FILE", help="write the counts (of faults: add them)")
     p.add_argument("--save", action="store_true", help="shrink failures and save them under tests/regressions")
     p.add_argument("--shrink", action="store_true", help="shrink failures and print them")
     p.add_argument("--fault", choices=[*FAULTS, "all"], help="show that a seeded fault is found, and after how many programs")
@@ -80,6 +81,8 @@ def main(argv: list[str] | None = None) -> int:
     show(summary, results)
     if options.save or options.shrink:
         keep(results, options.save)
+    if options.summary:
+        options.summary.write_text(json.dumps(summary, indent=1) + "\n")
     if options.json:
         options.json.write_text(json.dumps({"summary": summary, "programs": results}, indent=1))
     return 1 if summary["wrong"] or summary["other failures"] else 0
@@ -119,12 +122,16 @@ def found_after(fault: str, seed: int, programs: int, jobs: int) -> tuple[int, s
 
 def faults(options: argparse.Namespace) -> int:
     """Switch on faults one by one, and look for them."""
-    missed = 0
+    missed, table = 0, {}
     for name in FAULTS if options.fault == "all" else [options.fault]:
         after, what = found_after(name, options.seed, options.programs, options.jobs)
         missed += not after
+        table[name] = {"what": (FAULTS[name].__doc__ or "").strip(), "found after programs": after, "first": what}
         found = f"found after {after:3d} programs, {what}" if after else f"not found in {options.programs} programs"
         print(f"{name:10s} {(FAULTS[name].__doc__ or '').strip()}\n{'':10s} {found}", flush=True)
+    if options.summary:
+        known = json.loads(options.summary.read_text()) if options.summary.exists() else {}
+        options.summary.write_text(json.dumps({**known, "faults": table}, indent=1) + "\n")
     return 1 if missed else 0
 
 

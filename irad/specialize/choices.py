@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irad.graph.build import literal
 from irad.graph.nodes import Graph
@@ -31,7 +31,11 @@ from irad.specialize.values import (
     rebuild,
     widen,
 )
-from irad.types import Sum
+from irad.types import Struct, Sum
+
+if TYPE_CHECKING:
+    from irad.specialize.execute import Activation
+    from irad.specialize.specializer import Specializer
 
 __all__ = ["Choices", "call_choice", "current", "is_callable_shape", "join_functions"]
 
@@ -191,7 +195,7 @@ def _loads(graph: Graph) -> set[tuple[int, str]]:
     return out
 
 
-def _widened(s: Any, key: frozenset[Any], v: Compound) -> Task:
+def _widened(s: Specializer, key: frozenset[Any], v: Compound) -> Task:
     """A sum as a sum of more cases."""
 
     def again(fn: Any) -> Task:
@@ -202,12 +206,12 @@ def _widened(s: Any, key: frozenset[Any], v: Compound) -> Task:
     return result.children[0]
 
 
-def call_choice(s: Any, fn: Compound, args: list[Any], kwargs: dict[str, Any]) -> Task:
+def call_choice(s: Specializer, fn: Compound, args: list[Any], kwargs: dict[str, Any]) -> Task:
     """Call a function that is known at run time only: each case in a branch."""
     return dispatch(s, fn, lambda f: s.call(f, args, kwargs))
 
 
-def dispatch(s: Any, fn: Compound, use: Callable[[Any], Task]) -> Task:
+def dispatch(s: Specializer, fn: Compound, use: Callable[[Any], Task]) -> Task:
     """use(f) for the function f that a sum is, as a chain of branches on its tag."""
     choices, key = current(), fn.head
     (node,) = fn.children
@@ -216,7 +220,9 @@ def dispatch(s: Any, fn: Compound, use: Callable[[Any], Task]) -> Task:
     return _dispatch(s, choices, key, node, tag, 0, use)
 
 
-def _dispatch(s: Any, choices: Choices, key: frozenset[Any], node: Any, tag: Any, k: int, use: Callable[[Any], Task]) -> Task:
+def _dispatch(
+    s: Specializer, choices: Choices, key: frozenset[Any], node: Any, tag: Any, k: int, use: Callable[[Any], Task]
+) -> Task:
     if k == len(choices.cases[key]) - 1:
         return (yield _case(s, choices, key, node, k, use))
     a = s.current
@@ -229,16 +235,17 @@ def _dispatch(s: Any, choices: Choices, key: frozenset[Any], node: Any, tag: Any
     return exits["next"].value
 
 
-def _as_exit(a: Any, task: Task) -> Task:
+def _as_exit(a: Activation, task: Task) -> Task:
     value = yield task
     return {"next": Exit(None, {}, value)}
 
 
-def _case(s: Any, choices: Choices, key: frozenset[Any], node: Any, k: int, use: Callable[[Any], Task]) -> Task:
+def _case(s: Specializer, choices: Choices, key: frozenset[Any], node: Any, k: int, use: Callable[[Any], Task]) -> Task:
     case, shapes = list(choices.cases[key].items())[k]
     if case[0] == "known":
         return (yield use(choices.values[case]))
     fields = s.b.project(node, case=k)
+    assert isinstance(fields.type, Struct)
     feed = iter(range(len(fields.type.items)))
     objects: dict[int, Obj] = {}
     children: list[Any] = [

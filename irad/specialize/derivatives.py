@@ -7,7 +7,7 @@ bodies from irad.transforms. Derivatives have the structure of the argument.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irad.graph.build import UNIT_VALUE, literal
 from irad.graph.nodes import Constant, Node
@@ -15,6 +15,9 @@ from irad.graph.walk import Task
 from irad.specialize.objects import is_list, is_tuple
 from irad.specialize.values import Compound, Known, Obj, Ref, Shape, is_number, leaf_types, rebuild
 from irad.types import Array, Scalar, Type, tangent_type
+
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
 
 __all__ = ["MAKERS", "call_pullback", "call_transform", "transform"]
 
@@ -27,7 +30,7 @@ def transform(kind: str, fn: Any, **options: Any) -> Compound:
 # -- making transforms inside compiled code -------------------------------------------------------------------------------
 
 
-def _argnums(s: Any, v: Any) -> int | tuple[int, ...]:
+def _argnums(s: Specializer, v: Any) -> int | tuple[int, ...]:
     if isinstance(v, Constant) and isinstance(v.value, int):
         return v.value
     if is_tuple(v) or is_list(v):
@@ -38,7 +41,7 @@ def _argnums(s: Any, v: Any) -> int | tuple[int, ...]:
 
 
 def _maker(kind: str, options: Sequence[str]) -> Callable[[Any, list[Any], dict[str, Any]], Compound]:
-    def make(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Compound:
+    def make(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Compound:
         names = ["fun", *options]
         if not args or len(args) > len(names) or any(k not in options for k in kwargs):
             raise s.refuse("wrong-arguments", f"{kind}() takes a function and {', '.join(options)}")
@@ -51,7 +54,7 @@ def _maker(kind: str, options: Sequence[str]) -> Callable[[Any, list[Any], dict[
     return make
 
 
-def _vjp(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
+def _vjp(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:
     """vjp(f, *primals) -> (out, pullback)."""
     if not args or kwargs:
         raise s.refuse("wrong-arguments", "vjp() takes a function and its arguments")
@@ -62,7 +65,7 @@ def _vjp(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
     return Compound("tuple", None, [out, pullback])
 
 
-def call_pullback(s: Any, fn: Compound, args: list[Any], kwargs: dict[str, Any]) -> Task:
+def call_pullback(s: Specializer, fn: Compound, args: list[Any], kwargs: dict[str, Any]) -> Task:
     """pullback(ct) -> the cotangents of all primals, as a tuple."""
     yield from ()
     if len(args) != 1 or kwargs:
@@ -71,7 +74,7 @@ def call_pullback(s: Any, fn: Compound, args: list[Any], kwargs: dict[str, Any])
     return Compound("tuple", None, call.run_backward(fn.children[0], call.cotangent(s, args[0])))
 
 
-def _jvp(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
+def _jvp(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:
     """jvp(f, primals, tangents) -> (out, tangent of out)."""
     if len(args) != 3 or kwargs:
         raise s.refuse("wrong-arguments", "jvp() takes a function, a tuple of primals and a tuple of tangents")
@@ -85,7 +88,7 @@ def _jvp(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
     return Compound("tuple", None, [out, tangent])
 
 
-def _sequence(s: Any, v: Any, name: str) -> list[Any]:
+def _sequence(s: Specializer, v: Any, name: str) -> list[Any]:
     if is_tuple(v):
         return list(v.children)
     if is_list(v):
@@ -97,13 +100,13 @@ def _sequence(s: Any, v: Any, name: str) -> list[Any]:
     )
 
 
-def _stop_gradient(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _stop_gradient(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if len(args) != 1 or kwargs:
         raise s.refuse("wrong-arguments", "stop_gradient() takes one value")
     return _stopped(s, args[0])
 
 
-def _stopped(s: Any, v: Any) -> Any:
+def _stopped(s: Specializer, v: Any) -> Any:
     if isinstance(v, Node):
         return s.b.stop_gradient(v) if isinstance(v.type, (Scalar, Array)) else v
     if isinstance(v, Compound) and v.kind == "tuple":
@@ -140,7 +143,7 @@ MAKERS: dict[str, Callable[[Any, list[Any], dict[str, Any]], Any]] = {
 class _Call:
     """The call f(args) as a graph, with what derivatives of it need to know."""
 
-    def __init__(self, s: Any, copy: Any, nodes: list[Node], shapes: list[Shape], argnums: tuple[int, ...]) -> None:
+    def __init__(self, s: Specializer, copy: Any, nodes: list[Node], shapes: list[Shape], argnums: tuple[int, ...]) -> None:
         self.s, self.b, self.graph, self.nodes, self.argnums = s, s.b, copy.graph, nodes, argnums
         self.result: Shape = copy.result.value
         self.arguments = shapes
@@ -182,13 +185,13 @@ class _Call:
         ]
         return self.b.tuple_(filled) if filled else UNIT_VALUE
 
-    def cotangent(self, s: Any, v: Any) -> Node:
+    def cotangent(self, s: Specializer, v: Any) -> Node:
         """The node of a cotangent given by the user, which must have the output's structure."""
         feed: list[Node | None] = []
         self.matching(s, self.result, v, feed, "the cotangent of the output")
         return self.packed(feed)
 
-    def matching(self, s: Any, shape: Shape, v: Any, out: list[Node | None], what: str) -> None:
+    def matching(self, s: Specializer, shape: Shape, v: Any, out: list[Node | None], what: str) -> None:
         """Collect the leaves of v in the order of the shape's; None stands for zero."""
         kind = shape[0]
         if isinstance(v, Known) and v.value is None:
@@ -232,7 +235,7 @@ class _Call:
         return tangent_value(self.s, self.result, feed, self.s.store)
 
 
-def tangent_value(s: Any, shape: Shape, feed: Iterator[Node | None], store: Any) -> Any:
+def tangent_value(s: Specializer, shape: Shape, feed: Iterator[Node | None], store: Any) -> Any:
     """The value of a shape with its tangents in the place of its numbers; None for what has none, 0.0 for constants."""
     kind = shape[0]
     if kind == "leaf":
@@ -257,7 +260,7 @@ def tangent_value(s: Any, shape: Shape, feed: Iterator[Node | None], store: Any)
 
 
 def _prepare(
-    s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], argnums: tuple[int, ...], kind: str, *, some: bool = False
+    s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], argnums: tuple[int, ...], kind: str, *, some: bool = False
 ) -> Task:
     """The call as a graph; refuses what has no derivative: any of the arguments `argnums`, or with `some` all of them."""
     copy, nodes, shapes = yield s.thunk(fn, args, kwargs, argnums)
@@ -278,13 +281,13 @@ def _prepare(
     return call
 
 
-def call_transform(s: Any, fn: Compound, args: list[Any], kwargs: dict[str, Any]) -> Task:
+def call_transform(s: Specializer, fn: Compound, args: list[Any], kwargs: dict[str, Any]) -> Task:
     """The result of grad(f)(*args) and the like."""
     kind, options = fn.head
     return (yield CALLS[kind](s, fn.children[0], args, kwargs, dict(options)))
 
 
-def _picked(s: Any, argnums: int | tuple[int, ...], args: list[Any], kind: str) -> tuple[int, ...]:
+def _picked(s: Specializer, argnums: int | tuple[int, ...], args: list[Any], kind: str) -> tuple[int, ...]:
     numbers = (argnums,) if isinstance(argnums, int) else argnums
     out = tuple(n + len(args) if n < 0 else n for n in numbers)
     if any(not 0 <= n < len(args) for n in out):
@@ -297,7 +300,7 @@ def _picked(s: Any, argnums: int | tuple[int, ...], args: list[Any], kind: str) 
 
 
 def _grad(with_value: bool) -> Callable[..., Task]:
-    def run(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
+    def run(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
         kind = "value_and_grad" if with_value else "grad"
         argnums, has_aux = options["argnums"], options.get("has_aux", False)
         picked = _picked(s, argnums, args, kind)
@@ -321,7 +324,7 @@ def _grad(with_value: bool) -> Callable[..., Task]:
     return run
 
 
-def _check_scalar(s: Any, shape: Shape, kind: str) -> None:
+def _check_scalar(s: Specializer, shape: Shape, kind: str) -> None:
     t: Type | None = shape[1] if shape[0] == "leaf" else shape[1].type if shape[0] == "const" else None
     if isinstance(t, Scalar) and t.kind == "f":
         return
@@ -337,17 +340,17 @@ def _check_scalar(s: Any, shape: Shape, kind: str) -> None:
     )
 
 
-def _jacfwd(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
+def _jacfwd(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
     """Columns of the Jacobian by forward mode: one jvp for each number of the argument."""
     return (yield from _jacobian(s, fn, args, kwargs, options, "jacfwd"))
 
 
-def _jacrev(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
+def _jacrev(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
     """Rows of the Jacobian by reverse mode: one pullback for each number of the output."""
     return (yield from _jacobian(s, fn, args, kwargs, options, "jacrev"))
 
 
-def _jacobian(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any], kind: str) -> Task:
+def _jacobian(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any], kind: str) -> Task:
     argnums = options["argnums"]
     picked = _picked(s, argnums, args, kind)
     call = yield from _prepare(s, fn, args, kwargs, picked, kind)
@@ -378,7 +381,7 @@ def _jacobian(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], options:
     return jacobian_value(s, call, entries, isinstance(argnums, int))
 
 
-def jacobian_value(s: Any, call: _Call, entries: dict[tuple[int, int], Node], single: bool) -> Any:
+def jacobian_value(s: Specializer, call: _Call, entries: dict[tuple[int, int], Node], single: bool) -> Any:
     """The structure of a Jacobian: entries[i, k] is the derivative of output leaf i in the graph's parameter k."""
     counter = iter(range(len(call.leaves)))
 
@@ -393,7 +396,7 @@ def jacobian_value(s: Any, call: _Call, entries: dict[tuple[int, int], Node], si
     return _outer(s, call.result, counter, call.leaves, row)
 
 
-def _wrapped(s: Any, v: Any) -> Any:
+def _wrapped(s: Specializer, v: Any) -> Any:
     """Arrays as objects, where derivatives of numbers are arrays."""
     if isinstance(v, Node):
         return s.arrays.new_array(s, v)
@@ -405,7 +408,7 @@ def _wrapped(s: Any, v: Any) -> Any:
     return v
 
 
-def _outer(s: Any, shape: Shape, counter: Iterator[int], leaves: list[Type], row: Callable[[int | None], Any]) -> Any:
+def _outer(s: Specializer, shape: Shape, counter: Iterator[int], leaves: list[Type], row: Callable[[int | None], Any]) -> Any:
     """The structure of the output with a row of the Jacobian in the place of each number."""
     kind = shape[0]
     if kind == "leaf":
@@ -425,12 +428,12 @@ def _outer(s: Any, shape: Shape, counter: Iterator[int], leaves: list[Type], row
     return Known(None)
 
 
-def _hessian(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
+def _hessian(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
     """Forward over reverse."""
     return (yield s.call(transform("jacfwd", transform("grad", fn, **options), **options), args, kwargs))
 
 
-def _hvp(s: Any, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
+def _hvp(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
     """hvp(f)(*args, v): the Hessian times v, by forward over reverse."""
     if len(args) < 2:
         raise s.refuse("wrong-arguments", "hvp(f) takes the arguments of f, then the vector")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
 from irad.specialize import objects
 from irad.specialize.values import Compound
+
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
 
 
 class Iteration:
@@ -21,18 +24,18 @@ class Iteration:
         self.trips, self.item, self.items = trips, item, items
 
 
-def each(s: Any, items: list[Any]) -> Iteration:
+def each(s: Specializer, items: list[Any]) -> Iteration:
     """One item after the other."""
     sequence = Compound("tuple", None, items)
     return Iteration(literal(len(items)), lambda i: objects.sequence_item(s, sequence, i), items)
 
 
-def iteration(s: Any, v: Any) -> Task:
+def iteration(s: Specializer, v: Any) -> Task:
     yield from ()
     return iteration_now(s, v)
 
 
-def iteration_now(s: Any, v: Any) -> Iteration:
+def iteration_now(s: Specializer, v: Any) -> Iteration:
     b = s.b
     if isinstance(v, Compound):
         if v.kind == "range":
@@ -62,7 +65,7 @@ def iteration_now(s: Any, v: Any) -> Iteration:
     return each(s, items)
 
 
-def _range_iteration(s: Any, v: Compound) -> Iteration:
+def _range_iteration(s: Specializer, v: Compound) -> Iteration:
     b = s.b
     start, stop, step = v.children
     span = b.sub(stop, start)
@@ -76,7 +79,7 @@ def _range_iteration(s: Any, v: Compound) -> Iteration:
     return Iteration(trips, lambda i: b.add(start, b.mul(i, step)))
 
 
-def _zip_iteration(s: Any, v: Compound) -> Iteration:
+def _zip_iteration(s: Specializer, v: Compound) -> Iteration:
     b = s.b
     inner = [iteration_now(s, c) for c in v.children]
     if not inner:

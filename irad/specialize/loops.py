@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irad.errors import refuse
 from irad.graph.build import literal
@@ -32,6 +32,9 @@ from irad.specialize.values import (
 )
 from irad.types import BOOL, INT
 
+if TYPE_CHECKING:
+    from irad.specialize.execute import Activation
+
 MAX_RUNS = 60
 UNROLLED_LISTS = 32  # trips of a loop that is unrolled so that a list keeps a known length
 
@@ -41,7 +44,7 @@ class Loop:
 
     def __init__(
         self,
-        a: Any,
+        a: Activation,
         node: Apply,
         body: Graph,
         *,
@@ -291,7 +294,7 @@ class Loop:
     def fitted(self, shape: Shape, value: Any, store: Any) -> list[Node]:
         fitter = self.s.fitter(store)
         fitter.fit(shape, value)
-        return fitter.nodes  # type: ignore[no-any-return]
+        return fitter.nodes
 
     def results(self, head: dict[Any, Shape], value_shape: Shape | None, flags: list[str], exits: Any, feed: Any) -> Any:
         b = self.b

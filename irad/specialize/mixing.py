@@ -8,10 +8,13 @@ write is refused.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irad.errors import Span
 from irad.specialize.values import Compound, Maybe, Obj, Ref, Shape, Shaper, ambiguous, has_conflict, join_shapes
+
+if TYPE_CHECKING:
+    from irad.specialize.execute import Activation
 
 __all__ = ["Mixer", "Side", "freeze_given", "may_be_outer"]
 
@@ -28,7 +31,7 @@ class Side:
 class Mixer:
     """Gives `join_shapes` the shape of a mixed object. `key` is the variable or object whose values are joined."""
 
-    def __init__(self, a: Any, sides: tuple[Side, Side], *, adapt: Callable[[Shape], Shape] = lambda s: s) -> None:
+    def __init__(self, a: Activation, sides: tuple[Side, Side], *, adapt: Callable[[Shape], Shape] = lambda s: s) -> None:
         self.a, self.sides, self.adapt = a, sides, adapt
         self.at(None, -1)
 

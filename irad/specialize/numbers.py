@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irad.graph.nodes import Constant, Node
 from irad.specialize.values import is_number
 from irad.types import BOOL, F64, FLOAT, INT, JoinError, Type, join
+
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
 
 __all__ = ["PRIMITIVE", "arithmetic", "as_float", "as_int", "common", "known_int", "power"]
 
@@ -30,21 +33,21 @@ PRIMITIVE = {
 }
 
 
-def as_int(s: Any, v: Node) -> Node:
+def as_int(s: Specializer, v: Node) -> Node:
     """A truth value as the integer it is in arithmetic."""
     return s.b.convert(v, to=INT) if v.type is BOOL else v
 
 
-def as_float(s: Any, v: Any, what: str = "this operation") -> Node:
+def as_float(s: Specializer, v: Any, what: str = "this operation") -> Node:
     """A number as a float. Refuses what is not a number."""
     if not is_number(v):
         raise s.refuse("type-mismatch", f"{what} takes a number, not {s.describe(v)}")
     if v.type.kind == "f":
         return v  # type: ignore[no-any-return]
-    return s.convert(v, FLOAT if v.type.weak or v.type is BOOL else F64)  # type: ignore[no-any-return]
+    return s.convert(v, FLOAT if v.type.weak or v.type is BOOL else F64)
 
 
-def common(s: Any, x: Node, y: Node, op: str) -> tuple[Node, Node, Type]:
+def common(s: Specializer, x: Node, y: Node, op: str) -> tuple[Node, Node, Type]:
     """Both numbers in the type they are joined in."""
     x, y = as_int(s, x), as_int(s, y)
     try:
@@ -54,13 +57,13 @@ def common(s: Any, x: Node, y: Node, op: str) -> tuple[Node, Node, Type]:
     return s.convert(x, t), s.convert(y, t), t
 
 
-def arithmetic(s: Any, op: str, x: Node, y: Node) -> Node:
+def arithmetic(s: Specializer, op: str, x: Node, y: Node) -> Node:
     """A binary operator on two numbers."""
     b = s.b
     if op in "&|^" and x.type is BOOL and y.type is BOOL:
-        return b.apply(b.primitives[PRIMITIVE[op]], (x, y))  # type: ignore[no-any-return]
+        return b.apply(b.primitives[PRIMITIVE[op]], (x, y))
     if op == "/":
-        return b.div(*common(s, as_float(s, x), as_float(s, y), op)[:2])  # type: ignore[no-any-return]
+        return b.div(*common(s, as_float(s, x), as_float(s, y), op)[:2])
     if op == "**":
         return power(s, x, y)
     given = f"{x.type} and {y.type}"
@@ -69,21 +72,21 @@ def arithmetic(s: Any, op: str, x: Node, y: Node) -> Node:
         raise s.refuse("type-mismatch", f"`{op}` does not apply to {given}", help="use integers")
     if op not in PRIMITIVE:
         raise s.refuse("type-mismatch", f"`{op}` does not apply to numbers", help="`@` takes arrays")
-    return b.apply(b.primitives[PRIMITIVE[op]], (x, y))  # type: ignore[no-any-return]
+    return b.apply(b.primitives[PRIMITIVE[op]], (x, y))
 
 
-def power(s: Any, x: Node, y: Node) -> Node:
+def power(s: Specializer, x: Node, y: Node) -> Node:
     """x ** y: integers stay integers, and a known small exponent is a product."""
     b = s.b
     x, y = as_int(s, x), as_int(s, y)
     if x.type.kind == "i" and y.type.kind == "i" and not (isinstance(y, Constant) and y.value < 0):  # type: ignore[attr-defined]
         x, y, _ = common(s, x, y, "**")
-        return b.ipow(x, y)  # type: ignore[no-any-return]
+        return b.ipow(x, y)
     x, y, _ = common(s, as_float(s, x), as_float(s, y), "**")
-    return b.pow(x, y)  # type: ignore[no-any-return]
+    return b.pow(x, y)
 
 
-def known_int(s: Any, v: Any, what: str) -> int:
+def known_int(s: Specializer, v: Any, what: str) -> int:
     """An integer that must be known at compile time."""
     if isinstance(v, Constant) and isinstance(v.value, (int, bool)):
         return int(v.value)

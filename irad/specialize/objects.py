@@ -10,7 +10,7 @@ import collections
 import dataclasses
 from collections.abc import Callable, Sequence
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
@@ -31,6 +31,9 @@ from irad.specialize.values import (
     widen,
 )
 from irad.types import INT
+
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
 
 __all__ = [
     "append",
@@ -72,13 +75,13 @@ def is_instance(v: Any) -> bool:
 # -- sequences --------------------------------------------------------------------------------------------------------
 
 
-def new_list(s: Any, items: Sequence[Any]) -> Ref:
+def new_list(s: Specializer, items: Sequence[Any]) -> Ref:
     obj = Obj("list", span=s.span)
     s.store.set(obj, Compound("items", None, items))
     return Ref(obj)
 
 
-def items_of(s: Any, v: Ref) -> tuple[Any, ...]:
+def items_of(s: Specializer, v: Ref) -> tuple[Any, ...]:
     """The items of a list whose length is known."""
     found = content(s, v)
     if found.kind == "growing":
@@ -86,7 +89,7 @@ def items_of(s: Any, v: Ref) -> tuple[Any, ...]:
     return found.children
 
 
-def growing(s: Any, v: Any) -> Compound | None:
+def growing(s: Specializer, v: Any) -> Compound | None:
     """The content of a list that grows at run time; None for anything else."""
     if is_list(v):
         found = content(s, v)
@@ -94,24 +97,24 @@ def growing(s: Any, v: Any) -> Compound | None:
     return None
 
 
-def grown(s: Any, v: Ref, node: Node) -> None:
+def grown(s: Specializer, v: Ref, node: Node) -> None:
     """Replace the content of a list that grows."""
     write(s, v, Compound("growing", content(s, v).head, [node]))
 
 
-def growing_item(s: Any, v: Ref, i: Node) -> Any:
+def growing_item(s: Specializer, v: Ref, i: Node) -> Any:
     """Item i of a list that grows, counted from 0."""
     found = content(s, v)
     return item_value(s, found.head, s.b.list_index(found.children[0], i))
 
 
-def item_value(s: Any, shape: Any, node: Node) -> Any:
+def item_value(s: Specializer, shape: Any, node: Node) -> Any:
     count = len(leaf_types(shape))
     feed = iter(s.b.parts(node, count) if count > 1 else [node])
     return rebuild(shape, lambda t: next(feed), s.store, {}, s.span)
 
 
-def packed_item(s: Any, v: Ref, value: Any) -> Node:
+def packed_item(s: Specializer, v: Ref, value: Any) -> Node:
     """A value as an item of a list that grows; refused where it has another shape."""
     shape = content(s, v).head
     found = widen(Shaper(s.store, lambda o: False).shape(value))
@@ -124,7 +127,7 @@ def packed_item(s: Any, v: Ref, value: Any) -> Node:
     return Fitter(s, s.store).item(shape, value)
 
 
-def position(s: Any, i: Any, size: Node, what: str) -> Node:
+def position(s: Specializer, i: Any, size: Node, what: str) -> Node:
     """An index into a list of run-time length, counted from the start."""
     if not (is_number(i) and i.type.kind in "ib"):
         raise s.refuse("type-mismatch", f"{what} must be an integer, not {s.describe(i)}")
@@ -132,22 +135,22 @@ def position(s: Any, i: Any, size: Node, what: str) -> Node:
     i = s.convert(i if i.type.kind == "i" else b.convert(i, to=INT), INT)
     if isinstance(i, Constant):
         return i if i.value >= 0 else b.add(size, i)
-    return b.select(b.lt(i, literal(0)), b.add(i, size), i)  # type: ignore[no-any-return]
+    return b.select(b.lt(i, literal(0)), b.add(i, size), i)
 
 
-def content(s: Any, v: Ref) -> Compound:
+def content(s: Specializer, v: Ref) -> Compound:
     found: Compound = s.readable(s.store.get(v.obj))
     return found
 
 
-def write(s: Any, v: Ref, new: Any) -> None:
+def write(s: Specializer, v: Ref, new: Any) -> None:
     """Replace an object's content; refused where the object cannot be told apart from another."""
     if v.obj.frozen:
         raise s.refuse_frozen(v.obj)
     s.store.set(v.obj, new)
 
 
-def static_items(s: Any, v: Any, expected: int | None = None) -> list[Any] | None:
+def static_items(s: Specializer, v: Any, expected: int | None = None) -> list[Any] | None:
     """The items of anything iterable whose length is known now; None where it is not."""
     if is_tuple(v):
         return list(v.children)
@@ -175,7 +178,7 @@ def static_items(s: Any, v: Any, expected: int | None = None) -> list[Any] | Non
     return None
 
 
-def compared_items(s: Any, x: Any, y: Any) -> list[tuple[Any, Any]] | None:
+def compared_items(s: Specializer, x: Any, y: Any) -> list[tuple[Any, Any]] | None:
     """The pairs of parts that make x and y equal where all are; None where they differ whatever the parts are."""
     if is_instance(x) and is_instance(y):
         if x.obj is y.obj:
@@ -198,7 +201,7 @@ def compared_items(s: Any, x: Any, y: Any) -> list[tuple[Any, Any]] | None:
     return None
 
 
-def known_items(s: Any, v: Any, expected: int | None = None) -> list[Any]:
+def known_items(s: Specializer, v: Any, expected: int | None = None) -> list[Any]:
     """The items of a sequence whose length is known: for unpacking, and for `*`."""
     items = static_items(s, v, expected)
     if items is None:
@@ -206,13 +209,13 @@ def known_items(s: Any, v: Any, expected: int | None = None) -> list[Any]:
     return items
 
 
-def length(s: Any, v: Any) -> Node | None:
+def length(s: Specializer, v: Any) -> Node | None:
     """len(v) where v is a built-in container."""
     if is_tuple(v):
         return literal(len(v.children))
     found = growing(s, v)
     if found is not None:
-        return s.b.list_size(found.children[0])  # type: ignore[no-any-return]
+        return s.b.list_size(found.children[0])
     if is_list(v):
         return literal(len(items_of(s, v)))
     keys = dict_keys(s, v)
@@ -223,7 +226,7 @@ def length(s: Any, v: Any) -> Node | None:
     return None
 
 
-def sequence_item(s: Any, v: Any, i: Any) -> Any:
+def sequence_item(s: Specializer, v: Any, i: Any) -> Any:
     """v[i] for a tuple, list or string."""
     if growing(s, v) is not None and not (isinstance(i, Compound) and i.kind == "slice"):
         return growing_item(s, v, position(s, i, s.b.list_size(content(s, v).children[0]), "the index of a list"))
@@ -248,7 +251,7 @@ def _by_comparison(i: Any, items: Sequence[Any]) -> bool:
     return is_number(i) and not isinstance(i, Constant) and i.type.kind == "i" and bool(items) and all(map(is_number, items))
 
 
-def _checked_index(s: Any, n: int, i: Node, message: str) -> Node:
+def _checked_index(s: Specializer, n: int, i: Node, message: str) -> Node:
     """An index into n items, counted from the start; raises where it is out of range."""
     b = s.b
     if n > 64:
@@ -256,10 +259,10 @@ def _checked_index(s: Any, n: int, i: Node, message: str) -> Node:
             "a tuple or list of more than 64 items is indexed by a value known at run time only", "use an array"
         )
     b.assert_(b.and_(b.ge(i, literal(-n)), b.lt(i, literal(n))), error="IndexError", message=message)
-    return b.select(b.lt(i, literal(0)), b.add(i, literal(n)), i)  # type: ignore[no-any-return]
+    return b.select(b.lt(i, literal(0)), b.add(i, literal(n)), i)
 
 
-def _selected(s: Any, items: list[Any], i: Node) -> Node:
+def _selected(s: Specializer, items: list[Any], i: Node) -> Node:
     """Item i of numbers, i known at run time only: a comparison each."""
     from irad.specialize.numbers import common
 
@@ -272,7 +275,7 @@ def _selected(s: Any, items: list[Any], i: Node) -> Node:
     return result  # type: ignore[no-any-return]
 
 
-def _replaced(s: Any, items: list[Any], i: Node, value: Node) -> list[Any]:
+def _replaced(s: Specializer, items: list[Any], i: Node, value: Node) -> list[Any]:
     """Numbers with item i replaced, i known at run time only: a comparison each."""
     from irad.specialize.numbers import common
 
@@ -285,14 +288,14 @@ def _replaced(s: Any, items: list[Any], i: Node, value: Node) -> list[Any]:
     return out
 
 
-def known_slice(s: Any, v: Compound) -> slice:
+def known_slice(s: Specializer, v: Compound) -> slice:
     parts = []
     for c in v.children:
         parts.append(None if isinstance(c, Known) and c.value is None else known_int(s, c, "a slice of a tuple or list"))
     return slice(*parts)
 
 
-def set_list_item(s: Any, v: Ref, i: Any, value: Any) -> None:
+def set_list_item(s: Specializer, v: Ref, i: Any, value: Any) -> None:
     found = growing(s, v)
     if found is not None and not (isinstance(i, Compound) and i.kind == "slice"):
         (node,) = found.children
@@ -315,7 +318,7 @@ def set_list_item(s: Any, v: Ref, i: Any, value: Any) -> None:
     write(s, v, Compound("items", None, items))
 
 
-def append(s: Any, v: Ref, value: Any) -> Known:
+def append(s: Specializer, v: Ref, value: Any) -> Known:
     found = growing(s, v)
     if found is not None:
         grown(s, v, s.b.list_append(found.children[0], packed_item(s, v, value)))
@@ -324,7 +327,7 @@ def append(s: Any, v: Ref, value: Any) -> Known:
     return Known(None)
 
 
-def extend(s: Any, v: Ref, more: Any) -> Ref:
+def extend(s: Specializer, v: Ref, more: Any) -> Ref:
     if growing(s, v) is not None:
         for x in known_items(s, more):
             append(s, v, x)
@@ -336,7 +339,7 @@ def extend(s: Any, v: Ref, more: Any) -> Ref:
 # -- dicts ----------------------------------------------------------------------------------------------------------------
 
 
-def new_dict(s: Any, keys: Sequence[Any], values: Sequence[Any]) -> Ref:
+def new_dict(s: Specializer, keys: Sequence[Any], values: Sequence[Any]) -> Ref:
     table: dict[Any, Any] = {}
     for k, v in zip(keys, values, strict=True):
         table[known_key(s, k)] = v
@@ -345,7 +348,7 @@ def new_dict(s: Any, keys: Sequence[Any], values: Sequence[Any]) -> Ref:
     return Ref(obj)
 
 
-def known_key(s: Any, k: Any) -> Any:
+def known_key(s: Specializer, k: Any) -> Any:
     if isinstance(k, (Known, Constant)) and isinstance(k.value, (str, int, float, bool, type(None))):
         return k.value
     raise s.refuse(
@@ -355,14 +358,14 @@ def known_key(s: Any, k: Any) -> Any:
     )
 
 
-def dict_keys(s: Any, v: Any) -> tuple[Any, ...] | None:
+def dict_keys(s: Specializer, v: Any) -> tuple[Any, ...] | None:
     if isinstance(v, Ref) and v.obj.kind == "dict":
         keys: tuple[Any, ...] = content(s, v).head
         return keys
     return None
 
 
-def dict_item(s: Any, v: Ref, k: Any, default: Any = None) -> Any:
+def dict_item(s: Specializer, v: Ref, k: Any, default: Any = None) -> Any:
     table, key = content(s, v), known_key(s, k)
     if key in table.head:
         return table.children[table.head.index(key)]
@@ -372,7 +375,7 @@ def dict_item(s: Any, v: Ref, k: Any, default: Any = None) -> Any:
     raise s.Bottom
 
 
-def set_dict_item(s: Any, v: Ref, k: Any, value: Any) -> None:
+def set_dict_item(s: Specializer, v: Ref, k: Any, value: Any) -> None:
     table, key = content(s, v), known_key(s, k)
     new = dict(zip(table.head, table.children, strict=True))
     new[key] = value
@@ -382,7 +385,7 @@ def set_dict_item(s: Any, v: Ref, k: Any, value: Any) -> None:
 # -- instances ------------------------------------------------------------------------------------------------------------
 
 
-def make_instance(s: Any, cls: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
+def make_instance(s: Specializer, cls: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
     """cls(*args) for a dataclass, a NamedTuple or a plain class with an `__init__` in Python."""
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):
         values = _fields(s, cls, cls._fields, cls._field_defaults, args, kwargs)
@@ -422,7 +425,7 @@ def _is_generated(init: FunctionType) -> bool:
 
 
 def _fields(
-    s: Any,
+    s: Specializer,
     cls: Any,
     names: Sequence[str],
     defaults: dict[str, Any],
@@ -455,7 +458,7 @@ def class_of(v: Any) -> type | None:
     return None
 
 
-def special_method(s: Any, v: Any, name: str) -> Compound | None:
+def special_method(s: Specializer, v: Any, name: str) -> Compound | None:
     """The user's `__add__` and the like, bound."""
     cls = class_of(v)
     found = None if cls is None else _class_attribute(cls, name)
@@ -471,7 +474,7 @@ def _class_attribute(cls: type, name: str) -> Any:
     return None
 
 
-def getattr_(s: Any, v: Any, name: str) -> Any:
+def getattr_(s: Specializer, v: Any, name: str) -> Any:
     """A field, property or method of an instance or NamedTuple; None where v is neither."""
     cls = class_of(v)
     if cls is None:
@@ -505,7 +508,7 @@ def getattr_(s: Any, v: Any, name: str) -> Any:
     return s.from_python(found)
 
 
-def setattr_(s: Any, v: Any, name: str, value: Any) -> Task | None:
+def setattr_(s: Specializer, v: Any, name: str, value: Any) -> Task | None:
     cls = class_of(v)
     if not is_instance(v) or cls is None:
         raise s.refuse("immutable", f"attributes of {s.describe(v)} cannot be set")
@@ -516,7 +519,7 @@ def setattr_(s: Any, v: Any, name: str, value: Any) -> Task | None:
     if isinstance(found, property):
         if found.fset is None:
             raise s.refuse("immutable", f"the property `{name}` of `{cls.__name__}` has no setter")
-        return s.call(s.from_python(found.fset), [v, value], {})  # type: ignore[no-any-return]
+        return s.call(s.from_python(found.fset), [v, value], {})
     fields = content(s, v)
     new = dict(zip(fields.head, fields.children, strict=True))
     new[name] = value
@@ -527,7 +530,7 @@ def setattr_(s: Any, v: Any, name: str, value: Any) -> Task | None:
 # -- text -------------------------------------------------------------------------------------------------------------
 
 
-def joined_text(s: Any, parts: Sequence[Any]) -> Any:
+def joined_text(s: Specializer, parts: Sequence[Any]) -> Any:
     """An f-string: known text where all is known, else parts that are put together when it is shown."""
     out: list[Any] = []
     for p in parts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irad.errors import CompileError
 from irad.graph.build import constant, literal
@@ -14,6 +14,9 @@ from irad.specialize import objects
 from irad.specialize.numbers import PRIMITIVE, arithmetic, as_int, common, known_int
 from irad.specialize.values import Compound, Known, Maybe, Ref, is_number
 from irad.types import BOOL
+
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
 
 __all__ = ["binary", "compare", "getitem", "inplace", "setitem", "truth", "unary"]
 
@@ -64,7 +67,7 @@ SWAPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 # -- binary and unary operators -------------------------------------------------------------------------------------
 
 
-def binary(s: Any, op: str, x: Any, y: Any) -> Any:
+def binary(s: Specializer, op: str, x: Any, y: Any) -> Any:
     """x op y; a task where it calls the user's `__add__` and the like."""
     if is_number(x) and is_number(y):
         return arithmetic(s, op, x, y)
@@ -88,7 +91,7 @@ def binary(s: Any, op: str, x: Any, y: Any) -> Any:
     raise _unsupported(s, op, x, y)
 
 
-def _users_method(s: Any, name: str, reflected: str, x: Any, y: Any) -> Any:
+def _users_method(s: Specializer, name: str, reflected: str, x: Any, y: Any) -> Any:
     """The call of what x or y defines for an operator; None where neither does."""
     for method, self_, other in ((name, x, y), (reflected, y, x)):
         found = objects.special_method(s, self_, method)
@@ -97,14 +100,14 @@ def _users_method(s: Any, name: str, reflected: str, x: Any, y: Any) -> Any:
     return None
 
 
-def _unsupported(s: Any, op: str, x: Any, y: Any) -> CompileError:
+def _unsupported(s: Specializer, op: str, x: Any, y: Any) -> CompileError:
     help = ""
     if any(isinstance(v, Known) and v.value is None for v in (x, y)):
         help = "the value may be None here: test it with `is None` first"
-    return s.refuse("type-mismatch", f"`{op}` does not apply to {s.describe(x)} and {s.describe(y)}", help=help)  # type: ignore[no-any-return]
+    return s.refuse("type-mismatch", f"`{op}` does not apply to {s.describe(x)} and {s.describe(y)}", help=help)
 
 
-def _text_operator(s: Any, op: str, x: Any, y: Any) -> Any:
+def _text_operator(s: Specializer, op: str, x: Any, y: Any) -> Any:
     values = [v.value for v in (x, y) if isinstance(v, (Known, Constant))]
     if len(values) == 2 and op in "+*%":
         try:
@@ -116,14 +119,14 @@ def _text_operator(s: Any, op: str, x: Any, y: Any) -> Any:
     raise _unsupported(s, op, x, y)
 
 
-def _repeated(s: Any, x: Any, n: Node) -> Any:
+def _repeated(s: Specializer, x: Any, n: Node) -> Any:
     count = known_int(s, n, "the number of repetitions")
     if objects.is_tuple(x):
         return Compound("tuple", None, x.children * count)
     return objects.new_list(s, list(objects.items_of(s, x)) * count)
 
 
-def inplace(s: Any, op: str, x: Any, y: Any) -> Any:
+def inplace(s: Specializer, op: str, x: Any, y: Any) -> Any:
     """What `x op= y` rebinds x to; objects that can are changed in place."""
     if objects.is_list(x) and op == "+":
         return objects.extend(s, x, y)
@@ -135,7 +138,7 @@ def inplace(s: Any, op: str, x: Any, y: Any) -> Any:
     return binary(s, op, x, y)
 
 
-def unary(s: Any, op: str, x: Any) -> Any:
+def unary(s: Specializer, op: str, x: Any) -> Any:
     b = s.b
     if op == "not":
         return _not(s, x)
@@ -156,12 +159,12 @@ def unary(s: Any, op: str, x: Any) -> Any:
     raise s.refuse("type-mismatch", f"unary `{op}` does not apply to {s.describe(x)}")
 
 
-def _not(s: Any, x: Any) -> Task:
+def _not(s: Specializer, x: Any) -> Task:
     test = yield truth(s, x)
     return s.b.not_(test)
 
 
-def truth(s: Any, v: Any) -> Task:
+def truth(s: Specializer, v: Any) -> Task:
     """bool(v) as a node."""
     yield from ()
     if is_number(v):
@@ -188,7 +191,7 @@ def truth(s: Any, v: Any) -> Task:
 # -- comparison -----------------------------------------------------------------------------------------------------
 
 
-def compare(s: Any, op: str, x: Any, y: Any) -> Any:
+def compare(s: Specializer, op: str, x: Any, y: Any) -> Any:
     """x op y, for the comparison operators, `is` and `in`."""
     if op in ("is", "is not"):
         same = _identical(s, x, y)
@@ -215,7 +218,7 @@ def compare(s: Any, op: str, x: Any, y: Any) -> Any:
     raise _unsupported(s, op, x, y)
 
 
-def _identical(s: Any, x: Any, y: Any) -> bool:
+def _identical(s: Specializer, x: Any, y: Any) -> bool:
     if isinstance(x, Known) and isinstance(y, Known):
         return x.value is y.value
     if isinstance(x, Ref) and isinstance(y, Ref):
@@ -229,12 +232,12 @@ def _identical(s: Any, x: Any, y: Any) -> bool:
     )
 
 
-def _equal(s: Any, op: str, x: Any, y: Any) -> Task:
+def _equal(s: Specializer, op: str, x: Any, y: Any) -> Task:
     result = yield _equality(s, x, y)
     return result if op == "==" else s.b.not_(result)
 
 
-def _equality(s: Any, x: Any, y: Any) -> Task:
+def _equality(s: Specializer, x: Any, y: Any) -> Task:
     if (is_number(x) and is_number(y)) or (isinstance(x, Known) and isinstance(y, Known)):
         return compare(s, "==", x, y)
     found = _users_method(s, "__eq__", "__eq__", x, y)
@@ -250,7 +253,7 @@ def _equality(s: Any, x: Any, y: Any) -> Task:
     return result
 
 
-def _lexicographic(s: Any, op: str, x: tuple[Any, ...], y: tuple[Any, ...]) -> Task:
+def _lexicographic(s: Specializer, op: str, x: tuple[Any, ...], y: tuple[Any, ...]) -> Task:
     """Order of tuples: by the first items that differ, then by length."""
     b = s.b
     if not x or not y:
@@ -263,7 +266,7 @@ def _lexicographic(s: Any, op: str, x: tuple[Any, ...], y: tuple[Any, ...]) -> T
     return b.select(same, rest, first)
 
 
-def _contains(s: Any, x: Any, y: Any, wanted: bool) -> Any:
+def _contains(s: Specializer, x: Any, y: Any, wanted: bool) -> Any:
     if isinstance(y, Known) and isinstance(y.value, str) and isinstance(x, Known):
         return literal((x.value in y.value) == wanted)
     keys = objects.dict_keys(s, y)
@@ -271,7 +274,7 @@ def _contains(s: Any, x: Any, y: Any, wanted: bool) -> Any:
     return _any_equal(s, x, y, items, wanted)
 
 
-def _any_equal(s: Any, x: Any, y: Any, items: list[Any] | None, wanted: bool) -> Task:
+def _any_equal(s: Specializer, x: Any, y: Any, items: list[Any] | None, wanted: bool) -> Task:
     method = objects.special_method(s, y, "__contains__")
     if method is not None:
         value = yield s.call(method, [x], {})
@@ -287,18 +290,18 @@ def _any_equal(s: Any, x: Any, y: Any, items: list[Any] | None, wanted: bool) ->
     return result if wanted else s.b.not_(result)
 
 
-def _in_range(s: Any, x: Any, y: Compound) -> Node:
+def _in_range(s: Specializer, x: Any, y: Compound) -> Node:
     b = s.b
     start, stop, step = y.children
     if isinstance(step, Constant) and step.value == 1:
-        return b.and_(compare(s, ">=", x, start), compare(s, "<", x, stop))  # type: ignore[no-any-return]
+        return b.and_(compare(s, ">=", x, start), compare(s, "<", x, stop))
     raise s.refuse("unsupported-in", "`in` on a range with a step", help="test the bounds and the remainder")
 
 
 # -- items ----------------------------------------------------------------------------------------------------------
 
 
-def getitem(s: Any, x: Any, i: Any) -> Any:
+def getitem(s: Specializer, x: Any, i: Any) -> Any:
     """x[i]."""
     method = objects.special_method(s, x, "__getitem__")
     if method is not None:
@@ -313,7 +316,7 @@ def getitem(s: Any, x: Any, i: Any) -> Any:
     raise s.refuse("not-subscriptable", f"{s.describe(x)} has no items")
 
 
-def setitem(s: Any, x: Any, i: Any, v: Any) -> Any:
+def setitem(s: Specializer, x: Any, i: Any, v: Any) -> Any:
     """x[i] = v."""
     if objects.is_list(x):
         return objects.set_list_item(s, x, i, v)

@@ -27,6 +27,7 @@ from irad.specialize.choices import Choices
 from irad.specialize.execute import Activation, Bottom, NeedsStatic
 from irad.specialize.iteration import Iteration, iteration, iteration_now
 from irad.specialize.liveness import RETURN
+from irad.specialize.mixing import freeze_given, may_be_outer
 from irad.specialize.operations import CALLABLE, OPERATIONS
 from irad.specialize.paths import Exit, PathStore
 from irad.specialize.store import Store, keys_of
@@ -305,6 +306,12 @@ class Specializer:
         """The refusal of a write to an object that is captured, or one of two on different paths."""
         if obj.frozen == frozenset(["captured"]):
             return self.refuse("captured-write", f"a captured {obj.kind} is written to", help="pass it as an argument")
+        if "reshaped" in (obj.frozen or ()):
+            return self.refuse(
+                "view-write",
+                "this array may share memory with another through a reshape, as their layout has it, and is written to",
+                help="copy it before the reshape",
+            )
         return self.refuse(
             "ambiguous-alias",
             f"this {obj.kind} may be one of two, and is written to",
@@ -396,7 +403,10 @@ class Specializer:
             node = self.b.call(copy.graph, nodes + hidden)
             parts = self.b.parts(node, len(types)) if types else []
         feed = iter(parts)
+        given = [Ref(obj) for obj in objects.values()]
         value = rebuild(result.value, lambda t: next(feed), self.store, objects, self.span)
+        if any(map(may_be_outer, result.shapes())):
+            freeze_given(self.store, given)
         for (index, name), shape in result.writes.items():
             key = objects[index] if name is None else (objects[index], name)
             self.store.set(key, rebuild(shape, lambda t: next(feed), self.store, objects, self.span))

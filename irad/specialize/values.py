@@ -16,12 +16,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irad.errors import CompileError, Diagnostic, Note, Span
 from irad.graph.build import constant, literal
 from irad.graph.nodes import UNDEF, Constant, Node
 from irad.types import BOOL, Array, JoinError, List, Scalar, Tuple, Type, join
+
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
 
 __all__ = [
     "UNBOUND",
@@ -88,17 +91,18 @@ class Obj:
     kind: "list", "dict", "instance", "array", "frame". A frame's content is its variables, under (frame, name).
     """
 
-    __slots__ = ("birth", "frozen", "head", "kind", "outer", "span")
+    __slots__ = ("birth", "frozen", "head", "kind", "ordered", "outer", "span")
     kind: str
     head: Any  # static: a dict's nothing, an instance's class, a frame's signature
     outer: Obj | None  # a frame's static link: the frame of the function around
     frozen: frozenset[str] | None  # of a frame: variables not to be rebound; of others: why it is not written to
     birth: int
+    ordered: bool  # of an array: NumPy is known to have it in C order
     span: Span | None
 
     def __init__(self, kind: str, head: Any = None, outer: Obj | None = None, span: Span | None = None) -> None:
         self.kind, self.head, self.outer, self.span = kind, head, outer, span
-        self.birth, self.frozen = next(_births), None
+        self.birth, self.frozen, self.ordered = next(_births), None, False
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.birth}>"
@@ -495,7 +499,7 @@ def absent(t: Type) -> Node:
 class Fitter:
     """The nodes of values in the order of a shape's leaves; conversions are emitted in the graph being built."""
 
-    def __init__(self, s: Any, store: Any) -> None:
+    def __init__(self, s: Specializer, store: Any) -> None:
         self.s, self.store = s, store
         self.nodes: list[Node] = []
 
@@ -543,7 +547,7 @@ class Fitter:
         """An item of a list as one node."""
         inner = Fitter(self.s, self.store)
         inner.fit(shape, v)
-        return self.s.b.tuple_(inner.nodes)  # type: ignore[no-any-return]
+        return self.s.b.tuple_(inner.nodes)
 
     def object(self, shape: Shape, v: Any) -> None:
         if isinstance(v, Unbound):

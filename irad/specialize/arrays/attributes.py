@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,8 +19,11 @@ from irad.specialize.iteration import Iteration
 from irad.specialize.values import Compound, Known, Ref, is_number
 from irad.types import Dim
 
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
 
-def length(s: Any, v: Any) -> Node | None:
+
+def length(s: Specializer, v: Any) -> Node | None:
     if not is_array(s, v):
         return None
     if array_type(s, v).rank == 0:
@@ -28,7 +31,7 @@ def length(s: Any, v: Any) -> Node | None:
     return size_of(s, v, 0)
 
 
-def static_items(s: Any, v: Ref, expected: int | None = None) -> list[Any] | None:
+def static_items(s: Specializer, v: Ref, expected: int | None = None) -> list[Any] | None:
     n = array_type(s, v).shape[0]
     if isinstance(n, Dim):
         if expected is None:
@@ -43,11 +46,11 @@ def static_items(s: Any, v: Ref, expected: int | None = None) -> list[Any] | Non
     return [getitem(s, v, literal(i)) for i in range(n)]
 
 
-def iteration(s: Any, v: Ref) -> Iteration:
+def iteration(s: Specializer, v: Ref) -> Iteration:
     return Iteration(size_of(s, v, 0), lambda i: getitem(s, v, i))
 
 
-def getattr_(s: Any, v: Any, name: str) -> Any:
+def getattr_(s: Specializer, v: Any, name: str) -> Any:
     if not is_array(s, v):
         return None
     t = array_type(s, v)
@@ -66,7 +69,15 @@ def getattr_(s: Any, v: Any, name: str) -> Any:
     return None
 
 
-def _astype(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _copy(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """The method, which gives an array in C order; np.copy keeps the order."""
+    made = array(s, args, kwargs)
+    if isinstance(made, Ref):
+        made.obj.ordered = True
+    return made
+
+
+def _astype(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     no_keywords(s, "astype", kwargs)
     check_count(s, "astype", args, 2)
     node = read(s, args[0])
@@ -74,7 +85,7 @@ def _astype(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return new_array(s, node if s.b.scalar_of(node) is t else s.b.convert(node, to=t))
 
 
-def _item(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _item(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if len(args) == 1:
         x = as_scalar(s, args[0])
         if not is_number(x):
@@ -83,7 +94,7 @@ def _item(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return getitem(s, args[0], args[1] if len(args) == 2 else Compound("tuple", None, args[1:]))
 
 
-def _fill(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _fill(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     check_count(s, "fill", args, 2)
     setitem(s, args[0], Known(Ellipsis), args[1])
     return Known(None)
@@ -100,9 +111,9 @@ METHODS: dict[str, Handler] = {
     "dot": dot,
     "reshape": reshape,
     "ravel": ravel,
-    "flatten": lambda s, args, kwargs: array(s, [ravel(s, args, kwargs)], {}),
+    "flatten": lambda s, args, kwargs: _copy(s, [ravel(s, args, kwargs)], {}),
     "transpose": transpose,
-    "copy": lambda s, args, kwargs: array(s, args, kwargs),
+    "copy": _copy,
     "astype": _astype,
     "item": _item,
     "fill": _fill,
@@ -114,5 +125,5 @@ def method(head: tuple[str, str]) -> Handler:
     return METHODS[head[1]]
 
 
-def pack(s: Any, v: Any) -> Node | None:
+def pack(s: Specializer, v: Any) -> Node | None:
     return read(s, v) if is_array(s, v) else None

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from irad.graph.build import constant, literal
-from irad.graph.nodes import Constant, Node
+from irad.graph.nodes import Apply, Constant, Node
 from irad.specialize import objects
 from irad.specialize.arrays.elementwise import elementwise, promote, spread
 from irad.specialize.arrays.table import HANDLERS, Handler, check_count, no_keywords
@@ -27,8 +27,11 @@ from irad.specialize.arrays.values import (
 from irad.specialize.values import Compound, Known, is_number, leaf_types
 from irad.types import BOOL, F32, F64, FLOAT, I32, I64, INT, Array, Dim, Scalar, fresh_dim
 
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
 
-def numeric(s: Any, v: Any, name: str) -> Node:
+
+def numeric(s: Specializer, v: Any, name: str) -> Node:
     """The node of a number, an array, or a nested list of numbers."""
     if objects.is_tuple(v) or objects.is_list(v):
         v = array(s, [v], {})
@@ -57,7 +60,7 @@ DTYPES: dict[Any, Scalar] = {
 }
 
 
-def dtype_of(s: Any, v: Any) -> Scalar:
+def dtype_of(s: Specializer, v: Any) -> Scalar:
     """A dtype given by the user."""
     if isinstance(v, Known):
         found = DTYPES.get(v.value) if not isinstance(v.value, np.dtype) else DTYPES.get(str(v.value))
@@ -70,7 +73,7 @@ def dtype_of(s: Any, v: Any) -> Scalar:
     )
 
 
-def shape_of(s: Any, v: Any) -> tuple[Shape, list[Node]]:
+def shape_of(s: Specializer, v: Any) -> tuple[Shape, list[Node]]:
     """A shape given by the user, and the nodes of the sizes that are known at run time only."""
     items = list(v.children) if objects.is_tuple(v) else objects.known_items(s, v) if objects.is_list(v) else [v]
     shape: list[int | Dim] = []
@@ -88,13 +91,14 @@ def shape_of(s: Any, v: Any) -> tuple[Shape, list[Node]]:
             n = s.convert(i, INT)
             if not never_negative(n):
                 s.b.assert_(s.b.ge(n, literal(0)), error="ValueError", message="negative dimensions are not allowed")
-            known = n.fn.name == "dim" and n.args[0].type.shape[n.static[0]] if getattr(n, "fn", None) is not None else None
+            t = n.args[0].type if isinstance(n, Apply) and n.fn.name == "dim" else None
+            known = t.shape[n.static[0]] if isinstance(n, Apply) and isinstance(t, Array) else None
             shape.append(known if isinstance(known, Dim) else fresh_dim())
             dims.append(n)
     return tuple(shape), dims
 
 
-def filled(s: Any, value: Node | None, shape: Shape, dims: list[Node], dtype: Scalar) -> Any:
+def filled(s: Specializer, value: Node | None, shape: Shape, dims: list[Node], dtype: Scalar) -> Any:
     if not shape:
         return s.convert(value, dtype) if value is not None else constant(dtype, 0.0 if dtype.kind == "f" else 0)
     if value is None:
@@ -105,7 +109,7 @@ def filled(s: Any, value: Node | None, shape: Shape, dims: list[Node], dtype: Sc
 
 
 def _filled(name: str, value: float | None) -> Handler:
-    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         kwargs = dict(kwargs)
         dtype = kwargs.pop("dtype", args[1] if len(args) == 2 else Known(float))
         shape = kwargs.pop("shape", args[0] if args else None)
@@ -130,7 +134,7 @@ HANDLERS[np.zeros], HANDLERS[np.empty], HANDLERS[np.ones] = (
 )
 
 
-def _full(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _full(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     kwargs = dict(kwargs)
     dtype = kwargs.pop("dtype", None)
     no_keywords(s, "full", kwargs)
@@ -141,7 +145,7 @@ def _full(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 def _like(name: str, value: float | None) -> Handler:
-    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         kwargs = dict(kwargs)
         dtype = kwargs.pop("dtype", None)
         no_keywords(s, name, kwargs)
@@ -166,7 +170,7 @@ HANDLERS[np.zeros_like], HANDLERS[np.empty_like] = _like("zeros_like", None), _l
 HANDLERS[np.ones_like], HANDLERS[np.full_like] = _like("ones_like", 1), _like("full_like", None)
 
 
-def _arange(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _arange(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     b = s.b
     kwargs = dict(kwargs)
     dtype = kwargs.pop("dtype", None)
@@ -199,7 +203,7 @@ def _arange(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return new_array(s, grid)
 
 
-def _linspace(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _linspace(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     b = s.b
     kwargs = dict(kwargs)
     num = kwargs.pop("num", args[2] if len(args) == 3 else literal(50))
@@ -219,7 +223,7 @@ def _linspace(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
 HANDLERS[np.arange], HANDLERS[np.linspace] = _arange, _linspace
 
 
-def _eye(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _eye(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     b = s.b
     kwargs = dict(kwargs)
     dtype = dtype_of(s, kwargs.pop("dtype", Known(float)))
@@ -234,7 +238,7 @@ def _eye(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
 HANDLERS[np.eye] = HANDLERS[np.identity] = _eye
 
 
-def _nested(s: Any, v: Any) -> tuple[Shape, list[Node]]:
+def _nested(s: Specializer, v: Any) -> tuple[Shape, list[Node]]:
     """The shape and elements of a nested list of numbers and arrays."""
     if is_array(s, v):
         t = array_type(s, v)
@@ -256,7 +260,7 @@ def _nested(s: Any, v: Any) -> tuple[Shape, list[Node]]:
     return (len(parts), *parts[0][0]), [n for _, nodes in parts for n in nodes]
 
 
-def array(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def array(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     b = s.b
     kwargs = dict(kwargs)
     dtype = kwargs.pop("dtype", args[1] if len(args) == 2 else None)
@@ -289,7 +293,7 @@ def array(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return new_array(s, node)
 
 
-def list_array(s: Any, content: Compound) -> Node:
+def list_array(s: Specializer, content: Compound) -> Node:
     """The array of a list that grows: a column for each number of an item."""
     b, (node,) = s.b, content.children
     types = leaf_types(content.head)
@@ -297,7 +301,7 @@ def list_array(s: Any, content: Compound) -> Node:
     n = fresh_dim()
     columns = [b.list_column(node, size, leaf=k, to=Array(t.strong, (n,))) for k, t in enumerate(types)]  # type: ignore[attr-defined]
     if content.head[0] == "leaf":
-        return columns[0]  # type: ignore[no-any-return]
+        return columns[0]
     if any(leaf[0] != "leaf" for leaf in content.head[3]):
         raise s.refuse("type-mismatch", "np.array takes a list of numbers, or of tuples of numbers")
     dtype = promote(s, columns, "np.array").strong
@@ -305,10 +309,10 @@ def list_array(s: Any, content: Compound) -> Node:
     for k, c in enumerate(columns):
         c = c if b.scalar_of(c) is dtype else b.convert(c, to=dtype)
         out = b.slice_update(out, b.reshape(c, size, shape=(n, 1)), literal(0), literal(k), steps=(1, 1))
-    return out  # type: ignore[no-any-return]
+    return out
 
 
-def _stacked(s: Any, shape: Shape, nodes: list[Node]) -> Any:
+def _stacked(s: Specializer, shape: Shape, nodes: list[Node]) -> Any:
     """An array of arrays: each is put in its place."""
     b = s.b
     inner = nodes[0].type
@@ -322,7 +326,7 @@ def _stacked(s: Any, shape: Shape, nodes: list[Node]) -> Any:
     return new_array(s, out)
 
 
-def _asarray(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _asarray(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if len(args) == 1 and not kwargs and is_array(s, args[0]):
         return args[0]
     return array(s, args, kwargs)

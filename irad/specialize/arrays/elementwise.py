@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irad.graph.build import literal
 from irad.graph.nodes import Node
 from irad.specialize.arrays.values import Shape, dims_of, new_array
 from irad.types import BOOL, INT, Array, Dim, JoinError, Scalar, Type, join
 
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
 
-def promote(s: Any, xs: Sequence[Node], op: str) -> Scalar:
+
+def promote(s: Specializer, xs: Sequence[Node], op: str) -> Scalar:
     """The dtype that NumPy 2 computes in."""
     total: Type | None = None
     types = [s.b.scalar_of(x) for x in xs]
@@ -32,7 +35,7 @@ def promote(s: Any, xs: Sequence[Node], op: str) -> Scalar:
     return total
 
 
-def broadcast_shape(s: Any, xs: Sequence[Node], op: str) -> Shape:
+def broadcast_shape(s: Specializer, xs: Sequence[Node], op: str) -> Shape:
     """The common shape; sizes known at run time only must be equal, which is checked by `spread`."""
     shapes = [x.type.shape if isinstance(x.type, Array) else () for x in xs]
     rank = max(map(len, shapes))
@@ -55,7 +58,7 @@ def shape_text(shape: Shape) -> str:
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
-def spread(s: Any, x: Node, shape: Shape, dims: Sequence[Node]) -> Node:
+def spread(s: Specializer, x: Node, shape: Shape, dims: Sequence[Node]) -> Node:
     """x in this shape, repeated where NumPy repeats it."""
     b = s.b
     if isinstance(x.type, Array):
@@ -87,10 +90,10 @@ def spread(s: Any, x: Node, shape: Shape, dims: Sequence[Node]) -> Node:
             return x
     if not shape:
         return x
-    return b.broadcast(x, *dims, shape=shape)  # type: ignore[no-any-return]
+    return b.broadcast(x, *dims, shape=shape)
 
 
-def elementwise(s: Any, prim: str, xs: Sequence[Node], dtype: Scalar | None, op: str) -> Any:
+def elementwise(s: Specializer, prim: str, xs: Sequence[Node], dtype: Scalar | None, op: str) -> Any:
     """A scalar primitive over numbers and arrays, broadcast to one shape and converted to one dtype."""
     b = s.b
     shape = broadcast_shape(s, xs, op)

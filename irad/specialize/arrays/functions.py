@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,6 +14,9 @@ from irad.specialize.arrays.values import new_array
 from irad.specialize.numbers import arithmetic
 from irad.specialize.values import Known, is_number
 from irad.types import BOOL, F64
+
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
 
 FLOAT_UNARY = {
     "sqrt": "sqrt",
@@ -63,7 +66,7 @@ OPERATORS = {
 
 
 def _float_function(name: str, prim: str, count: int) -> Handler:
-    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         no_keywords(s, name, kwargs)
         check_count(s, name, args, count)
         xs = [numeric(s, a, name) for a in args]
@@ -78,7 +81,7 @@ def _float_function(name: str, prim: str, count: int) -> Handler:
 
 
 def _operator_function(name: str, op: str) -> Handler:
-    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         from irad.specialize import operators
 
         no_keywords(s, name, kwargs)
@@ -107,7 +110,7 @@ OF_TRUTH = {"abs": "or", "absolute": "or", "maximum": "or", "minimum": "and"}  #
 def _same_dtype(name: str, prim: str, count: int) -> Handler:
     """Functions of any number that give the same dtype."""
 
-    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         no_keywords(s, name, kwargs)
         check_count(s, name, args, count)
         xs = [numeric(s, a, name) for a in args]
@@ -135,7 +138,7 @@ for _name, _prim, _n in (
 
 
 def _rounding(name: str, prim: str) -> Handler:
-    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         no_keywords(s, name, kwargs)
         check_count(s, name, args, 1)
         x = numeric(s, args[0], name)
@@ -158,7 +161,7 @@ for _name in ("floor", "ceil", "trunc", "sign"):
 
 
 def _test(name: str) -> Handler:
-    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         no_keywords(s, name, kwargs)
         check_count(s, name, args, 1)
         x = numeric(s, args[0], name)
@@ -171,7 +174,7 @@ for _name in ("isnan", "isinf", "isfinite"):
     HANDLERS[getattr(np, _name)] = _test(_name)
 
 
-def _square(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _square(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     no_keywords(s, "square", kwargs)
     check_count(s, "square", args, 1)
     x = numeric(s, args[0], "square")
@@ -179,7 +182,7 @@ def _square(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 def _logical(name: str, prim: str, count: int) -> Handler:
-    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         no_keywords(s, name, kwargs)
         check_count(s, name, args, count)
         xs = [numeric(s, a, name) for a in args]
@@ -198,7 +201,7 @@ for _name, _prim, _n in (
     HANDLERS[getattr(np, _name)] = _logical(_name, _prim, _n)
 
 
-def _where(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _where(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     no_keywords(s, "where", kwargs)
     check_count(s, "where", args, 3)
     c, x, y = (numeric(s, a, "where") for a in args)
@@ -209,7 +212,7 @@ def _where(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return elementwise(s, "select", [c, x, y], None, "where")
 
 
-def clip(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def clip(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     given = dict(zip(("a", "a_min", "a_max"), args, strict=False))
     given.update({{"min": "a_min", "max": "a_max"}.get(k, k): v for k, v in kwargs.items()})
     if set(given) - {"a", "a_min", "a_max"} or "a" not in given:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
@@ -26,11 +26,14 @@ from irad.specialize.numbers import known_int
 from irad.specialize.values import Compound, Known, Ref, is_number
 from irad.types import BOOL, INT, Array, Dim, Scalar, fresh_dim
 
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
+
 
 class Index:
     """x[...] taken apart: for each axis of x a start, a step (None: one element) and a size; then the result's shape."""
 
-    def __init__(self, s: Any, v: Ref, index: Any) -> None:
+    def __init__(self, s: Specializer, v: Ref, index: Any) -> None:
         self.s, self.v = s, v
         self.t = array_type(s, v)
         items = list(index.children) if objects.is_tuple(index) else [index]
@@ -123,7 +126,7 @@ class Index:
                 return default
             x = s.convert(x, INT)
             x = b.select(b.lt(x, literal(0)), b.add(x, n), x) if not never_negative(x) else x
-            return b.minimum(b.maximum(x, low), high)  # type: ignore[no-any-return]
+            return b.minimum(b.maximum(x, low), high)
 
         if k > 0:
             start, stop = clipped(bounds[0], literal(0), literal(0), n), clipped(bounds[1], n, literal(0), n)
@@ -161,7 +164,7 @@ class Index:
         return all(k is None for k in self.steps) and not self.shape
 
 
-def getitem(s: Any, v: Any, index: Any) -> Any:
+def getitem(s: Specializer, v: Any, index: Any) -> Any:
     if not is_array(s, v):
         return None
     parts = Index(s, v, index)
@@ -175,7 +178,7 @@ def getitem(s: Any, v: Any, index: Any) -> Any:
     )
 
 
-def setitem(s: Any, v: Ref, index: Any, value: Any) -> None:
+def setitem(s: Specializer, v: Ref, index: Any, value: Any) -> None:
     parts = Index(s, v, index)
     t = parts.t
     if parts.is_element:
@@ -198,7 +201,7 @@ def setitem(s: Any, v: Ref, index: Any, value: Any) -> None:
     return None
 
 
-def cast(s: Any, node: Node, dtype: Scalar, what: str) -> Node:
+def cast(s: Specializer, node: Node, dtype: Scalar, what: str) -> Node:
     """A value as it is stored in an array of this dtype."""
     kind = s.b.scalar_of(node).kind
     if kind == "f" and dtype.kind != "f":

@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irad.graph.build import constant, literal
 from irad.graph.nodes import Node
 from irad.graph.walk import Task
 from irad.types import INT, Array, Dim, Type
 
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
 
-def jacobian(s: Any, call: Any, kind: str, single: bool) -> Task:
+
+def jacobian(s: Specializer, call: Any, kind: str, single: bool) -> Task:
     """The Jacobian of a call whose arguments or results have arrays: one column or row a trip of a loop."""
     from irad.specialize.derivatives import jacobian_value
 
@@ -47,7 +50,7 @@ def _differentiable(t: Type) -> bool:
     return is_float(t)
 
 
-def _columns(s: Any, call: Any, inputs: list[Any], j: int, one: Node) -> list[Node]:
+def _columns(s: Specializer, call: Any, inputs: list[Any], j: int, one: Node) -> list[Node]:
     b = s.b
     tangents = [one if i == j else b.zero(t) for i, (_, t) in enumerate(inputs)]
     pair = b.jvp(*call.nodes, *tangents, graphs=(call.graph,), wrt=call.wrt)
@@ -55,7 +58,7 @@ def _columns(s: Any, call: Any, inputs: list[Any], j: int, one: Node) -> list[No
     return [p for p, t in zip(parts, call.leaves, strict=True) if _differentiable(t)]
 
 
-def _rows(s: Any, call: Any, residual: Node, i: int, one: Node) -> list[Node]:
+def _rows(s: Specializer, call: Any, residual: Node, i: int, one: Node) -> list[Node]:
     b = s.b
     seed: list[Node | None] = [None] * len(call.leaves)
     seed[i] = one
@@ -63,7 +66,7 @@ def _rows(s: Any, call: Any, residual: Node, i: int, one: Node) -> list[Node]:
     return [b.getitem(cts, index=k) for k in range(len(call.wrt))]
 
 
-def _by_element(s: Any, t: Type, derive: Callable[[Node], list[Node]], others: list[Type], *, last: bool) -> list[Node]:
+def _by_element(s: Specializer, t: Type, derive: Callable[[Node], list[Node]], others: list[Type], *, last: bool) -> list[Node]:
     """Derivatives for each element of a value of type t: of shape other + t (`last`), or t + other."""
     b = s.b
     if not isinstance(t, Array):
@@ -80,7 +83,7 @@ def _by_element(s: Any, t: Type, derive: Callable[[Node], list[Node]], others: l
     state = [b.parameter(body, r.type) for r in results]
     with b.inside(body):
         place: list[Node] = []
-        rest = e
+        rest: Node = e
         for n in reversed(t.shape):
             place.insert(0, b.mod(rest, literal(n)) if n != size else rest)
             rest = b.floordiv(rest, literal(n))
@@ -96,4 +99,4 @@ def _by_element(s: Any, t: Type, derive: Callable[[Node], list[Node]], others: l
             block = b.reshape(d, shape=(*u.shape, *ones) if last else (*ones, *u.shape))
             new.append(b.slice_update(st, block, *starts, steps=(1,) * len(starts)))
         body.finish(b.tuple_(new))
-    return b.parts(b.for_loop(literal(size), *results, graphs=(body,)), len(results))  # type: ignore[no-any-return]
+    return b.parts(b.for_loop(literal(size), *results, graphs=(body,)), len(results))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irad.graph.build import constant
 from irad.graph.nodes import Node
@@ -16,10 +16,13 @@ from irad.specialize.numbers import PRIMITIVE
 from irad.specialize.values import Ref, is_number
 from irad.types import BOOL, F64, Array
 
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
+
 OF_TRUTH = {"+": "|", "*": "&", "|": "|", "&": "&", "^": "^"}  # what NumPy's operators are for truth values
 
 
-def _operands(s: Any, *values: Any) -> list[Node] | None:
+def _operands(s: Specializer, *values: Any) -> list[Node] | None:
     """The nodes of numbers and arrays, if that is what all are; lists and tuples beside an array become arrays."""
     if not any(is_array(s, v) for v in values):
         return None
@@ -34,7 +37,7 @@ def _operands(s: Any, *values: Any) -> list[Node] | None:
     return out
 
 
-def binary(s: Any, op: str, x: Any, y: Any) -> Any:
+def binary(s: Specializer, op: str, x: Any, y: Any) -> Any:
     nodes = _operands(s, x, y)
     if nodes is None:
         return None
@@ -65,7 +68,7 @@ def binary(s: Any, op: str, x: Any, y: Any) -> Any:
     return elementwise(s, PRIMITIVE[op], nodes, dtype, op)
 
 
-def inplace(s: Any, op: str, x: Ref, y: Any) -> Ref:
+def inplace(s: Specializer, op: str, x: Ref, y: Any) -> Ref:
     """x op= y: the array keeps its shape and dtype."""
     t = array_type(s, x)
     result = binary(s, op, x, y)
@@ -88,7 +91,7 @@ def inplace(s: Any, op: str, x: Ref, y: Any) -> Ref:
     return x
 
 
-def unary(s: Any, op: str, x: Any) -> Any:
+def unary(s: Specializer, op: str, x: Any) -> Any:
     if not is_array(s, x):
         return None
     node = read(s, x)
@@ -100,14 +103,14 @@ def unary(s: Any, op: str, x: Any) -> Any:
     return new_array(s, node if op == "+" else s.b.neg(node))
 
 
-def compare(s: Any, op: str, x: Any, y: Any) -> Any:
+def compare(s: Specializer, op: str, x: Any, y: Any) -> Any:
     nodes = _operands(s, x, y)
     if nodes is None:
         return None
     return elementwise(s, PRIMITIVE[op], nodes, promote(s, nodes, op), op)
 
 
-def truth(s: Any, v: Any) -> Any:
+def truth(s: Specializer, v: Any) -> Any:
     if not is_array(s, v):
         return None
     x = as_scalar(s, v)
@@ -120,5 +123,5 @@ def truth(s: Any, v: Any) -> Any:
     return x if x.type is BOOL else s.b.ne(x, constant(x.type, 0.0 if x.type.kind == "f" else 0))
 
 
-def contains(s: Any, x: Any, v: Ref) -> Node:
+def contains(s: Specializer, x: Any, v: Ref) -> Node:
     return reduce(s, "any", read(s, compare(s, "==", v, x)), None, False)  # type: ignore[no-any-return]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,8 +17,11 @@ from irad.specialize.numbers import known_int
 from irad.specialize.values import Known, is_number
 from irad.types import BOOL, F64, FLOAT, I64, Array
 
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
 
-def reduce(s: Any, prim: str, x: Node, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
+
+def reduce(s: Specializer, prim: str, x: Node, axis: tuple[int, ...] | None, keepdims: bool) -> Any:
     """A reduction over axes (None: all)."""
     b = s.b
     if not isinstance(x.type, Array):
@@ -44,7 +47,7 @@ def reduce(s: Any, prim: str, x: Node, axis: tuple[int, ...] | None, keepdims: b
     return new_array(s, result)
 
 
-def _axes(s: Any, v: Any, rank: int) -> tuple[int, ...] | None:
+def _axes(s: Specializer, v: Any, rank: int) -> tuple[int, ...] | None:
     if isinstance(v, Known) and v.value is None:
         return None
     items = list(v.children) if objects.is_tuple(v) else [v]
@@ -60,7 +63,7 @@ def _axes(s: Any, v: Any, rank: int) -> tuple[int, ...] | None:
 
 
 def _reduction(name: str, prim: str) -> Handler:
-    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         x, axis, keep = _reduction_arguments(s, name, args, kwargs)
         return reduce(s, prim, x, axis, keep)
 
@@ -68,7 +71,7 @@ def _reduction(name: str, prim: str) -> Handler:
 
 
 def _reduction_arguments(
-    s: Any, name: str, args: list[Any], kwargs: dict[str, Any]
+    s: Specializer, name: str, args: list[Any], kwargs: dict[str, Any]
 ) -> tuple[Node, tuple[int, ...] | None, bool]:
     kwargs = dict(kwargs)
     axis, keep = kwargs.pop("axis", None), kwargs.pop("keepdims", literal(False))
@@ -82,7 +85,7 @@ def _reduction_arguments(
     return x, _axes(s, axis, rank) if rank else None, bool(keep.value)
 
 
-def mean(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def mean(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     x, axis, keep = _reduction_arguments(s, "mean", args, kwargs)
     if not isinstance(x.type, Array):
         return s.convert(x, F64)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,13 +13,16 @@ from irad.specialize import objects
 from irad.specialize.arrays.creation import array, numeric, shape_of
 from irad.specialize.arrays.elementwise import promote, shape_text
 from irad.specialize.arrays.table import HANDLERS, check_count, no_keywords
-from irad.specialize.arrays.values import array_type, count_of, element, is_array, new_array, view
+from irad.specialize.arrays.values import array_type, count_of, element, is_array, is_ordered, new_array, read, roots, view
 from irad.specialize.numbers import known_int
 from irad.specialize.values import Compound, is_number
 from irad.types import BOOL, Array
 
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
 
-def reshape(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+
+def reshape(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     no_keywords(s, "reshape", kwargs)
     v, *rest = args
     if not is_array(s, v):
@@ -49,15 +52,20 @@ def reshape(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
         raise s.refuse("shape-mismatch", f"an array of shape {shape_text(t.shape)} cannot be reshaped into {shape_text(shape)}")
     if not shape:
         return element(s, v, [literal(0)] * t.rank)
-    return view(s, v, ("reshape", shape), dims)
+    if is_ordered(s, v):
+        return view(s, v, ("reshape", shape), dims)
+    made = new_array(s, s.b.reshape(read(s, v), *dims, shape=shape))
+    for obj in (made.obj, *roots(s, v)):
+        obj.frozen = (obj.frozen or frozenset()) | {"reshaped"}
+    return made
 
 
-def ravel(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def ravel(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     no_keywords(s, "ravel", kwargs)
     return reshape(s, [args[0], literal(-1)], {})
 
 
-def transpose(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def transpose(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     kwargs = dict(kwargs)
     v, *rest = args
     axes = kwargs.pop("axes", rest[0] if len(rest) == 1 else Compound("tuple", None, rest) if rest else None)
@@ -76,7 +84,7 @@ def transpose(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
 HANDLERS[np.reshape], HANDLERS[np.ravel], HANDLERS[np.transpose] = reshape, ravel, transpose
 
 
-def matmul(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def matmul(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     no_keywords(s, "matmul", kwargs)
     check_count(s, "matmul", args, 2)
     b = s.b
@@ -110,7 +118,7 @@ def matmul(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return new_array(s, b.matmul(x, y))
 
 
-def dot(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def dot(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     check_count(s, "dot", args, 2)
     xs = [numeric(s, a, "dot") for a in args]
     if any(map(is_number, xs)):

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
 
 Handler = Callable[[Any, list[Any], dict[str, Any]], Any]
 HANDLERS: dict[Any, Handler] = {}
 
 
-def handler(s: Any, value: Any) -> Handler | None:
+def handler(s: Specializer, value: Any) -> Handler | None:
     try:
         return HANDLERS.get(value)
     except TypeError:
         return None
 
 
-def no_keywords(s: Any, name: str, kwargs: dict[str, Any]) -> None:
+def no_keywords(s: Specializer, name: str, kwargs: dict[str, Any]) -> None:
     if kwargs:
         raise s.refuse(
             "unsupported-keyword",
@@ -25,6 +28,6 @@ def no_keywords(s: Any, name: str, kwargs: dict[str, Any]) -> None:
         )
 
 
-def check_count(s: Any, name: str, args: list[Any], least: int, most: int | None = None) -> None:
+def check_count(s: Specializer, name: str, args: list[Any], least: int, most: int | None = None) -> None:
     if not least <= len(args) <= (most or least):
         raise s.refuse("wrong-arguments", f"np.{name} takes {least}{f' to {most}' if most else ''} arguments, not {len(args)}")

@@ -7,24 +7,27 @@ Slices can be written through; a transposed or reshaped array can only be read.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irad.errors import CompileError
 from irad.graph.build import literal
-from irad.graph.nodes import Constant, Node
+from irad.graph.nodes import Apply, Constant, Node
 from irad.specialize import objects
 from irad.specialize.numbers import as_int
 from irad.specialize.values import Compound, Obj, Ref
 from irad.types import BOOL, INT, Array, Dim
 
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
+
 Shape = tuple[int | Dim, ...]
 
 
-def is_array(s: Any, v: Any) -> bool:
+def is_array(s: Specializer, v: Any) -> bool:
     return isinstance(v, Ref) and v.obj.kind == "array"
 
 
-def new_array(s: Any, node: Node) -> Any:
+def new_array(s: Specializer, node: Node) -> Any:
     """The value of a node: an array object, or the number it is."""
     if not isinstance(node.type, Array):
         return node
@@ -36,13 +39,13 @@ def new_array(s: Any, node: Node) -> Any:
 abstract = new_array
 
 
-def view(s: Any, base: Ref, spec: tuple[Any, ...], nodes: Sequence[Node] = ()) -> Ref:
+def view(s: Specializer, base: Ref, spec: tuple[Any, ...], nodes: Sequence[Node] = ()) -> Ref:
     obj = Obj("array", span=s.span)
     s.store.set(obj, Compound("view", spec, [base, *nodes]))
     return Ref(obj)
 
 
-def read(s: Any, v: Ref) -> Node:
+def read(s: Specializer, v: Ref) -> Node:
     """The array as it is now."""
     content = s.readable(s.store.get(v.obj))
     if isinstance(content, Node):
@@ -51,21 +54,21 @@ def read(s: Any, v: Ref) -> Node:
     return _apply_view(s, read(s, base), content.head, nodes)
 
 
-def _apply_view(s: Any, x: Node, spec: tuple[Any, ...], nodes: list[Node]) -> Node:
+def _apply_view(s: Specializer, x: Node, spec: tuple[Any, ...], nodes: list[Node]) -> Node:
     b = s.b
     kind, *facts = spec
     if kind == "transpose":
-        return b.transpose(x, axes=facts[0])  # type: ignore[no-any-return]
+        return b.transpose(x, axes=facts[0])
     if kind == "reshape":
-        return b.reshape(x, *nodes, shape=facts[0])  # type: ignore[no-any-return]
+        return b.reshape(x, *nodes, shape=facts[0])
     steps, sizes, shape = facts
     rank = len(steps)
     starts, dims = nodes[:rank], nodes[rank:]
     block = b.slice(x, *starts, *dims, shape=sizes, steps=tuple(1 if k is None else k for k in steps))
-    return block if shape == sizes else b.reshape(block, *dims, shape=shape)  # type: ignore[no-any-return]
+    return block if shape == sizes else b.reshape(block, *dims, shape=shape)
 
 
-def array_type(s: Any, v: Ref) -> Array:
+def array_type(s: Specializer, v: Ref) -> Array:
     """The type of an array without reading it where it is a view."""
     content = s.readable(s.store.get(v.obj))
     if isinstance(content, Node):
@@ -77,12 +80,20 @@ def array_type(s: Any, v: Ref) -> Array:
     return Array(base.dtype, shape)
 
 
-def node_of(s: Any, v: Any) -> Any:
+def roots(s: Specializer, v: Ref) -> list[Obj]:
+    """The array and those that it is a view of."""
+    out = [v.obj]
+    while isinstance(content := s.readable(s.store.get(out[-1])), Compound):
+        out.append(content.children[0].obj)
+    return out
+
+
+def node_of(s: Specializer, v: Any) -> Any:
     """The node of an array or number; anything else as it is."""
     return read(s, v) if is_array(s, v) else v
 
 
-def as_scalar(s: Any, v: Any) -> Any:
+def as_scalar(s: Specializer, v: Any) -> Any:
     """The number in an array of one element; anything else as it is."""
     if is_array(s, v):
         t = array_type(s, v)
@@ -91,12 +102,32 @@ def as_scalar(s: Any, v: Any) -> Any:
     return v
 
 
-def size_of(s: Any, v: Ref, axis: int) -> Node:
+ORDERED = frozenset({"array", "zeros", "iota", "matmul", "index_update", "index_add", "slice_update", "slice_add"})
+
+
+def is_ordered(s: Specializer, v: Ref) -> bool:
+    """Whether NumPy is known to have an array in C order, or along one axis, so that a reshape of it shares its memory."""
+    content = s.readable(s.store.get(v.obj))
+    if array_type(s, v).rank == 1 or v.obj.ordered:
+        return True
+    todo = [content]
+    while todo:
+        x = todo.pop()
+        if not isinstance(x, Apply) or not (x.fn.name in ORDERED or x.fn.elementwise or x.fn.name == "broadcast"):
+            return False
+        # NumPy's elementwise functions keep the order of their arguments; a broadcast here is a filled array or a number.
+        todo += [a for a in x.args if isinstance(a.type, Array)] if x.fn.elementwise or "update" in x.fn.name else []
+        if x.fn.name == "broadcast" and isinstance(x.args[0].type, Array):
+            return False
+    return True
+
+
+def size_of(s: Specializer, v: Ref, axis: int) -> Node:
     d = array_type(s, v).shape[axis]
     return literal(d) if isinstance(d, int) else s.b.dim(read(s, v), axis=axis)
 
 
-def count_of(s: Any, v: Ref) -> Node:
+def count_of(s: Specializer, v: Ref) -> Node:
     """The number of elements."""
     total: Node = literal(1)
     for axis in range(array_type(s, v).rank):
@@ -104,7 +135,7 @@ def count_of(s: Any, v: Ref) -> Node:
     return total
 
 
-def dims_of(s: Any, shape: Shape, sources: Sequence[Node]) -> list[Node]:
+def dims_of(s: Specializer, shape: Shape, sources: Sequence[Node]) -> list[Node]:
     """A node for each run-time dim of a shape, found among arrays that have it."""
     out = []
     for d in shape:
@@ -118,14 +149,14 @@ def dims_of(s: Any, shape: Shape, sources: Sequence[Node]) -> list[Node]:
 # -- elements and blocks --------------------------------------------------------------------------------------------------
 
 
-def from_zero(s: Any, i: Node, n: Node) -> Node:
+def from_zero(s: Specializer, i: Node, n: Node) -> Node:
     """An index that may count from the end, counted from the start."""
     i = s.convert(as_int(s, i), INT)
     if isinstance(i, Constant):
         return i if i.value >= 0 else s.b.add(n, i)
     if never_negative(i):
         return i
-    return s.b.select(s.b.lt(i, literal(0)), s.b.add(i, n), i)  # type: ignore[no-any-return]
+    return s.b.select(s.b.lt(i, literal(0)), s.b.add(i, n), i)
 
 
 def never_negative(i: Node) -> bool:
@@ -153,18 +184,18 @@ def never_negative(i: Node) -> bool:
     return fn.name == "dim" or (fn.name == "convert" and i.args[0].type is BOOL)  # type: ignore[attr-defined]
 
 
-def element(s: Any, v: Ref, index: list[Node]) -> Node:
+def element(s: Specializer, v: Ref, index: list[Node]) -> Node:
     """v[i, j, ...], counted from 0."""
     content = s.readable(s.store.get(v.obj))
     if isinstance(content, Node):
-        return s.b.index(content, *index)  # type: ignore[no-any-return]
+        return s.b.index(content, *index)
     placed = _through(s, content, index, array_type(s, v).shape)
     if placed is not None:
         return element(s, content.children[0], placed)
-    return s.b.index(read(s, v), *index)  # type: ignore[no-any-return]
+    return s.b.index(read(s, v), *index)
 
 
-def _through(s: Any, content: Compound, index: list[Node], shape: Shape) -> list[Node] | None:
+def _through(s: Specializer, content: Compound, index: list[Node], shape: Shape) -> list[Node] | None:
     """The index into the array that a view shows, with the view's own bounds checked; None through a reshape."""
     b = s.b
     kind, *facts = content.head
@@ -205,7 +236,7 @@ def _through(s: Any, content: Compound, index: list[Node], shape: Shape) -> list
     return placed
 
 
-def write_element(s: Any, v: Ref, index: list[Node], value: Node) -> None:
+def write_element(s: Specializer, v: Ref, index: list[Node], value: Node) -> None:
     content = s.readable(s.store.get(v.obj))
     if isinstance(content, Node):
         return objects.write(s, v, s.b.index_update(content, value, *index))
@@ -216,16 +247,15 @@ def write_element(s: Any, v: Ref, index: list[Node], value: Node) -> None:
     return None
 
 
-def _unwritable(s: Any) -> CompileError:
-    refusal: CompileError = s.refuse(
+def _unwritable(s: Specializer) -> CompileError:
+    return s.refuse(
         "view-write",
         "this array shares memory with another, through a reshape or new axes, and is written to",
         help="copy it first, or write to the array it was made from",
     )
-    return refusal
 
 
-def write_block(s: Any, v: Ref, starts: list[Node], steps: list[int], block: Node) -> None:
+def write_block(s: Specializer, v: Ref, starts: list[Node], steps: list[int], block: Node) -> None:
     """Put a block of v's rank at `starts`."""
     if v.obj.frozen:
         raise s.refuse_frozen(v.obj)
@@ -260,7 +290,7 @@ def write_block(s: Any, v: Ref, starts: list[Node], steps: list[int], block: Nod
     return None
 
 
-def write_whole(s: Any, v: Ref, node: Node) -> None:
+def write_whole(s: Specializer, v: Ref, node: Node) -> None:
     """Replace all elements."""
     content = s.store.get(v.obj)
     if isinstance(content, Node):

@@ -5,15 +5,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irad.graph.build import constant, literal
 from irad.specialize import objects
 from irad.specialize.library.methods import METHODS
 from irad.specialize.values import Compound, Known, Ref, is_number
 
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
 
-def getattr_(s: Any, v: Any, name: str) -> Any:
+
+def getattr_(s: Specializer, v: Any, name: str) -> Any:
     """v.name; a task for properties."""
     if isinstance(v, Known):
         return _static_attribute(s, v.value, name)
@@ -38,7 +41,7 @@ def getattr_(s: Any, v: Any, name: str) -> Any:
     )
 
 
-def _static_attribute(s: Any, value: Any, name: str) -> Any:
+def _static_attribute(s: Specializer, value: Any, name: str) -> Any:
     try:
         found = getattr(value, name)
     except AttributeError:

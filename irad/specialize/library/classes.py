@@ -7,7 +7,7 @@ import functools
 import inspect
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,9 @@ from irad.specialize.library.table import handles, need
 from irad.specialize.objects import is_tuple
 from irad.specialize.values import Compound, Known, Ref, is_number
 from irad.types import BOOL, F32, F64, FLOAT, I32, I64, INT
+
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
 
 CLASSES: dict[type, Callable[[Any], bool]] = {
     float: lambda t: t is FLOAT or t is F64,
@@ -38,7 +41,7 @@ CLASSES: dict[type, Callable[[Any], bool]] = {
 
 
 @handles(isinstance)
-def _isinstance(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _isinstance(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     need(s, "isinstance", args, kwargs, 2)
     v, classes = args
     wanted = (
@@ -49,7 +52,7 @@ def _isinstance(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return literal(any(_is_a(s, v, c) for c in wanted))
 
 
-def _is_a(s: Any, v: Any, cls: type) -> bool:
+def _is_a(s: Specializer, v: Any, cls: type) -> bool:
     if is_number(v):
         test = CLASSES.get(cls)
         if test is None and inspect.isabstract(cls) is False and cls.__module__ == "numbers":
@@ -69,7 +72,7 @@ def _is_a(s: Any, v: Any, cls: type) -> bool:
 
 
 @handles(callable)
-def _callable(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _callable(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     need(s, "callable", args, kwargs, 1)
     (v,) = args
     return literal(
@@ -79,7 +82,7 @@ def _callable(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 @handles(getattr)
-def _getattr_call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _getattr_call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     need(s, "getattr", args, kwargs, 2)
     if not (isinstance(args[1], Known) and isinstance(args[1].value, str)):
         raise s.refuse("not-static", "the name of an attribute must be known at compile time")
@@ -87,12 +90,12 @@ def _getattr_call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 @handles(functools.partial)
-def _partial(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _partial(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return Compound("partial", (len(args) - 1, tuple(kwargs)), [*args, *kwargs.values()])
 
 
 @handles(dataclasses.replace)
-def _replace(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
+def _replace(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:
     need(s, "replace", args, {}, 1)
     (v,) = args
     cls = objects.class_of(v)

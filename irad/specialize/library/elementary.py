@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irad.graph.build import constant, literal
 from irad.graph.nodes import Node
@@ -12,6 +12,9 @@ from irad.specialize.library.table import HANDLERS, Handler, handles, need
 from irad.specialize.numbers import as_float, as_int
 from irad.specialize.values import Known, is_number
 from irad.types import FLOAT, INT
+
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
 
 UNARY = {
     "sqrt": "sqrt",
@@ -51,19 +54,19 @@ BINARY = {"atan2": "atan2", "hypot": "hypot", "copysign": "copysign", "fmod": "f
 
 
 def _math_unary(name: str, prim: str) -> Handler:
-    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Node:
+    def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Node:
         need(s, name, args, kwargs, 1)
         x = as_float(s, args[0], f"{name}()")
-        return s.b.apply(s.b.primitives[prim], (s.convert(x, FLOAT),))  # type: ignore[no-any-return]
+        return s.b.apply(s.b.primitives[prim], (s.convert(x, FLOAT),))
 
     return call
 
 
 def _math_binary(name: str, prim: str) -> Handler:
-    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Node:
+    def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Node:
         need(s, name, args, kwargs, 2)
         x, y = (s.convert(as_float(s, a, f"{name}()"), FLOAT) for a in args)
-        return s.b.apply(s.b.primitives[prim], (x, y))  # type: ignore[no-any-return]
+        return s.b.apply(s.b.primitives[prim], (x, y))
 
     return call
 
@@ -76,24 +79,24 @@ for _name, _prim in BINARY.items():
 
 
 @handles(math.log)
-def _log(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Node:
+def _log(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Node:
     need(s, "log", args, kwargs, 1, 2)
     xs = [s.b.log(s.convert(as_float(s, a, "log()"), FLOAT)) for a in args]
-    return xs[0] if len(xs) == 1 else s.b.div(*xs)  # type: ignore[no-any-return]
+    return xs[0] if len(xs) == 1 else s.b.div(*xs)
 
 
 @handles(math.hypot)
-def _hypot(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Node:
+def _hypot(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Node:
     xs = [s.convert(as_float(s, a, "hypot()"), FLOAT) for a in args]
     if not xs:
         return literal(0.0)
     result = s.b.abs(xs[0]) if len(xs) == 1 else xs[0]
     for x in xs[1:]:
         result = s.b.hypot(result, x)
-    return result  # type: ignore[no-any-return]
+    return result
 
 
-def to_int(s: Any, x: Node) -> Node:
+def to_int(s: Specializer, x: Node) -> Node:
     """A float that is an integer already, as an int; Python's errors where it does not fit."""
     b = s.b
     b.assert_(b.not_(b.isnan(x)), error="ValueError", message="cannot convert float NaN to integer")
@@ -103,11 +106,11 @@ def to_int(s: Any, x: Node) -> Node:
         error="OverflowError",
         message="cannot convert float {0} to a 64-bit integer",
     )
-    return b.convert(x, to=INT)  # type: ignore[no-any-return]
+    return b.convert(x, to=INT)
 
 
 def rounding(name: str, prim: str) -> Handler:
-    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         need(s, name, args, kwargs, 1)
         (x,) = args
         method = objects.special_method(s, x, f"__{name}__")
@@ -125,7 +128,7 @@ for _name in ("floor", "ceil", "trunc"):
 
 
 @handles(round)
-def _round(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _round(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     need(s, "round", args, kwargs, 1, 2)
     if len(args) == 2 and not (isinstance(args[1], Known) and args[1].value is None):
         raise s.refuse(
@@ -137,9 +140,9 @@ def _round(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 def _test(prim: str) -> Handler:
-    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Node:
+    def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Node:
         need(s, prim, args, kwargs, 1)
-        return s.b.apply(s.b.primitives[prim], (as_float(s, args[0], f"{prim}()"),))  # type: ignore[no-any-return]
+        return s.b.apply(s.b.primitives[prim], (as_float(s, args[0], f"{prim}()"),))
 
     return call
 
@@ -149,12 +152,12 @@ for _name in ("isnan", "isinf", "isfinite"):
 
 
 @handles(math.degrees)
-def _degrees(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Node:
+def _degrees(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Node:
     need(s, "degrees", args, kwargs, 1)
-    return s.b.mul(as_float(s, args[0]), literal(180.0 / math.pi))  # type: ignore[no-any-return]
+    return s.b.mul(as_float(s, args[0]), literal(180.0 / math.pi))
 
 
 @handles(math.radians)
-def _radians(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Node:
+def _radians(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Node:
     need(s, "radians", args, kwargs, 1)
-    return s.b.mul(as_float(s, args[0]), literal(math.pi / 180.0))  # type: ignore[no-any-return]
+    return s.b.mul(as_float(s, args[0]), literal(math.pi / 180.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
@@ -14,12 +14,15 @@ from irad.specialize.numbers import known_int
 from irad.specialize.objects import new_list
 from irad.specialize.values import Compound, Known, Ref
 
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
+
 
 def _list_method(f: Callable[..., Any]) -> Handler:
     return lambda s, args, kwargs: f(s, *args)
 
 
-def _pop(s: Any, v: Ref, i: Any = None) -> Any:
+def _pop(s: Specializer, v: Ref, i: Any = None) -> Any:
     found = objects.growing(s, v)
     if found is not None:
         if i is not None and not (isinstance(i, Constant) and i.value == -1):
@@ -37,39 +40,39 @@ def _pop(s: Any, v: Ref, i: Any = None) -> Any:
     return value
 
 
-def copied(s: Any, v: Ref) -> Ref:
+def copied(s: Specializer, v: Ref) -> Ref:
     copy = new_list(s, [])
     objects.write(s, copy, objects.content(s, v))
     return copy
 
 
-def _insert(s: Any, v: Ref, i: Any, value: Any) -> Known:
+def _insert(s: Specializer, v: Ref, i: Any, value: Any) -> Known:
     items = list(objects.items_of(s, v))
     items.insert(known_int(s, i, "the index of a list"), value)
     objects.write(s, v, Compound("items", None, items))
     return Known(None)
 
 
-def _reverse(s: Any, v: Ref) -> Known:
+def _reverse(s: Specializer, v: Ref) -> Known:
     objects.write(s, v, Compound("items", None, reversed(objects.items_of(s, v))))
     return Known(None)
 
 
-def _clear(s: Any, v: Ref) -> Known:
+def _clear(s: Specializer, v: Ref) -> Known:
     objects.write(s, v, Compound("items", None, []))
     return Known(None)
 
 
-def _extend(s: Any, v: Ref, more: Any) -> Known:
+def _extend(s: Specializer, v: Ref, more: Any) -> Known:
     objects.extend(s, v, more)
     return Known(None)
 
 
-def _dict_get(s: Any, v: Ref, k: Any, default: Any = None) -> Any:
+def _dict_get(s: Specializer, v: Ref, k: Any, default: Any = None) -> Any:
     return objects.dict_item(s, v, k, default if default is not None else Known(None))
 
 
-def _static_keys(s: Any, v: Ref) -> list[Any]:
+def _static_keys(s: Specializer, v: Ref) -> list[Any]:
     return objects.known_items(s, v)
 
 
@@ -99,7 +102,7 @@ METHODS: dict[tuple[str, str], Handler] = {
 }
 
 
-def _index(s: Any, v: Any, x: Any) -> Node:
+def _index(s: Specializer, v: Any, x: Any) -> Node:
     for i, item in enumerate(objects.known_items(s, v)):
         same = run(operators._equality(s, item, x))
         if isinstance(same, Constant) and same.value:
@@ -110,14 +113,14 @@ def _index(s: Any, v: Any, x: Any) -> Node:
     raise s.Bottom
 
 
-def _namedtuple_replace(s: Any, v: Compound, kwargs: dict[str, Any]) -> Compound:
+def _namedtuple_replace(s: Specializer, v: Compound, kwargs: dict[str, Any]) -> Compound:
     unknown = [k for k in kwargs if v.head is None or k not in v.head._fields]
     if unknown:
         raise s.refuse("wrong-arguments", f"_replace() got an unexpected field name '{unknown[0]}'")
     return Compound("tuple", v.head, [kwargs.get(n, c) for n, c in zip(v.head._fields, v.children, strict=True)])
 
 
-def call_method(s: Any, head: tuple[str, str], self_: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
+def call_method(s: Specializer, head: tuple[str, str], self_: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
     """A method of a built-in type."""
     yield from ()
     if head[0] == "text":

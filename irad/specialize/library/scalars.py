@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,14 +13,17 @@ from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
 from irad.specialize import objects, operators, prelude
 from irad.specialize.library.elementary import to_int
-from irad.specialize.library.table import HANDLERS, Handler, handles, need
+from irad.specialize.library.table import HANDLERS, Handler, handles, in_python, need
 from irad.specialize.numbers import as_float, as_int, common
 from irad.specialize.values import Compound, Known, is_number
 from irad.types import BOOL, F32, F64, FLOAT, I32, I64, INT, Scalar
 
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
+
 
 @handles(abs)
-def _abs(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _abs(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     need(s, "abs", args, kwargs, 1)
     (x,) = args
     if is_number(x):
@@ -34,7 +37,7 @@ def _abs(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 @handles(float)
-def _float(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _float(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     need(s, "float", args, kwargs, 0, 1)
     if not args:
         return literal(0.0)
@@ -45,7 +48,7 @@ def _float(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 @handles(int)
-def _int(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _int(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     need(s, "int", args, kwargs, 0, 1)
     if not args:
         return literal(0)
@@ -56,18 +59,18 @@ def _int(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 @handles(bool)
-def _bool(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _bool(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     need(s, "bool", args, kwargs, 0, 1)
     return operators.truth(s, args[0]) if args else literal(False)
 
 
 def _machine(t: Scalar) -> Handler:
-    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Node:
+    def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Node:
         need(s, str(t.dtype), args, kwargs, 1)
         x = s.as_scalar(args[0])
         if not is_number(x):
             raise s.refuse("type-mismatch", f"{t.dtype}() takes a number, not {s.describe(x)}")
-        return x if x.type is t else s.b.convert(x, to=t)  # type: ignore[no-any-return]
+        return x if x.type is t else s.b.convert(x, to=t)
 
     return call
 
@@ -77,19 +80,19 @@ for _class, _scalar in ((np.float64, F64), (np.float32, F32), (np.int64, I64), (
 
 
 @handles(pow)
-def _pow(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _pow(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     need(s, "pow", args, kwargs, 2)
     return operators.binary(s, "**", *args)
 
 
 @handles(divmod)
-def _divmod(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _divmod(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     need(s, "divmod", args, kwargs, 2)
     return Compound("tuple", None, [operators.binary(s, "//", *args), operators.binary(s, "%", *args)])
 
 
 def _extreme(name: str, op: str, over: Callable[..., Any]) -> Handler:
-    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
+    def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:
         default = kwargs.pop("default", None)
         if kwargs:
             raise s.refuse(
@@ -106,7 +109,7 @@ def _extreme(name: str, op: str, over: Callable[..., Any]) -> Handler:
                         f"{name}() with `default` over an iterable of unknown length",
                         help="test the length first",
                     )
-                return (yield s.call_function(s.function_value(over), args, {}))
+                return (yield in_python(s, over, args))
             if not items and default is not None:
                 return default
             args = items
@@ -124,7 +127,7 @@ def _extreme(name: str, op: str, over: Callable[..., Any]) -> Handler:
     return call
 
 
-def _chosen(s: Any, test: Node, x: Any, y: Any, name: str) -> Any:
+def _chosen(s: Specializer, test: Node, x: Any, y: Any, name: str) -> Any:
     if isinstance(test, Constant):
         return x if test.value else y
     if not (is_number(x) and is_number(y)):
@@ -139,13 +142,13 @@ HANDLERS[max] = _extreme("max", ">", prelude.max_)
 
 
 @handles(sum)
-def _sum(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
+def _sum(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:
     start = kwargs.pop("start", None)
     need(s, "sum", args, kwargs, 1, 2)
     start = start if start is not None else args[1] if len(args) == 2 else literal(0)
     items = objects.static_items(s, args[0])
     if items is None:
-        return (yield s.call_function(s.function_value(prelude.sum_), [args[0], start], {}))
+        return (yield in_python(s, prelude.sum_, [args[0], start]))
     total = start
     for x in items:
         total = operators.binary(s, "+", total, x)
@@ -155,9 +158,9 @@ def _sum(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
 
 
 def _over(name: str, function: Any) -> Handler:
-    def call(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         need(s, name, args, kwargs, 1)
-        return s.call_function(s.function_value(function), args, {})
+        return in_python(s, function, args)
 
     return call
 
@@ -167,7 +170,7 @@ HANDLERS[all] = _over("all", prelude.all_)
 
 
 @handles(math.prod)
-def _prod(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
+def _prod(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:
     start = kwargs.pop("start", literal(1))
     need(s, "prod", args, kwargs, 1)
     total = start

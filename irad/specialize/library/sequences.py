@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irad.graph.build import literal
 from irad.graph.nodes import Constant
@@ -10,15 +10,18 @@ from irad.graph.walk import Task
 from irad.specialize import objects, prelude
 from irad.specialize.iteration import iteration_now
 from irad.specialize.library.methods import copied
-from irad.specialize.library.table import handles, need
+from irad.specialize.library.table import handles, in_python, need
 from irad.specialize.numbers import as_int
 from irad.specialize.objects import new_dict, new_list
 from irad.specialize.values import Compound, Known, is_number
 from irad.types import INT
 
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
+
 
 @handles(len)
-def _len(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _len(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     need(s, "len", args, kwargs, 1)
     found = objects.length(s, args[0])
     if found is not None:
@@ -36,7 +39,7 @@ def _len(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 @handles(range)
-def _range(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Compound:
+def _range(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Compound:
     need(s, "range", args, kwargs, 1, 3)
     parts = []
     for a in args:
@@ -55,27 +58,27 @@ def _range(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Compound:
 
 
 @handles(zip)
-def _zip(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Compound:
+def _zip(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Compound:
     strict = kwargs.pop("strict", literal(False))
     need(s, "zip", args, kwargs, 0, 1000)
     return Compound("zip", bool(strict.value), args)
 
 
 @handles(enumerate)
-def _enumerate(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Compound:
+def _enumerate(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Compound:
     start = kwargs.pop("start", None)
     need(s, "enumerate", args, kwargs, 1, 2)
     return Compound("enumerate", None, [args[0], start or (args[1] if len(args) == 2 else literal(0))])
 
 
 @handles(reversed)
-def _reversed(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Compound:
+def _reversed(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Compound:
     need(s, "reversed", args, kwargs, 1)
     return Compound("reversed", None, args)
 
 
 @handles(map)
-def _map(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
+def _map(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:
     need(s, "map", args, kwargs, 2, 10)
     columns = [objects.known_items(s, a) for a in args[1:]]
     out = []
@@ -85,7 +88,7 @@ def _map(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
 
 
 @handles(tuple)
-def _tuple(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
+def _tuple(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:
     need(s, "tuple", args, kwargs, 0, 1)
     if not args:
         return Compound("tuple", None, [])
@@ -94,7 +97,7 @@ def _tuple(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
 
 
 @handles(list)
-def _list(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
+def _list(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:
     need(s, "list", args, kwargs, 0, 1)
     if not args:
         return new_list(s, [])
@@ -106,14 +109,14 @@ def _list(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
     return new_list(s, items)
 
 
-def _collected(s: Any, v: Any) -> Task:
+def _collected(s: Specializer, v: Any) -> Task:
     if isinstance(v, Compound) and v.kind == "generator":
         v = yield collect(s, v, "list")
     return objects.known_items(s, v)
 
 
 @handles(dict)
-def _dict(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _dict(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if args:
         keys = objects.dict_keys(s, args[0])
         if keys is None:
@@ -125,13 +128,13 @@ def _dict(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return new_dict(s, [Known(k) if isinstance(k, str) else literal(k) for k in merged], list(merged.values()))
 
 
-def collect(s: Any, generator: Compound, kind: str) -> Task:
+def collect(s: Specializer, generator: Compound, kind: str) -> Task:
     """A list or dict of what a comprehension yields."""
     function = prelude.dict_ if kind == "dict" else prelude.list_
-    return s.call_function(s.function_value(function), [generator], {})  # type: ignore[no-any-return]
+    return in_python(s, function, [generator])
 
 
-def known_mapping(s: Any, v: Any) -> dict[str, Any]:
+def known_mapping(s: Specializer, v: Any) -> dict[str, Any]:
     """The entries of a dict given as `**`."""
     keys = objects.dict_keys(s, v)
     if keys is None or not all(isinstance(k, str) for k in keys):

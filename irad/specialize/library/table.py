@@ -9,11 +9,15 @@ import dataclasses
 import difflib
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irad.errors import CompileError
+from irad.graph.walk import Task
 from irad.specialize import objects
 from irad.specialize.values import Compound
+
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
 
 Handler = Callable[[Any, list[Any], dict[str, Any]], Any]
 HANDLERS: dict[Any, Handler] = {}
@@ -28,7 +32,7 @@ def handles(*callables: Any) -> Callable[[Handler], Handler]:
     return register
 
 
-def handler(s: Any, value: Any) -> Handler | None:
+def handler(s: Specializer, value: Any) -> Handler | None:
     """The meaning of a callable that is not the user's."""
     try:
         found = HANDLERS.get(value)
@@ -48,7 +52,7 @@ def handler(s: Any, value: Any) -> Handler | None:
     return s.arrays.handler(s, value)  # type: ignore[no-any-return]
 
 
-def unknown_call(s: Any, value: Any) -> CompileError:
+def unknown_call(s: Specializer, value: Any) -> CompileError:
     """The refusal of a callable that irad has no meaning for, with the nearest name it knows."""
     name = getattr(value, "__name__", repr(value))
     module = (getattr(value, "__module__", "") or "").split(".")[0]
@@ -60,10 +64,16 @@ def unknown_call(s: Any, value: Any) -> CompileError:
         if near and near[0] != name
         else "write it out in Python, or call it outside the compiled function"
     )
-    return s.refuse("unsupported-call", f"`{label}` cannot be compiled", help=help)  # type: ignore[no-any-return]
+    return s.refuse("unsupported-call", f"`{label}` cannot be compiled", help=help)
 
 
-def need(s: Any, name: str, args: list[Any], kwargs: dict[str, Any], least: int, most: int | None = None) -> None:
+def in_python(s: Specializer, function: Callable[..., Any], args: list[Any]) -> Task:
+    """Call a function of the prelude."""
+    assert isinstance(function, FunctionType)
+    return s.call_function(s.function_value(function), args, {})
+
+
+def need(s: Specializer, name: str, args: list[Any], kwargs: dict[str, Any], least: int, most: int | None = None) -> None:
     """Refuse a wrong number of arguments, and any keyword."""
     most = least if most is None else most
     if not least <= len(args) <= most:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from irad.graph.nodes import Constant, Node
 from irad.specialize import objects
@@ -11,9 +11,12 @@ from irad.specialize.library.table import handles, need
 from irad.specialize.objects import is_list, is_tuple, joined_text
 from irad.specialize.values import Compound, Known, is_number
 
+if TYPE_CHECKING:
+    from irad.specialize.specializer import Specializer
+
 
 @handles(print)
-def _print(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _print(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     sep = kwargs.pop("sep", Known(" "))
     need(s, "print", args, kwargs, 0, 1000)
     parts: list[Any] = []
@@ -25,12 +28,12 @@ def _print(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 @handles(str)
-def _str(s: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+def _str(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     need(s, "str", args, kwargs, 0, 1)
     return joined_text(s, [Compound("format", ("s", ""), args)]) if args else Known("")
 
 
-def text_parts(s: Any, v: Any) -> tuple[str, list[Node]]:
+def text_parts(s: Specializer, v: Any) -> tuple[str, list[Node]]:
     """A format string and the nodes that it shows."""
     nodes: list[Node] = []
     out: list[str] = []
@@ -65,7 +68,7 @@ def text_parts(s: Any, v: Any) -> tuple[str, list[Node]]:
     return "".join(out), nodes
 
 
-def emit_raise(s: Any, v: Any) -> None:
+def emit_raise(s: Specializer, v: Any) -> None:
     """raise v."""
     cls, args = (
         (v.value, [])

@@ -44,7 +44,6 @@ def test_broadcasting_in_division_and_powers():
         check(lambda a, b: (a / b, b / a, np.minimum(a, b), a - b / a), a, b)
 
 
-@pytest.mark.xfail(strict=True, reason="native code reads beyond the array where nothing else in the program can fail")
 @agrees(a=VECTORS, i=st.integers(-7, 7))
 def test_items(a, i):
     return a[i]
@@ -258,7 +257,6 @@ def test_results_are_fresh_arrays(a):
     return a, b, a[1:], a.T
 
 
-@pytest.mark.xfail(strict=True, reason="a name that is rebound to another array in a loop or branch cannot be read")
 @agrees(m=hnp.arrays(np.float64, (3, 3), elements=ELEMENTS), n=st.integers(0, 3))
 def test_arrays_are_rebound_in_loops_and_branches(m, n, p):
     out = np.ones((3, 3))

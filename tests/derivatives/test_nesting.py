@@ -69,6 +69,18 @@ def late(x, y):
     return f(x) + f(y)
 
 
+def late_in_a_loop(x, y):
+    """Each lambda sees the last k; the defaults see their own."""
+    fs, gs = [], []
+    for k in range(3):
+        fs.append(lambda t: t * k * x)  # noqa: B023
+        gs.append(lambda t, k=k: t * k * y)
+    s = 0.0
+    for f, g in zip(fs, gs, strict=True):
+        s = s + f(y) * g(x)
+    return s
+
+
 def folded(x, y):
     h = lambda t: t  # noqa: E731
     for k in range(3):
@@ -188,6 +200,7 @@ FUNCTIONS = [
     captured,
     confusion,
     late,
+    late_in_a_loop,
     folded,
     tower,
     mutual,

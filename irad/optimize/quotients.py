@@ -5,7 +5,8 @@ Derivative rules multiply by reciprocals, so that one division serves every quot
 
     %r = div(1.0, %s); %d = mul(%x, %r)   =>   %d = div(%x, %s)
 
-Derivative values only: the two round differently. A reciprocal outside the loop of its product stays.
+Derivative values only: the two round differently. In a loop the reciprocal stays: the other factor is the cotangent that
+one trip hands to the next, and the reciprocal of a primal value need not wait for it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 
 from irad.graph.build import is_constant
-from irad.graph.nodes import Apply, Module, Node
+from irad.graph.nodes import Apply, Graph, Module, Node
 from irad.graph.walk import all_graphs
 from irad.optimize.rebuild import Rebuild
 
@@ -23,7 +24,11 @@ __all__ = ["divide"]
 def divide(module: Module) -> Module:
     """The module with the reciprocals that are used once put into their products."""
     reciprocals = [
-        n for g in all_graphs(module) for n in g.body if n.adjoint and n.fn.name == "div" and is_constant(n.args[0], 1.0)
+        n
+        for g in all_graphs(module)
+        if not _in_loop(g)
+        for n in g.body
+        if n.adjoint and n.fn.name == "div" and is_constant(n.args[0], 1.0)
     ]
     if not reciprocals:
         return module
@@ -40,6 +45,14 @@ def divide(module: Module) -> Module:
                         once.remove(r)
                         break
     return _Divide(module, found).run() if found else module
+
+
+def _in_loop(graph: Graph | None) -> bool:
+    while graph is not None:
+        if graph.role == "loop":
+            return True
+        graph = graph.parent
+    return False
 
 
 class _Divide(Rebuild):

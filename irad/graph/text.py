@@ -113,9 +113,8 @@ class _Printer:
         def begin(g: Graph, pad: str) -> None:
             params = ", ".join(f"{self.new_name(p)}: {p.type}" for p in g.params)
             free = [self.names[n] for n in captured(g) if n in self.names] if g.parent is not None else []
-            self.lines.append(
-                (f"{pad}graph @{self.graph_names[g]}({params}) -> {g.output.type} {{", f"captures {', '.join(free)}" if free else "")
-            )
+            head = f"{pad}graph @{self.graph_names[g]}({params}) -> {g.output.type} {{"
+            self.lines.append((head, f"captures {', '.join(free)}" if free else ""))
             stack.append((g, self.items(g), pad))
 
         begin(top, "")

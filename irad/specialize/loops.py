@@ -30,7 +30,7 @@ from irad.specialize.values import (
     rebuild,
     widen,
 )
-from irad.types import BOOL, INT
+from irad.types import BOOL, INT, Array, Dim
 
 if TYPE_CHECKING:
     from irad.specialize.execute import Activation
@@ -79,12 +79,24 @@ class Loop:
                 self.s.hints[self.a.frame, self.node] = {k: s for k, s in head.items() if s[0] == "leaf"}
                 return self.finish(attempt, head)
             head = settled
+        for key, shape in head.items():
+            if any(isinstance(t, Array) and any(isinstance(d, Dim) for d in t.shape) for t in leaf_types(shape)):
+                raise refuse(
+                    "changing-shape",
+                    f"{self.name_of(key)} changes its shape from trip to trip",
+                    self.node.span,
+                    help="make it as large as it gets before the loop, or append to a list",
+                )
         raise refuse(
             "loop-types",
             "the types of the variables of this loop do not settle",
             self.node.span,
             help="a tuple or list that grows in a loop has no fixed type: use an array or `append`",
         )
+
+    @staticmethod
+    def name_of(key: Any) -> str:
+        return f"`{key[1]}`" if isinstance(key, tuple) else f"the {key.kind}"
 
     def outgoing(self, key: Any) -> bool:
         """Whether a variable is bound anew in each trip before it is read, so that it needs no value at the head."""
@@ -168,7 +180,7 @@ class Loop:
                     continue
                 value = e.changes.get(key, self.store.get(key))
                 back = widen(shaper.shape(value))
-                name = f"`{key[1]}`" if isinstance(key, tuple) else f"the {key.kind}"
+                name = self.name_of(key)
                 if self.outgoing(key) and new[key] == ("unbound",):
                     new[key] = back
                 else:

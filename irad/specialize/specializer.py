@@ -50,7 +50,7 @@ from irad.specialize.values import (
     unreadable,
     widen,
 )
-from irad.types import BOOL, FLOAT, INT, SCALARS, Scalar, Type
+from irad.types import BOOL, FLOAT, INT, SCALARS, Array, Scalar, Type
 
 __all__ = ["Copy", "Specializer"]
 
@@ -158,6 +158,8 @@ class Specializer:
             if v.type.strong is type.strong:
                 return constant(type, v.value) if isinstance(v, Constant) else v
             return self.b.convert(v, to=type)
+        if isinstance(v.type, Array) and isinstance(type, Array):  # the same array, of a size known at run time only
+            return self.b.retype(v, to=type)
         return v
 
     def read(self, key: Any, name: str) -> Any:

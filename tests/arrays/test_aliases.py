@@ -327,3 +327,26 @@ def test_derivatives(f: Callable[..., Any], backend: str) -> None:
     differences = [(total(x + d, n) - total(x - d, n)) / (2 * h) for d in steps]
     np.testing.assert_allclose(gradient, differences, rtol=1e-7, atol=1e-7)
     np.testing.assert_allclose(gradient, forward, rtol=1e-13)
+
+
+def of_two_sizes(x, n):
+    y = x[:2] * n if n > 1 else x * 2.0
+    y[0] += 1.0
+    return (y * y).sum() * y
+
+
+@pytest.mark.parametrize("backend", ["llvm", "interpreter"])
+def test_arrays_of_two_sizes(backend: str) -> None:
+    check(of_two_sizes, backend, refused=False)
+
+
+@pytest.mark.parametrize("backend", ["llvm", "interpreter"])
+def test_a_shape_that_changes_from_trip_to_trip_is_refused(backend: str) -> None:
+    def grown(x, n):
+        for i in range(n):
+            x = np.arange(i + 1) * x[0]
+        return x
+
+    with pytest.raises(irad.CompileError, match="changing-shape") as e:
+        outcome(grown, 3, backend)
+    assert "for i in range(n)" in str(e.value)

@@ -90,7 +90,7 @@ def agrees(
     f: Callable[..., Any] | None = None,
     *,
     backends: tuple[str, ...] = BACKENDS,
-    examples: int = 20,
+    examples: int = 12,
     messages: bool = False,
     **strategies: Any,
 ) -> Any:

@@ -65,7 +65,7 @@ def test_every_function_of_math_is_sorted_here():
 def test_functions_of_one_number(name, functions):
     f = functions[name]
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(ARGUMENTS)
     def agree(x):
         for backend in BACKENDS:
@@ -79,7 +79,7 @@ def test_functions_of_one_number(name, functions):
 def test_functions_of_two_numbers(name, functions):
     f = functions[name]
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(ARGUMENTS, ARGUMENTS)
     def agree(x, y):
         for backend in BACKENDS:

@@ -66,7 +66,7 @@ def compare(op, f, a, b):
         assert same(got[:2], want[:2]), f"{a!r} {op} {b!r} on {backend}: {got!r}, meant is {want!r}"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(a=WIDE | INTS, b=WIDE | INTS, small=INTS)
 def test_operators_on_ints(int_operator, a, b, small):
     op, f = int_operator
@@ -75,13 +75,13 @@ def test_operators_on_ints(int_operator, a, b, small):
     compare(op, f, a, b)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(a=ANY_FLOAT, b=ANY_FLOAT)
 def test_operators_on_floats(float_operator, a, b):
     compare(*float_operator, a, b)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(a=ANY_FLOAT, n=st.integers(-(2**53), 2**53) | INTS, swapped=st.booleans())
 def test_operators_on_a_float_and_an_int(float_operator, a, n, swapped):
     op, f = float_operator

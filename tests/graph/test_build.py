@@ -54,7 +54,7 @@ def test_constants_are_folded_as_they_would_be_computed(prim):
     kinds = signatures(prim)
     assert kinds, f"no types found for {prim}"
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     @given(st.data())
     def folds(data):
         types = data.draw(st.sampled_from(kinds))
@@ -196,7 +196,7 @@ def test_without_folding_it_builds_what_it_is_told():
         assert b.sin(x) is not b.sin(x)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["add", "mul", "sub"]), st.integers(0, 30), st.integers(0, 30)), max_size=40))
 def test_value_numbering_is_complete_within_a_graph(steps):
     """However operations are drawn, no two nodes of a body have one operation and the same arguments."""

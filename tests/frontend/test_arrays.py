@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import irad
-from tests.frontend.agree import BACKENDS, FLOATS, INTS, agrees, check, compiled
+from tests.frontend.agree import BACKENDS, FLOATS, INTS, agrees, check, compiled, same
 from tests.frontend.source import module_of
 
 pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
@@ -274,3 +274,103 @@ def test_arrays_in_structures(a, n):
     u, k = state["q"]
     u[0] = n
     return state, u[0] + k
+
+
+# -- names that may be one of two arrays: what is written through another name shows, or the write is refused -----------------
+
+
+def written_after(a, p):
+    out = a
+    if p:
+        out = a * 2.0
+    a[0] = 5.0
+    return out
+
+
+def one_of_two(a, p):
+    out = a if p else np.ones(3)
+    out[0] = 7.0
+    return out.sum()
+
+
+def old_name_in_a_loop(a, n):
+    b = a
+    for _ in range(n):
+        a = a * 2.0
+    b[0] = 9.0
+    return a
+
+
+def new_name_after_a_loop(a, n):
+    for _ in range(n):
+        a = a + 1.0
+    a[0] = 100.0
+    return a
+
+
+def in_the_loop(a, n):
+    for _ in range(n):
+        a[0] = 3.0
+        a = a + 1.0
+    return a
+
+
+def through_a_view(a, p):
+    v = a[1:]
+    out = a
+    if p:
+        out = a * 2.0
+    v[0] = 5.0
+    return out
+
+
+def of_lists(xs, p):
+    ys = xs
+    if p:
+        ys = [1.0, 2.0, 3.0]
+    xs[0] = 8.0
+    return ys
+
+
+def the_other_way(a, p):
+    out = np.zeros(3)
+    if p:
+        out = a
+    a[0] = 4.0
+    return out
+
+
+def swapped(a, n):
+    prev = a
+    for i in range(n):
+        prev = a
+        a = a * 1.5
+        prev[0] = 1.0
+    return prev, a
+
+
+ALIASES = [
+    written_after,
+    one_of_two,
+    old_name_in_a_loop,
+    new_name_after_a_loop,
+    in_the_loop,
+    through_a_view,
+    of_lists,
+    the_other_way,
+    swapped,
+]
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("f", ALIASES, ids=lambda f: f.__name__)
+def test_writes_to_what_may_be_one_of_two(f, backend):
+    for k in (0, 1, 2) if "n" in f.__code__.co_varnames else (True, False):
+        x, y = ([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]) if f is of_lists else (np.arange(1.0, 4.0), np.arange(1.0, 4.0))
+        want = f(x, k)
+        try:
+            got = compiled(f, backend)(y, k)
+        except irad.CompileError as e:
+            assert e.name == "ambiguous-alias"  # noqa: PT017 - wrong is a value that missed the write
+        else:
+            assert same((got, y), (want, x))

@@ -77,7 +77,7 @@ def test_the_view_of_the_python_stage_reads_back():
 
 @pytest.mark.parametrize(
     ("program", "stage"),
-    [*[(p, "optimized") for p in BOTH], *[(p, "adjoint") for p in GRADIENTS[:8]]],
+    [*[(p, "optimized") for p in BOTH[:-3]], *[(p, "adjoint") for p in GRADIENTS[:4]]],
     ids=lambda v: getattr(v, "name", v),
 )
 def test_text_runs_as_the_function_does(program, stage):
@@ -112,7 +112,7 @@ def test_constants_of_all_kinds_keep_their_bits():
             assert same(irad.compile(irad.parse_ir(text), backend=backend)(), float(n.split(":")[0]))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data(), st.integers(0, 2**32))
 def test_malformed_text_gets_a_diagnostic(data, seed):
     """Any text is a module, or a CompileError with a name; never a traceback of ours."""

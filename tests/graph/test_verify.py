@@ -182,7 +182,7 @@ BREAKS = [
 
 @pytest.mark.parametrize("broken", BREAKS, ids=lambda f: f.__name__)
 def test_one_broken_thing_is_refused(broken):
-    @settings(max_examples=15, deadline=None)
+    @settings(max_examples=12, deadline=None)
     @given(MODULES, st.data())
     def refused(module, data):
         broken(module, data.draw)

@@ -88,7 +88,7 @@ def test_passes_in_any_order(program):
 
 
 @pytest.mark.parametrize("name", ["simplify", "drop", "inline"])
-@pytest.mark.parametrize("program", BOTH, ids=lambda p: p.name)
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.name)
 def test_a_second_run_changes_nothing(program, name):
     once = PASSES[name].run(fresh(program, "optimized"))
     twice = PASSES[name].run(once)

@@ -18,10 +18,10 @@ from irad.graph.build import Builder, constant
 from irad.graph.nodes import Apply, Graph, Module
 from irad.optimize.rules import RULES
 from irad.primitives import REGISTRY
-from irad.types import BOOL, F32, F64, FLOAT, I64, INT, SCALARS, Array, Form, List, Scalar, Struct, Sum
+from irad.types import BOOL, F32, F64, FLOAT, INT, SCALARS, Array, Form, List, Scalar, Struct, Sum
 
 ARRAY = Array(F64, (4,))
-KINDS = (FLOAT, INT, BOOL, F32, I64, ARRAY)
+KINDS = (FLOAT, INT, BOOL, F32, ARRAY)
 CONSTANTS = {"f": (0.0, -0.0, 1.0, -1.0, 2.0, 0.5, -3.0), "i": (0, 1, -1, 2, 5), "b": (True, False)}
 FLOATS = (0.0, -0.0, 1.0, -1.0, 0.1, -2.5, 1e200, -1e-300, 5e-324, math.inf, -math.inf, math.nan)
 INTS = (0, 1, -1, 7, -12, 2**31 - 1, -(2**31))

@@ -314,13 +314,11 @@ class Rebuild:
 
     def forward(self, node: Apply, out: Node) -> None:
         """The result of `node` is that of `out`; parts that nobody reads are not there to be had."""
-        if out in self.parts:
-            self.split(node, self.parts[out])
-            return
-        made = isinstance(node.type, Tuple) and _is_tuple(out) and out not in self.env
         needed = self.wanted(node, len(node.type.items) if isinstance(node.type, Tuple) else 1)
-        if made:
-            self.split(node, [self.get(a) if i in needed else None for i, a in enumerate(out.args)])  # type: ignore[attr-defined]
+        if isinstance(node.type, Tuple) and (out in self.parts or (_is_tuple(out) and out not in self.env)):
+            self.split(node, [self.component(out, i) if i in needed else None for i in range(len(node.type.items))])
+        elif out in self.parts:
+            self.split(node, self.parts[out])
         elif needed:
             self.bind(node, self.get(out))
 

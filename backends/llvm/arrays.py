@@ -11,17 +11,18 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from irad.backends.llvm.layout import HEADER, SCALAR, SIZE
+from irad.backends.llvm.layout import HEADER, SCALAR, SIZE, literal_text
 from irad.backends.llvm.runtime import FROM_END
 
 from irad.errors import InternalError
 from irad.graph.nodes import Apply, Graph, Node
-from irad.types import Array, Dim, Scalar
+from irad.types import F64, Array, Dim, Scalar
 
 __all__ = ["KERNELS", "find_virtual", "zero_array"]
 
 Operands = tuple[str, ...]
 REDUCTIONS = frozenset({"sum", "prod", "max", "min", "any", "all"})
+MOST_ELEMENTS = 2.0**40  # of an array; more is not asked for, so that no size overflows
 LAZY = frozenset({"broadcast", "transpose", "slice", "iota"})
 
 
@@ -132,6 +133,14 @@ def store(e: Any, t: Array, value: str, p: str) -> None:
 
 def allocate(e: Any, t: Array, dims: Sequence[str], *, zeroed: bool = False) -> Operands:
     """A new array, its elements not set (or zero)."""
+    unknown = [d for d in dims if not d.isdigit()]
+    if unknown:  # in floats, which do not overflow
+        sizes = [e.emit(f"uitofp i64 {d} to double") for d in unknown]
+        total = literal_text(F64, float(math.prod(int(d) for d in dims if d.isdigit())))
+        for d in sizes:
+            total = e.emit(f"fmul double {total}, {d}")
+        large = e.emit(f"fcmp ogt double {total}, {literal_text(F64, MOST_ELEMENTS)}")
+        e.fail_if(large, "MemoryError", "an array of this size")
     count = product(e, dims)
     size = item_size(t)
     total = str(int(count) * size) if count.isdigit() else e.emit(f"mul nsw i64 {count}, {size}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from irad.backends.llvm import stacks
 from irad.backends.llvm.layout import HEADER, flat, item_layout, managed
 
 from irad.errors import InternalError
@@ -26,7 +27,7 @@ def pop_zero(e: Any, node: Apply) -> Operands:
     before = e.label
     e.branch(empty, go_on, some)
     e.start(some)
-    popped = e.pop(node)
+    popped = stacks.pop(e, node)
     last = e.label
     e.jump(go_on)
     e.start(go_on)
@@ -52,7 +53,7 @@ def project_zero(e: Any, node: Apply) -> Operands:
     e.do(f"call void @irad.release(ptr {block})")
     e.jump(go_on)
     e.start(mine)
-    fields = e.fields_of(node, block, node.type)
+    fields = stacks.fields_of(e, node, block, node.type)
     last = e.label
     e.jump(go_on)
     e.start(go_on)
@@ -92,7 +93,7 @@ class _Adder:
     """Emits one adding function. Stacks are added from the top, so that a short one counts as zeros below."""
 
     def __init__(self, m: Any, t: Type, name: str) -> None:
-        from irad.backends.llvm.emit import FunctionEmitter
+        from irad.backends.llvm.function import FunctionEmitter
 
         self.m, self.t, self.name = m, t, name
         self.e = FunctionEmitter(m, m.module.entry)
@@ -152,7 +153,7 @@ class _Adder:
         for k, (case, label) in enumerate(zip(cases, labels, strict=True)):
             e.start(label)
             item = Tuple(case)
-            total = self.items(item, e.fields_of(e.node, x, item), e.fields_of(e.node, y, item))
+            total = self.items(item, stacks.fields_of(e, e.node, x, item), stacks.fields_of(e, e.node, y, item))
             fields, size = item_layout(item)
             block = e.allocate(str(size), self.m.visit(self.t))
             e.put("i64", str(k), block, 16)
@@ -202,8 +203,8 @@ class _Adder:
         i = e.emit(f"phi i64 [ 0, %{before} ], [ %next, %{body} ]")
         e.branch(e.emit(f"icmp ult i64 {i}, {count}"), body, done)
         e.start(body)
-        place = e.item_address(own, e.emit(f"add i64 {i}, {gap}"), size)
-        other = e.item_address(small, i, size)
+        place = stacks.item_address(e, own, e.emit(f"add i64 {i}, {gap}"), size)
+        other = stacks.item_address(e, small, i, size)
         for f in fields:
             a, b = e.load(f.type, place, f.offset), e.load(f.type, other, f.offset)
             e.put(f.type, e.emit(f"fadd {f.type} {a}, {b}"), place, f.offset)

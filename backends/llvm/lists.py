@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from irad.backends.llvm import arrays
+from irad.backends.llvm import arrays, stacks
 from irad.backends.llvm.layout import HEADER, item_layout
 
 from irad.graph.nodes import Apply, Node
@@ -47,7 +47,7 @@ def _add(e: Any, t: Type, values: Operands, place: str) -> None:
 
 
 def _place(e: Any, t: Type, block: str, index: str) -> str:
-    return e.item_address(block, index, item_layout(t)[1])  # type: ignore[no-any-return]
+    return stacks.item_address(e, block, index, item_layout(t)[1])
 
 
 def _checked_place(e: Any, node: Apply, i: Node, block: str, length: str) -> str:
@@ -92,10 +92,11 @@ def _make(e: Any, node: Apply) -> Operands:
 
 def _append(e: Any, node: Apply) -> Operands:
     x, v = node.args
+    assert isinstance(x.type, List)
     t = _item(x)
     block, length = e.get(x)
     longer = e.emit(f"add nuw nsw i64 {length}, 1")
-    block = e.room(x.type, block, length, item_layout(t)[1])
+    block = stacks.room(e, x.type, block, length, item_layout(t)[1])
     e.put("i64", longer, block, 16)
     _store(e, t, e.get(v), _place(e, t, block, length))
     return (block, longer)

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 from irad.backends.interpreter.run import located
-from irad.backends.llvm.emit import PRINT, Program, Site, emit_module
+from irad.backends.llvm.emit import Program, Site, emit_module
 from irad.backends.llvm.native import Stub, flat_function
 from irad.backends.llvm.objects import DTYPES
-from irad.backends.llvm.runtime import FROM_END
+from irad.backends.llvm.runtime import FROM_END, PRINT
 from irad.backends.llvm.stub import (
     ABSENT,
     Argument,

@@ -13,6 +13,7 @@ __all__ = ["CONTEXT_BYTES", "ERROR", "HELPERS", "MAX_VALUES", "PRELUDE", "STACK_
 
 ERROR, VALUES, STACK_LIMIT, LINKS, BYTES = 0, 8, 72, 80, 96
 MAX_VALUES = 8
+PRINT = "print"  # the "error" of a place that prints
 FROM_END = "e"  # the kind of a value that is an index, to which the size was added if it was negative; the size follows
 CONTEXT_BYTES = 128
 

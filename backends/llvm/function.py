@@ -1,0 +1,467 @@
+"""One function graph to LLVM text: operands, blocks, failure, branches, loops and calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from irad.backends.llvm import arrays, cotangents, lists, runtime, stacks
+from irad.backends.llvm.layout import flat, item_layout, literal_text, offsets, scalar_type
+from irad.backends.llvm.ownership import Plan, Ref, plan
+from irad.backends.llvm.scalar import ScalarOps
+
+from irad.errors import InternalError
+from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Node
+from irad.graph.walk import Task
+from irad.types import Array, Scalar, Struct, Type
+
+__all__ = ["FunctionEmitter"]
+
+Operands = tuple[str, ...]
+# How a value becomes a word of eight bytes that is shown in a message.
+WIDE = {"i1": "zext i1 {} to i64", "i32": "sext i32 {} to i64", "float": "fpext float {} to double"}
+
+
+class FunctionEmitter(ScalarOps):
+    """Emits one function; methods that go into nested graphs are tasks."""
+
+    def __init__(self, m: Any, graph: Graph) -> None:
+        super().__init__()
+        self.m, self.graph, self.fast = m, graph, m.fast
+        self.text: list[str] = []
+        self.values: dict[Node, Operands] = {}
+        self.frame: list[str] = []  # allocas, in the entry block
+        self.failures: list[tuple[str, list[str]]] = []
+        self.label = "entry"
+        self.labels = 0
+        self.is_entry = graph is m.module.entry
+        self.fails = graph in m.failing
+        self.fresh: set[Node] = set()  # stacks that nothing else can share
+        self.virtual: set[Node] = set()  # arrays whose elements are computed where they are read
+        self.virtual_shape: dict[Node, list[str]] = {}
+        self.trip_counts: dict[Node, str] = {}  # the index of a counted loop -> its number of trips
+
+    # -- operands and blocks ---------------------------------------------------------------------------------------------
+
+    def get(self, node: Node) -> Operands:
+        if node.__class__ is Constant:
+            return self.constant(node)
+        return self.values[node]
+
+    def one(self, node: Node) -> str:
+        return self.get(node)[0]
+
+    @staticmethod
+    def constant(node: Constant) -> Operands:
+        if node.value is UNDEF:
+            return tuple(
+                {"ptr": "null", "i1": "false"}.get(t, "undef") if t == "i1" or t == "ptr" else "0" if t == "i64" else "undef"
+                for t in flat(node.type)
+            )
+        if isinstance(node.type, Scalar):
+            return (literal_text(node.type, node.value),)
+        return ()
+
+    def new_label(self, name: str) -> str:
+        self.labels += 1
+        return f"{name}.{self.labels}"
+
+    def start(self, label: str) -> None:
+        self.lines.append(f"{label}:")
+        self.label = label
+
+    def jump(self, label: str) -> None:
+        self.lines.append(f"  br label %{label}")
+
+    def branch(self, test: str, then: str, orelse: str, *, unlikely: bool = False) -> None:
+        self.lines.append(f"  br i1 {test}, label %{then}, label %{orelse}" + (", !prof !0" if unlikely else ""))
+
+    def do(self, text: str) -> None:
+        """An instruction without a result."""
+        self.lines.append("  " + text)
+
+    def address(self, base: str, offset: str | int) -> str:
+        return base if offset == 0 else self.emit(f"getelementptr i8, ptr {base}, i64 {offset}")
+
+    def load(self, t: str, base: str, offset: int) -> str:
+        p = self.address(base, offset)
+        if t == "i1":
+            byte = self.emit(f"load i8, ptr {p}")
+            return self.emit(f"trunc i8 {byte} to i1")
+        return self.emit(f"load {t}, ptr {p}")
+
+    def put(self, t: str, value: str, base: str, offset: int) -> None:
+        p = self.address(base, offset)
+        if t == "i1":
+            value, t = self.emit(f"zext i1 {value} to i8"), "i8"
+        self.do(f"store {t} {value}, ptr {p}")
+
+    # -- failure ---------------------------------------------------------------------------------------------------------
+
+    def fail_if(self, bad: str, error: str, message: str, values: Any = (), kinds: str = "") -> None:
+        """Leave the function where `bad` holds: the cold block notes the error and its values."""
+        cold, go_on = self.new_label("fail"), self.new_label("ok")
+        self.branch(bad, cold, go_on, unlikely=True)
+        self.cold(cold, error, message, values, kinds)
+        self.start(go_on)
+
+    def cold(self, label: str, error: str, message: str, values: Any = (), kinds: str = "") -> None:
+        kinds = kinds or "".join(v.type.kind for v, _ in values)
+        number = self.m.site(error, message, self.node.span, kinds)
+        lines = [f"{label}:", f"  store i64 {number}, ptr %ctx"]
+        for i, (node, operand) in enumerate(values[: runtime.MAX_VALUES]):
+            t = scalar_type(node.type)
+            lines.append(f"  %{label}.p{i} = getelementptr i8, ptr %ctx, i64 {runtime.VALUES + 8 * i}")
+            if t in WIDE:
+                lines.append(f"  %{label}.x{i} = {WIDE[t].format(operand)}")
+                operand, t = f"%{label}.x{i}", WIDE[t].split()[-1]
+            lines.append(f"  store {t} {operand}, ptr %{label}.p{i}")
+        self.failures.append((label, [*lines, "  br label %failed"]))
+
+    # -- the function ------------------------------------------------------------------------------------------------------
+
+    @property
+    def return_types(self) -> list[str]:
+        return (["i1"] if self.fails else []) + list(flat(self.graph.result))
+
+    def return_type(self) -> str:
+        types = self.return_types
+        return "void" if not types else f"{{ {', '.join(types)} }}"
+
+    def function(self) -> Task:
+        graph = self.graph
+        params = ["ptr %ctx"]
+        for p in graph.params:
+            names = [f"%p{len(params) + k}" for k in range(len(flat(p.type)))]
+            params += [f"{t} {n}" for t, n in zip(flat(p.type), names, strict=True)]
+            self.values[p] = tuple(names)
+        if self.is_entry:
+            params.append("ptr %out")
+            head = f"define i32 @irad.entry({', '.join(params)}) #0 {{"
+        else:
+            head = f"define internal fastcc {self.return_type()} {self.m.names[graph]}({', '.join(params)}) #0 {{"
+        if graph in self.m.recursive:
+            self.node = Apply(graph, graph.result, None, (), span=graph.span)  # type: ignore[arg-type]
+            self.check_stack()
+        self.plans: list[Plan] = []
+        yield self.body(graph, self.plan(graph, ()))
+        self.finish(self.get(graph.output))
+        self.text = [head, "entry:", *[f"  {line}" for line in self.frame], *self.lines]
+        if self.fails or self.failures:
+            for _, lines in self.failures:
+                self.text += lines
+            self.text += [
+                "failed:",
+                "  ret i32 1" if self.is_entry else f"  ret {self.return_type()} {self.failed_value()}",
+            ]
+        self.text.append("}")
+
+    def failed_value(self) -> str:
+        values = ["i1 true"] + [f"{t} {'null' if t == 'ptr' else 'undef'}" for t in self.return_types[1:]]
+        return f"{{ {', '.join(values)} }}"
+
+    def finish(self, out: Operands) -> None:
+        if self.is_entry:
+            fields, _ = item_layout(self.graph.result)
+            for f, v in zip(fields, out, strict=True):
+                self.put(f.type, v, "%out", f.offset)
+            self.do("ret i32 0")
+            return
+        types = self.return_types
+        values = (["false"] if self.fails else []) + list(out)
+        if not types:
+            self.do("ret void")
+            return
+        current = "undef"
+        for i, (t, v) in enumerate(zip(types, values, strict=True)):
+            current = self.emit(f"insertvalue {self.return_type()} {current}, {t} {v}, {i}")
+        self.do(f"ret {self.return_type()} {current}")
+
+    def check_stack(self) -> None:
+        """RecursionError before the thread's stack ends."""
+        self.frame.append("%here = alloca i8")
+        limit = self.load("ptr", "%ctx", runtime.STACK_LIMIT)
+        low = self.emit(f"icmp ult ptr %here, {limit}")
+        self.fail_if(low, "RecursionError", "maximum recursion depth exceeded: the thread's stack is full")
+
+    def allocate(self, size: str, visit: str, *, zeroed: bool = False) -> str:
+        """A new block; MemoryError where there is no room."""
+        name = "irad.alloc_zeroed" if zeroed else "irad.alloc"
+        self.used.add(name)
+        block = self.emit(f"call ptr @{name}(ptr %ctx, i64 {size}, ptr {visit})")
+        self.fail_if(self.emit(f"icmp eq ptr {block}, null"), "MemoryError", "")
+        return block
+
+    # -- graphs ------------------------------------------------------------------------------------------------------------
+
+    def plan(self, graph: Graph, owned: Any) -> Plan | None:
+        if not self.m.any_managed:
+            return None
+        self.virtual |= self.m.captures.virtual(graph)
+        return plan(graph, owned, self.m.captures)
+
+    def body(self, graph: Graph, p: Plan | None) -> Task:
+        """The operations of a graph; its output's blocks are then owned by whoever takes it."""
+        if p is not None:
+            for r in p.first:
+                self.release(r)
+        for i, node in enumerate(graph.body):
+            self.node = node
+            if p is not None:
+                for r in p.retain.get(i, ()):
+                    self.retain(r)
+            if node.graphs:
+                yield CONTROL[node.fn.name](self, node, p)
+            else:
+                self.operation(node)
+            if p is not None:
+                for r in p.release.get(i, ()):
+                    self.release(r)
+        if p is not None:
+            for r in p.end:
+                self.retain(r)
+
+    def operand_of(self, r: Ref) -> str:
+        return self.get(r[0])[r[1]]
+
+    def retain(self, r: Ref) -> None:
+        self.used.add("irad.retain")
+        self.do(f"call void @irad.retain(ptr {self.operand_of(r)})")
+
+    def release(self, r: Ref) -> None:
+        self.used.add("irad.release")
+        self.do(f"call void @irad.release(ptr {self.operand_of(r)})")
+
+    def operation(self, node: Apply) -> None:
+        if node in self.virtual:
+            self.values[node] = arrays.make_virtual(self, node)
+            return
+        special = OPERATIONS.get(node.fn.name)
+        if special is not None:
+            self.values[node] = special(self, node)
+            return
+        if node.fn.elementwise and isinstance(node.type, Array):
+            self.values[node] = arrays.materialize(self, node)
+            return
+        if not callable(node.fn.llvm):
+            raise InternalError(f"the LLVM backend has no lowering of `{node.fn.name}`")
+        self.operand = self.scalar(node.args[0].type)
+        self.values[node] = (node.fn.llvm(self, *[self.one(a) for a in node.args], **node.facts()),)
+
+    # -- control -----------------------------------------------------------------------------------------------------------
+
+    def cond(self, node: Apply, p: Plan | None) -> Task:
+        test = self.one(node.args[0])
+        labels = [self.new_label("then"), self.new_label("else")]
+        join = self.new_label("join")
+        self.branch(test, *labels)
+        ends: list[tuple[Operands, str]] = []
+        for label, graph in zip(labels, node.graphs, strict=True):
+            self.start(label)
+            yield self.body(graph, self.plan(graph, p.adopted.get(graph, ()) if p is not None else ()))
+            ends.append((self.get(graph.output), self.label))
+            self.jump(join)
+        self.start(join)
+        self.values[node] = self.phis(node.type, ends)
+
+    def phis(self, t: Type, ends: list[tuple[Operands, str]]) -> Operands:
+        out = []
+        for i, ll in enumerate(flat(t)):
+            values = [operands[i] for operands, _ in ends]
+            if all(v == values[0] for v in values):
+                out.append(values[0])
+            else:
+                out.append(
+                    self.emit(
+                        f"phi {ll} " + ", ".join(f"[ {v}, %{label} ]" for v, (_, label) in zip(values, ends, strict=True))
+                    )
+                )
+        return tuple(out)
+
+    def loop_head(self, state: list[Node], init: list[Operands], before: str) -> list[tuple[int, str, str, str]]:
+        """Phis of a loop's state; the lines are completed when the other end is known."""
+        pending = []
+        for p, values in zip(state, init, strict=True):
+            names = []
+            for ll, v in zip(flat(p.type), values, strict=True):
+                self.counter += 1
+                name = f"%v{self.counter}"
+                pending.append((len(self.lines), name, ll, f"[ {v}, %{before} ]"))
+                self.lines.append("")
+                names.append(name)
+            self.values[p] = tuple(names)
+        return pending
+
+    def loop_back(self, pending: list[tuple[int, str, str, str]], values: list[str], latch: str) -> None:
+        for (line, name, ll, first), v in zip(pending, values, strict=True):
+            self.lines[line] = f"  {name} = phi {ll} {first}, [ {v}, %{latch} ]"
+
+    def for_loop(self, node: Apply, p: Plan | None) -> Task:
+        (body,) = node.graphs
+        trips = self.one(node.args[0])
+        init = [self.get(a) for a in node.args[1:]]
+        counted = stacks.prepare_stacks(self, node, body, init, trips)
+        before, head, done = self.label, self.new_label("loop"), self.new_label("done")
+        known = isinstance(node.args[0], Constant) and node.args[0].value > 0
+        if known:
+            self.jump(head)
+        else:
+            some = self.emit(f"icmp sgt i64 {trips}, 0")
+            self.branch(some, head, done)
+        self.start(head)
+        self.counter += 1
+        index = f"%v{self.counter}"
+        index_line = len(self.lines)
+        self.lines.append("")
+        self.values[body.params[0]] = (index,)
+        self.trip_counts[body.params[0]] = trips
+        pending = self.loop_head(list(body.params[1:]), init, before)
+        yield self.body(body, self.plan(body, ()))
+        out = self.state_operands(body.output, len(init))
+        self.node = node
+        nxt = self.emit(f"add nuw nsw i64 {index}, 1")
+        latch = self.label
+        again = self.emit(f"icmp slt i64 {nxt}, {trips}")
+        self.branch(again, head, done)
+        self.lines[index_line] = f"  {index} = phi i64 [ 0, %{before} ], [ {nxt}, %{latch} ]"
+        flat_out = [v for values in out for v in values]
+        self.loop_back(pending, flat_out, latch)
+        self.start(done)
+        results: list[str] = []
+        for (_, _, ll, first), v in zip(pending, flat_out, strict=True):
+            results.append(v if known else self.emit(f"phi {ll} {first}, [ {v}, %{latch} ]"))
+        stacks.close_stacks(self, node, counted, results)
+        self.values[node] = tuple(results)
+
+    def state_operands(self, out: Node, count: int) -> list[Operands]:
+        values = self.get(out)
+        if count == 1:
+            return [values]
+        assert isinstance(out.type, Struct)
+        places = offsets(out.type)
+        return [values[places[i] : places[i + 1]] for i in range(count)]
+
+    def while_loop(self, node: Apply, p: Plan | None) -> Task:
+        (body,) = node.graphs
+        init = [self.get(a) for a in node.args]
+        counted = stacks.prepare_stacks(self, node, body, init, None)
+        before, head, done = self.label, self.new_label("loop"), self.new_label("done")
+        self.jump(head)
+        self.start(head)
+        pending = self.loop_head(list(body.params), init, before)
+        yield self.body(body, self.plan(body, ()))
+        values = self.get(body.output)
+        again, flat_out = values[0], list(values[1:])
+        latch = self.label
+        self.branch(again, head, done)
+        self.loop_back(pending, flat_out, latch)
+        self.start(done)
+        stacks.close_stacks(self, node, counted, flat_out)
+        self.values[node] = tuple(flat_out)
+
+    def call(self, node: Apply, p: Plan | None) -> Task:
+        yield from ()
+        (g,) = node.graphs
+        fails = g in self.m.failing
+        types = (["i1"] if fails else []) + list(flat(g.result))
+        returned = "void" if not types else f"{{ {', '.join(types)} }}"
+        args = ["ptr %ctx"]
+        for a in node.args:
+            args += [f"{t} {v}" for t, v in zip(flat(a.type), self.get(a), strict=True)]
+        text = f"call fastcc {returned} {self.m.names[g]}({', '.join(args)})"
+        if not types:
+            self.do(text)
+            self.values[node] = ()
+            return
+        result = self.emit(text)
+        first = 0
+        if fails:
+            failed = self.emit(f"extractvalue {returned} {result}, 0")
+            go_on = self.new_label("ok")
+            self.branch(failed, "failed", go_on, unlikely=True)
+            self.start(go_on)
+            first = 1
+        self.values[node] = tuple(
+            self.emit(f"extractvalue {returned} {result}, {first + i}") for i in range(len(types) - first)
+        )
+
+    # -- effects -----------------------------------------------------------------------------------------------------------
+
+    def assert_(self, node: Apply) -> Operands:
+        bad = self.emit(f"xor i1 {self.one(node.args[0])}, true")
+        error, message = node.static
+        self.fail_if(bad, error, message, [(a, self.one(a)) for a in node.args[1:]])
+        return ()
+
+    def print_(self, node: Apply) -> Operands:
+        """Python's print is called; where it raises, so does the program."""
+        self.used.add("irad.print")
+        words = f"%{self.new_label('shown')}"
+        self.frame.append(f"{words} = alloca [{max(len(node.args), 1)} x i64], align 8")
+        for i, a in enumerate(node.args):
+            t, x = scalar_type(a.type), self.one(a)
+            if t in WIDE:
+                x, t = self.emit(WIDE[t].format(x)), WIDE[t].split()[-1]
+            self.put(t, x, words, 8 * i)
+        site = self.m.site(runtime.PRINT, node.static[0], node.span, "".join(a.type.kind for a in node.args))  # type: ignore[attr-defined]
+        status = self.emit(f"call i32 @irad.print(i64 {site}, ptr {words})")
+        self.fail_if(self.emit(f"icmp ne i32 {status}, 0"), runtime.PRINT, "")
+        return ()
+
+    def raise_(self, node: Apply) -> Operands:
+        error, message = node.static
+        cold, never = self.new_label("fail"), self.new_label("never")
+        self.jump(cold)
+        self.cold(cold, error, message, [(a, self.one(a)) for a in node.args])
+        self.start(never)
+        return ()
+
+    # -- arrays: what their lowering needs -------------------------------------------------------------------------------
+
+    def plus(self, t: Scalar, x: str, y: str) -> str:
+        before, self.operand = self.operand, t
+        out = self.arith("fadd", "add", x, y)
+        self.operand = before
+        return out
+
+    def below(self, i: Node, d: str) -> bool:
+        """Whether an index is known to be in 0 ... d-1: a constant, or the trip number of a loop over d."""
+        if isinstance(i, Constant):
+            return d.isdigit() and 0 <= i.value < int(d)
+        return self.trip_counts.get(i) == d
+
+    def same_dim(self, m: str, n: str) -> str:
+        if m != n:
+            self.fail_if(self.emit(f"icmp ne i64 {m}, {n}"), "ValueError", "operands could not be broadcast together")
+        return m
+
+    # -- structure ---------------------------------------------------------------------------------------------------------
+
+    def make_tuple(self, node: Apply) -> Operands:
+        return tuple(v for a in node.args for v in self.get(a))
+
+    def getitem(self, node: Apply) -> Operands:
+        (x,) = node.args
+        assert isinstance(x.type, Struct)
+        places = offsets(x.type)
+        i = node.static[0]
+        return self.get(x)[places[i] : places[i + 1]]
+
+
+CONTROL = {
+    "cond": FunctionEmitter.cond,
+    "for_loop": FunctionEmitter.for_loop,
+    "while_loop": FunctionEmitter.while_loop,
+    "call": FunctionEmitter.call,
+}
+OPERATIONS = {
+    "assert": FunctionEmitter.assert_,
+    "raise": FunctionEmitter.raise_,
+    "print": FunctionEmitter.print_,
+    "make_tuple": FunctionEmitter.make_tuple,
+    "make_record": FunctionEmitter.make_tuple,
+    "getitem": FunctionEmitter.getitem,
+    **stacks.OPERATIONS,
+    **cotangents.OPERATIONS,
+    **arrays.KERNELS,
+    **lists.OPERATIONS,
+}

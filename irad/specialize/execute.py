@@ -28,6 +28,7 @@ from irad.specialize.values import (
 )
 
 if TYPE_CHECKING:
+    from irad.specialize.iteration import Iteration
     from irad.specialize.specializer import Specializer
 
 __all__ = ["Activation", "Bottom", "NeedsStatic"]
@@ -297,10 +298,10 @@ class Activation:
             exits = yield self.consume(iterable, body, self.live.leaves[node] or self.live.yields[node])
             return (yield self.loop_else(exits, orelse))
         iteration = yield self.s.iteration(iterable)
-        if iteration.items is not None:
+        if iteration.known is not None:
             self.held.append(iterable)
             try:
-                exits = yield self.unroll(node, body, iteration.items, 0)
+                exits = yield self.unroll(node, body, iteration, iteration.count, iteration.known, 0)
             finally:
                 self.held.pop()
             return (yield self.loop_else(exits, orelse))
@@ -322,17 +323,17 @@ class Activation:
         except NeedsStatic:
             if known is None or known > UNROLL_LIMIT:
                 raise
-            items = [iteration.item(literal(i)) for i in range(known)]
-            exits = yield self.unroll(node, body, items, 0)
+            exits = yield self.unroll(node, body, iteration, known, lambda k: iteration.item(literal(k)), 0)
         finally:
             self.held.pop()
         return (yield self.loop_else(exits, orelse))
 
-    def unroll(self, node: Apply, body: Graph, items: list[Any], i: int) -> Task:
+    def unroll(self, node: Apply, body: Graph, iteration: Iteration, count: int, item: Callable[[int], Any], i: int) -> Task:
         """Run the body for each item in turn, in the graph being built; BREAK and NEXT both go on after the loop."""
-        while i < len(items):
-            self.env[body.params[0]] = items[i]
+        while i < count:
+            iteration.check(self.s)
             self.s.span = self.b.span = node.span
+            self.env[body.params[0]] = item(i)
             exits = yield self.block(body, CONTINUE)
             i += 1
             if CONTINUE in exits and len(exits) == 1:
@@ -341,10 +342,11 @@ class Activation:
             if CONTINUE not in exits:
                 return exits
             go_on = exits.pop(CONTINUE)
-            then = yield self.path("rest", self.after(go_on, self.unroll(node, body, items, i)))
+            then = yield self.path("rest", self.after(go_on, self.unroll(node, body, iteration, count, item, i)))
             leave = yield self.path("leave", _done(exits))
             assert go_on.cond is not None
             return self.merge(go_on.cond, then, leave, None)
+        iteration.check(self.s)
         return {NEXT: Exit(None, {})}
 
     def consume(self, generator: Compound, body: Graph, leaves: bool) -> Task:

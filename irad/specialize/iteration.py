@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from irad.graph.build import literal
@@ -16,18 +16,53 @@ if TYPE_CHECKING:
 
 
 class Iteration:
-    """The number of trips, the item of trip i, and `items` where each is known apart."""
+    """The number of trips, the item of trip i, and `known(k)` where each is known apart: the item as it is when asked for,
+    for a body may write to what it runs over. `lists`: the lists, and the lengths that they must keep."""
 
-    __slots__ = ("item", "items", "trips")
+    __slots__ = ("item", "known", "lists", "trips")
 
-    def __init__(self, trips: Node, item: Callable[[Node], Any], items: list[Any] | None = None) -> None:
-        self.trips, self.item, self.items = trips, item, items
+    def __init__(
+        self,
+        trips: Node,
+        item: Callable[[Node], Any],
+        known: Callable[[int], Any] | None = None,
+        lists: Sequence[tuple[Any, int]] = (),
+    ) -> None:
+        self.trips, self.item, self.known, self.lists = trips, item, known, tuple(lists)
+
+    def check(self, s: Specializer) -> None:
+        """Refuse a list whose length has changed since the loop began: Python would go on, or stop earlier."""
+        if any(len(objects.items_of(s, v)) != count for v, count in self.lists):
+            raise s.refuse(
+                "changed-while-iterated", "a list changes its length while a loop runs over it", help="run over a copy: list(x)"
+            )
+
+    def at(self, k: int) -> Any:
+        """The item of trip k, as it is now."""
+        return self.known(k) if self.known is not None else self.item(literal(k))
+
+    @property
+    def count(self) -> int:
+        """The number of trips, where it is known."""
+        assert isinstance(self.trips, Constant)
+        return max(int(self.trips.value), 0)
+
+    @property
+    def items(self) -> list[Any] | None:
+        """All items as they are now, where each is known apart."""
+        return None if self.known is None else [self.known(k) for k in range(self.count)]
 
 
 def each(s: Specializer, items: list[Any]) -> Iteration:
     """One item after the other."""
     sequence = Compound("tuple", None, items)
-    return Iteration(literal(len(items)), lambda i: objects.sequence_item(s, sequence, i), items)
+    return Iteration(literal(len(items)), lambda i: objects.sequence_item(s, sequence, i), items.__getitem__)
+
+
+def over_list(s: Specializer, v: Any, count: int) -> Iteration:
+    """The items of a list of known length, each as it is in its trip."""
+    item = objects.sequence_item
+    return Iteration(literal(count), lambda i: item(s, v, i), lambda k: objects.items_of(s, v)[k], [(v, count)])
 
 
 def iteration(s: Specializer, v: Any) -> Task:
@@ -44,15 +79,21 @@ def iteration_now(s: Specializer, v: Any) -> Iteration:
             return _zip_iteration(s, v)
         if v.kind == "enumerate":
             inner, start = iteration_now(s, v.children[0]), v.children[1]
-            if inner.items is not None:
-                return each(s, [Compound("tuple", None, [b.add(start, literal(i)), x]) for i, x in enumerate(inner.items)])
-            return Iteration(inner.trips, lambda i: Compound("tuple", None, [b.add(start, i), inner.item(i)]))
+            return Iteration(
+                inner.trips,
+                lambda i: Compound("tuple", None, [b.add(start, i), inner.item(i)]),
+                inner.known and (lambda k: Compound("tuple", None, [b.add(start, literal(k)), inner.at(k)])),
+                inner.lists,
+            )
         if v.kind == "reversed":
             inner = iteration_now(s, v.children[0])
-            if inner.items is not None:
-                return each(s, inner.items[::-1])
             last = b.sub(inner.trips, literal(1))
-            return Iteration(inner.trips, lambda i: inner.item(b.sub(last, i)))
+            return Iteration(
+                inner.trips,
+                lambda i: inner.item(b.sub(last, i)),
+                inner.known and (lambda k: inner.at(inner.count - 1 - k)),
+                inner.lists,
+            )
     if s.arrays.is_array(s, v):
         return s.arrays.iteration(s, v)  # type: ignore[no-any-return]
     found = objects.growing(s, v)
@@ -62,7 +103,7 @@ def iteration_now(s: Specializer, v: Any) -> Iteration:
     items = objects.static_items(s, v)
     if items is None:
         raise s.refuse("not-iterable", f"{s.describe(v)} cannot be iterated over")
-    return each(s, items)
+    return over_list(s, v, len(items)) if objects.is_list(v) else each(s, items)
 
 
 def _range_iteration(s: Specializer, v: Compound) -> Iteration:
@@ -84,18 +125,17 @@ def _zip_iteration(s: Specializer, v: Compound) -> Iteration:
     inner = [iteration_now(s, c) for c in v.children]
     if not inner:
         return each(s, [])
-    known = [it.trips.value for it in inner if isinstance(it.trips, Constant)]
-    if any(it.items is not None for it in inner) and len(known) == len(inner):
-        if v.head and len(set(known)) > 1:
+    counts = [it.count for it in inner if isinstance(it.trips, Constant)]
+    if any(it.known is not None for it in inner) and len(counts) == len(inner):
+        if v.head and len(set(counts)) > 1:
             s.b.raise_(error="ValueError", message="zip() arguments have different lengths")
             raise s.Bottom
-        return each(
-            s,
-            [
-                Compound("tuple", None, [it.items[k] if it.items is not None else it.item(literal(k)) for it in inner])
-                for k in range(min(known))
-            ],
-        )
+
+        def known(k: int) -> Any:
+            return Compound("tuple", None, [it.at(k) for it in inner])
+
+        lists = [pair for it in inner for pair in it.lists]
+        return Iteration(literal(min(counts)), lambda i: Compound("tuple", None, [it.item(i) for it in inner]), known, lists)
     total = inner[0].trips
     for it in inner[1:]:
         if v.head:

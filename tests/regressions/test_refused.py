@@ -22,7 +22,22 @@ def rebound_behind_another_function(x: float, n: int) -> Any:
     return mix(x)
 
 
-@pytest.mark.parametrize(("function", "args", "name"), [(rebound_behind_another_function, (1.5, 2), "rebound-capture")])
+def grown_while_iterated(x: float) -> float:
+    xs, total = [x, 1.0], 0.0
+    for t in xs:
+        total += t
+        if len(xs) < 3:
+            xs.append(2.0)
+    return total
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "name"),
+    [
+        (rebound_behind_another_function, (1.5, 2), "rebound-capture"),
+        (grown_while_iterated, (1.5,), "changed-while-iterated"),
+    ],
+)
 def test_refused(function: Any, args: tuple[Any, ...], name: str) -> None:
     with pytest.raises(irad.CompileError) as caught:
         irad.compile(function)(*args)

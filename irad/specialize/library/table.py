@@ -55,7 +55,8 @@ def handler(s: Specializer, value: Any) -> Handler | None:
 def unknown_call(s: Specializer, value: Any) -> CompileError:
     """The refusal of a callable that irad has no meaning for, with the nearest name it knows."""
     name = getattr(value, "__name__", repr(value))
-    module = (getattr(value, "__module__", "") or "").split(".")[0]
+    module = getattr(value, "__module__", "") or ""
+    module = ".".join(part for part in module.split(".") if not part.startswith("_"))
     label = f"{module}.{name}" if module not in ("", "builtins") else name
     known = sorted({c.__name__ for c in HANDLERS if hasattr(c, "__name__")})
     near = difflib.get_close_matches(name, known, 1, 0.75)

@@ -91,7 +91,7 @@ class Mixer:
 
     def named_otherwise(self, side: Side, wanted: Obj) -> bool:
         """Whether something besides the key that is read later leads to an object."""
-        a, seen = self.a, set()
+        a, seen = self.a, {self.key}  # what the object whose content is joined holds is not named otherwise
         todo: list[Any] = list(a.held)
         for key in {**dict.fromkeys(self.a.store.keys()), **getattr(side.store, "changes", {})}:
             if key == self.key or not isinstance(key, tuple):

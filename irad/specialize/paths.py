@@ -14,10 +14,12 @@ from irad.graph.nodes import Graph, Node
 from irad.specialize.liveness import NEXT, RETURN
 from irad.specialize.mixing import Mixer, Side
 from irad.specialize.values import (
+    UNBOUND,
     Compound,
     Conflict,
     Fitter,
     Maybe,
+    Obj,
     Ref,
     Shape,
     Shaper,
@@ -107,6 +109,8 @@ class Plan:
             x, y = (next(iter(vs.values())) for vs in sides)
             if not (_plain(x) and _plain(y)):
                 continue
+            if isinstance(key, Obj) and UNBOUND in (x, y):
+                continue  # an object that only one of the paths has made
             one, other = (Shaper(None, self.keep).shape(v) for v in (x, y))
             shape = join_shapes(one, other, _name(key))
             if not has_conflict(shape):

@@ -364,13 +364,10 @@ class Region:
             stack = outer.bring(kept[0]) if stored else None
             n = outer.bring(trips) if trips is not None else b.stack_size(stack) if stored else outer.bring(kept[0])
             results = outer.reverse_loop(region, n, start, stack, residuals, index, len(moving), captured)
+            # First what was lent comes back, which replaces: the state may begin as a captured value.
+            outer.take(captured, results[len(moving) :])
             for k, v in zip(moving, results, strict=False):
                 outer.receive(node.args[first + k], unpack(b, params[k].type, v))
-            for c, v in zip(captured, results[len(moving) :], strict=True):
-                if accumulates(c.type):
-                    outer.ct[c] = v
-                else:
-                    outer.receive(c, unpack(b, c.type, v))
 
         self.controls[node] = backward
 
@@ -467,12 +464,11 @@ class Region:
                     accs.append(region.accumulator(a))
             kept = [region.bring(p) for p in parts[pair.items :]]
             out = b.call(pair.backward, [*kept, region.packed(node, ct), *accs])
-            for i, v in zip(wrt, b.parts(out, len(wrt)), strict=True):
-                a = node.args[i]
-                if lent.get(a) == i:
-                    region.ct[a] = v
-                else:
-                    region.receive(a, unpack(b, a.type, v))
+            values = dict(zip(wrt, b.parts(out, len(wrt)), strict=True))
+            for a, i in lent.items():  # first what was lent comes back, which replaces
+                region.ct[a] = values.pop(i)
+            for i, v in values.items():
+                region.receive(node.args[i], unpack(b, node.args[i].type, v))
 
         self.controls[node] = backward
 

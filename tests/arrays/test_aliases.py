@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 
 import irad
+
+
+@dataclass
+class State:
+    a: Any
+    b: float
+
 
 RIGHT: list[Callable[..., Any]] = []  # compiled and as in Python
 SAFE: list[Callable[..., Any]] = []  # as in Python, or refused
@@ -111,6 +119,35 @@ def returned_from_a_loop(x, n):
         if x[0] > 5.0:
             return x
     return x - 1.0
+
+
+@right
+def left_by_a_break(x, n):
+    y = x.copy()
+    while True:
+        if (y * y).sum() < 0.001 * (n + 1):
+            break
+        y = 0.5 * y
+    return y * x
+
+
+@right
+def state_begins_as_what_is_captured(x, n):
+    y, z = x, x
+    for i in range(n):
+        trial = 0.8 * y + np.sum(x) - 0.1 * i
+        y, z = (trial if trial.sum() < y.sum() else y), z + x[0] * x
+    return y + z
+
+
+@right
+def field_of_an_object(x, n):
+    s = State(x, x[0])
+    for i in range(n):
+        s.a = s.a * 0.9 + s.b
+        s.a[i % 3] += 1.0
+        s.b = 0.5 * s.b
+    return s.a * s.b
 
 
 @right

@@ -336,9 +336,7 @@ def join_shapes(a: Shape, b: Shape, what: str, spans: Sequence[Span | None] = ()
         if not (has_conflict(joined) and a[1] == "function"):
             return joined
     if ka == kb == "compound" and {a[1], b[1]} <= {"items", "growing"}:
-        grown = _growing(a, b, what, spans)
-        if grown is not None:
-            return grown
+        return _growing(a, b, what, spans) or _ungrowable(what, spans)
     if ka == kb == "new" and a[1:4] == b[1:4]:
         return _join_objects(a, b, what, spans, mix)
     from irad.specialize.choices import is_callable_shape, join_functions
@@ -360,6 +358,13 @@ def _growing(a: Shape, b: Shape, what: str, spans: Sequence[Span | None]) -> Sha
     for i in items[1:]:
         item = join_shapes(item, widen(i), what, spans)
     return growing_shape(item)
+
+
+def _ungrowable(what: str, spans: Sequence[Span | None]) -> Shape:
+    notes = [Note("it changes its length", s) for s in dict.fromkeys(spans) if s is not None]
+    message = f"{what} changes its length, and its items are not numbers, or tuples of numbers, of one type"
+    help = "write into an array made before: out = np.zeros((n, m)); out[i] = row"
+    return ("conflict", Tied(Conflict(Diagnostic("incompatible-types", message, None, "", notes, help))))
 
 
 def growing_shape(item: Shape) -> Shape | None:

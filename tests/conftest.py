@@ -1,0 +1,9 @@
+"""Hypothesis draws the same examples in every run; IRAD_EXPLORE=1 draws new ones."""
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("same", derandomize=True)
+settings.register_profile("explore", derandomize=False)
+settings.load_profile("explore" if os.environ.get("IRAD_EXPLORE") else "same")

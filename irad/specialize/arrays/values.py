@@ -102,22 +102,27 @@ def as_scalar(s: Specializer, v: Any) -> Any:
     return v
 
 
-ORDERED = frozenset({"array", "zeros", "iota", "matmul", "index_update", "index_add", "slice_update", "slice_add"})
+ORDERED = frozenset({"array", "zeros", "iota", "matmul"})
+UPDATES = frozenset({"index_update", "index_add", "slice_update", "slice_add"})
 
 
 def is_ordered(s: Specializer, v: Ref) -> bool:
     """Whether NumPy is known to have an array in C order, or along one axis, so that a reshape of it shares its memory."""
-    content = s.readable(s.store.get(v.obj))
     if array_type(s, v).rank == 1 or v.obj.ordered:
         return True
-    todo = [content]
+    todo = [s.readable(s.store.get(v.obj))]
     while todo:
         x = todo.pop()
-        if not isinstance(x, Apply) or not (x.fn.name in ORDERED or x.fn.elementwise or x.fn.name == "broadcast"):
+        if not isinstance(x, Apply):
             return False
-        # NumPy's elementwise functions keep the order of their arguments; a broadcast here is a filled array or a number.
-        todo += [a for a in x.args if isinstance(a.type, Array)] if x.fn.elementwise or "update" in x.fn.name else []
-        if x.fn.name == "broadcast" and isinstance(x.args[0].type, Array):
+        if x.fn.name in UPDATES:
+            todo.append(x.args[0])  # the order is that of what is written to
+        elif x.fn.elementwise:
+            todo += [a for a in x.args if isinstance(a.type, Array)]  # NumPy keeps the order of the arguments
+        elif x.fn.name == "broadcast":
+            if isinstance(x.args[0].type, Array):
+                return False  # of a number it is a filled array, or stands for the number
+        elif x.fn.name not in ORDERED:
             return False
     return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from irad.compiled import CacheInfo, Compiled, Options, Transform, checked_options, core_of, function_of
@@ -39,21 +40,28 @@ def compile(
     backend: str = "llvm",
     static_argnums: int | Sequence[int] = (),
     fast_math: bool = False,
+    debug_nans: bool = False,
 ) -> Any:
     """A compiled function: native code for each combination of argument types it is called with.
 
     f: a function (or a transformed one), or a module from `parse_ir`; without it, a decorator is returned.
     signature: "f64, int -> f64" compiles ahead of the first call. backend: "llvm" or "interpreter".
     static_argnums: arguments that are compiled in. fast_math: reassociate and contract primal values too.
+    debug_nans: raise FloatingPointError at the first operation that gives nan, with its line, in derivatives too.
 
     Calls raise CompileError where irad does not accept the function, and what the function raises. The result has
     `cache_info()` and `clear()`, and binds as a method.
     """
     if f is None:
         return functools.partial(
-            compile, signature=signature, backend=backend, static_argnums=static_argnums, fast_math=fast_math
+            compile,
+            signature=signature,
+            backend=backend,
+            static_argnums=static_argnums,
+            fast_math=fast_math,
+            debug_nans=debug_nans,
         )
-    options = checked_options(backend, static_argnums, fast_math)
+    options = checked_options(backend, static_argnums, fast_math, debug_nans)
     if not callable(f) and not isinstance(f, Module):
         raise refuse("not-callable", f"compile takes a function, not {type(f).__name__}")
     native = _native(f, options)
@@ -107,7 +115,8 @@ def _transformed(kind: str, f: Any, **options: Any) -> Any:
         raise refuse("argnums", f"argnums is {argnums!r}: an integer or a tuple of integers is needed")
     core = core_of(f)
     inner = core.fn if core is not None else f
-    return _native(Transform(kind, inner, tuple(sorted(options.items()))), Options())
+    told = core.options if core is not None else Options()
+    return _native(Transform(kind, inner, tuple(sorted(options.items()))), told)
 
 
 def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Any:
@@ -150,13 +159,14 @@ def vjp(f: Callable[..., Any], *primals: Any) -> Any:
 
     The cotangents of integers and static values are None. Outside compiled code each pullback computes f again.
     """
-    out = _compiled(_value)(f, primals)
-    return out, functools.partial(_compiled(_pullback), f, primals)
+    told = _told(f)
+    out = _compiled(_value, told)(f, primals)
+    return out, functools.partial(_compiled(_pullback, told), f, primals)
 
 
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
     """(f(*primals), the tangent of the output for tangents of the primals)."""
-    return _compiled(_push_forward)(f, tuple(primals), tuple(tangents))
+    return _compiled(_push_forward, _told(f))(f, tuple(primals), tuple(tangents))
 
 
 def stop_gradient(x: Any) -> Any:
@@ -182,9 +192,15 @@ def _push_forward(f: Any, primals: Any, tangents: Any) -> Any:
     return jvp(f, primals, tangents)
 
 
+def _told(f: Any) -> Options:
+    """The options that f was compiled with, as they hold for what calls it."""
+    core = core_of(f)
+    return replace(core.options, static_argnums=()) if core is not None else Options()
+
+
 @functools.cache
-def _compiled(function: Callable[..., Any]) -> Any:
-    return compile(function)
+def _compiled(function: Callable[..., Any], options: Options) -> Any:
+    return _native(function, options)
 
 
 # -- views --------------------------------------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ class Options:
     backend: str = "llvm"
     static_argnums: tuple[int, ...] = ()
     fast_math: bool = False
+    debug_nans: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -273,7 +274,7 @@ class Compiled:
     def compile(self, types: Sequence[Type], keywords: Sequence[str], hook: Hook | None = None) -> Program:
         """Specialize, optimize and load for arguments of these types."""
         entry = self.specialized(types, keywords)
-        module = optimize(entry.module, hook)
+        module = optimize(entry.module, hook, debug_nans=self.options.debug_nans)
         if self.options.backend == "interpreter":
             from irad.backends.interpreter.run import loaded
 
@@ -360,11 +361,11 @@ def _guard(o: Any, name: str, value: Any) -> Any:
     return None
 
 
-def checked_options(backend: str, static_argnums: Any, fast_math: bool) -> Options:
+def checked_options(backend: str, static_argnums: Any, fast_math: bool, debug_nans: bool) -> Options:
     """The options of `compile`; refuses what it does not know."""
     if backend not in BACKENDS:
         raise refuse("unknown-backend", f"no backend is called {backend!r}", help=f"use one of {', '.join(BACKENDS)}")
     numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in numbers):
         raise refuse("unknown-option", "static_argnums takes positions of arguments, counted from 0")
-    return Options(backend, numbers, bool(fast_math))
+    return Options(backend, numbers, bool(fast_math), bool(debug_nans))

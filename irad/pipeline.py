@@ -8,11 +8,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from irad.graph.nodes import Module
-from irad.optimize.passes import Pass, drop, hoist, inline, quotients, residuals, simplify
+from irad.optimize.passes import Pass, drop, hoist, inline, nans, quotients, residuals, simplify
 from irad.transforms.expand import expand_transforms, has_transforms
 from irad.verify import verify
 
-__all__ = ["LEAN", "OPTIMIZE", "Hook", "optimize", "run_passes"]
+__all__ = ["DEBUG_NANS", "LEAN", "OPTIMIZE", "Hook", "optimize", "run_passes"]
 
 LEAN = (
     inline,  # while functions are whole
@@ -28,6 +28,12 @@ OPTIMIZE = (
     simplify,  # recomputed values meet those that were there
     drop,
     quotients,  # when every use of a reciprocal is known
+)
+
+DEBUG_NANS = (
+    *OPTIMIZE[:2],
+    nans,  # what nobody reads is gone, and nothing has left its branch or loop
+    *OPTIMIZE[2:],
 )
 
 
@@ -66,12 +72,12 @@ def expand(module: Module, hook: Hook | None = None) -> Module:
     return hook.run("expand", "typed", lambda m: expand_transforms(m, lambda n: run_passes(n, LEAN, hook)), module)
 
 
-def optimize(module: Module, hook: Hook | None = None) -> Module:
+def optimize(module: Module, hook: Hook | None = None, *, debug_nans: bool = False) -> Module:
     """typed -> optimized. The cyclic garbage collector is paused meanwhile."""
     paused = gc.isenabled()
     gc.disable()
     try:
-        return run_passes(expand(module, hook), OPTIMIZE, hook)
+        return run_passes(expand(module, hook), DEBUG_NANS if debug_nans else OPTIMIZE, hook)
     finally:
         if paused:
             gc.enable()

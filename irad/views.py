@@ -84,7 +84,7 @@ def program_at(core: Any, types: Sequence[Type], keywords: Sequence[str], stage:
     if stage == "adjoint":
         module = expand(module, hook)
     elif stage != "typed":
-        module = optimize(module, hook)
+        module = optimize(module, hook, debug_nans=core.options.debug_nans)
     if stage in ("llvm", "asm"):
         from irad.backends.llvm.emit import emit_module
         from irad.backends.llvm.jit import assembly

@@ -9,11 +9,12 @@ from irad.graph.nodes import Graph, Module
 from irad.graph.walk import nested_graphs
 from irad.optimize import rules as rules  # the Builder tries them
 from irad.optimize.demand import demand
+from irad.optimize.nans import check_nans
 from irad.optimize.quotients import divide
 from irad.optimize.rebuild import rebuild
 from irad.optimize.residuals import choose_residuals
 
-__all__ = ["Pass", "drop", "hoist", "inline", "pass_", "quotients", "residuals", "simplify"]
+__all__ = ["Pass", "drop", "hoist", "inline", "nans", "pass_", "quotients", "residuals", "simplify"]
 
 SMALL = 60  # operations: inlined wherever it is called
 GROWTH = 20_000  # operations: what inlining one graph at all its calls may cost
@@ -138,3 +139,9 @@ def residuals(module: Module) -> Module:
 def quotients(module: Module) -> Module:
     """Divide where a reciprocal has one use."""
     return divide(module)
+
+
+@pass_("nans")
+def nans(module: Module) -> Module:
+    """Check after every floating-point operation that its result holds no nan."""
+    return check_nans(module)

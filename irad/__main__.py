@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 import irad
-from irad.cli import demo, ir, run
+from irad.cli import demo, ir, opt, run
 from irad.cli.target import LoadError, UsageError
 
 __all__ = ["main"]
@@ -28,6 +28,7 @@ examples:
   irad ir model.py:loss --types "f64[100]" --stage llvm      as LLVM text
   irad ir model.py:loss --types "f64" > loss.irad            text that runs:
   irad run loss.irad 2.5
+  irad opt loss.irad --passes inline,drop                    run passes on it
   irad run model.py:loss 0.1 2.0 100 --grad                  compile a function and call it
 """
 
@@ -42,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"irad {irad.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (demo, ir, run):
+    for command in (demo, ir, opt, run):
         command.add(commands)
     arguments = parser.parse_args(argv)
     try:

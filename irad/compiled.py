@@ -25,6 +25,7 @@ from irad.graph.normal import normal_form
 from irad.graph.text import parse_signature
 from irad.pipeline import Hook, optimize
 from irad.primitives import REGISTRY
+from irad.primitives.python import refuse_python_stage
 from irad.primitives.structure import same_bits
 from irad.specialize import derivatives
 from irad.specialize.captures import MISSING
@@ -251,6 +252,7 @@ class Compiled:
     @staticmethod
     def _module_entry(module: Module, types: Sequence[Type], keywords: Sequence[str]) -> Entry:
         """A module that was given as it is: its entry says what it takes."""
+        refuse_python_stage(module)
         params = module.entry.params
         if keywords or len(types) != len(params) or not all(map(same_bits, types, [p.type for p in params])):
             wanted, given = (", ".join(map(str, ts)) for ts in ([p.type for p in params], types))

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
 
 from irad.api import compile
+from irad.cli.output import add_json, print_json
+from irad.cli.passes import Printed, Watch, add_passes
 from irad.cli.target import UsageError, add_grad, add_target, target
 from irad.compiled import core_of
 from irad.errors import CompileError
 from irad.graph.nodes import Module
 from irad.graph.text import parse_signature
-from irad.pipeline import LEAN, OPTIMIZE, Hook
-from irad.views import STAGES, program_at
+from irad.views import IR, STAGES, program_at
 
 __all__ = ["add", "show"]
-
-PASSES = tuple(dict.fromkeys(["expand", *(p.name for p in (*LEAN, *OPTIMIZE))]))
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -33,24 +31,17 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     p.add_argument("--types", metavar="TYPES", help='the types of the arguments: "f64, f64[3], int"')
     add_grad(p)
     p.add_argument("--stage", choices=STAGES, default="optimized", help="default: optimized")
-    p.add_argument(
-        "--print-after",
-        action="append",
-        default=[],
-        choices=PASSES,
-        metavar="PASS",
-        help=f"print after a pass: {', '.join(PASSES)}",
-    )
-    p.add_argument("--print-after-all", action="store_true", help="print after every pass")
-    p.add_argument("--time-passes", action="store_true", help="print the time of each pass to standard error")
-    p.add_argument("--verify-each", action="store_true", help="verify the program after each pass")
+    add_passes(p)
+    add_json(p)
     p.set_defaults(run=show)
 
 
 def show(a: argparse.Namespace) -> int:
     """Print what the command asks for."""
-    if a.stage in ("python", "typed") and (a.print_after or a.print_after_all or a.time_passes or a.verify_each):
-        raise UsageError(f"no pass runs before --stage {a.stage}: leave out --print-after, --time-passes and --verify-each")
+    if a.stage in ("python", "typed") and (
+        a.print_after or a.print_after_all or a.stop_after or a.time_passes or a.verify_each
+    ):
+        raise UsageError(f"no pass runs before --stage {a.stage}: leave out what asks for passes")
     fn = target(a.target, a.grad)
     if isinstance(fn, Module):
         types = [p.type for p in fn.entry.params]
@@ -59,21 +50,25 @@ def show(a: argparse.Namespace) -> int:
     else:
         types = _types(a.types or "")
     core: Any = core_of(compile(fn))
-    hook = Hook(verify_each=a.verify_each)
-    wanted = PASSES if a.print_after_all else tuple(a.print_after)
-    count = 0
-
-    def after(name: str, module: Module) -> None:
-        nonlocal count
-        count += 1
-        if name in wanted:
-            print(f"# after pass {count}: {name}\n{module}")
-
-    hook.after = after
-    print(program_at(core, types, (), a.stage, hook), end="")
-    if a.time_passes:
-        for name, seconds in hook.times.items():
-            print(f"{name:12s} {1e3 * seconds:9.2f} ms", file=sys.stderr)
+    after: list[Printed] = []
+    watch = Watch(a, after.append if a.json else lambda p: print(f"# after pass {p.number}: {p.name}\n{p.text}"))
+    found: list[IR] = []
+    stopped = watch.stopped(lambda hook: found.append(program_at(core, types, (), a.stage, hook)))
+    program = found[0] if stopped is None else IR(f"after {a.stop_after}", str(stopped), stopped)
+    if a.json:
+        print_json(
+            {
+                "stage": program.stage,
+                "text": str(program),
+                "operations": program.operations,
+                "residuals": program.residuals,
+                "milliseconds": {name: 1e3 * seconds for name, seconds in watch.hook.times.items()},
+                "after": after,
+            }
+        )
+        return 0
+    print(program, end="")
+    watch.times()
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from irad.api import compile
+from irad.cli.output import add_json, print_json
 from irad.cli.target import add_grad, add_target, argument, converted, target
 from irad.graph.nodes import Module
 
@@ -28,6 +29,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="a Python literal; nan, inf and array([...]) too; put -- before a negative one",
     )
     add_grad(p)
+    add_json(p)
     p.set_defaults(run=run)
 
 
@@ -37,5 +39,9 @@ def run(a: argparse.Namespace) -> int:
     fn = target(a.target, a.grad)
     if isinstance(fn, Module):
         arguments = converted(fn, arguments)
-    print(repr(compile(fn)(*arguments)))
+    result = compile(fn)(*arguments)
+    if a.json:
+        print_json({"result": result, "text": repr(result)})
+    else:
+        print(repr(result))
     return 0

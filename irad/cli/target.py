@@ -18,7 +18,7 @@ import irad
 from irad.graph.nodes import Module
 from irad.types import Array, Scalar, Tuple, Type
 
-__all__ = ["LoadError", "UsageError", "add_grad", "add_target", "argument", "converted", "target"]
+__all__ = ["LoadError", "UsageError", "add_grad", "add_target", "argument", "converted", "module_of", "target"]
 
 NAMES = {"nan": math.nan, "inf": math.inf}
 
@@ -51,13 +51,13 @@ def add_grad(parser: Any) -> None:
 
 def target(text: str, grad: str | None) -> Any:
     """The function or module that the command names; its gradient where `grad` has argument numbers."""
-    if text.endswith(".irad"):
+    if text == "-" or text.endswith(".irad"):
         if grad is not None:
             raise UsageError("--grad needs a Python function; a module from text is compiled as it is")
-        return irad.parse_ir(_read(text))
+        return module_of(text)
     file, colon, name = text.rpartition(":")
     if not colon or not file or not name:
-        raise UsageError(f"{text!r} names no function; write FILE.py:FUNCTION, or FILE.irad")
+        raise UsageError(f"{text!r} names no function; write FILE.py:FUNCTION, or FILE.irad, or - for IR text")
     found: Any = _module(file)
     for part in name.split("."):
         if not hasattr(found, part):
@@ -66,8 +66,15 @@ def target(text: str, grad: str | None) -> Any:
     return found if grad is None else irad.grad(found, argnums=_argnums(grad))
 
 
+def module_of(file: str) -> Module:
+    """The module of a file of IR text; `-` is standard input."""
+    return irad.parse_ir(_read(file))
+
+
 def _read(file: str) -> str:
     try:
+        if file == "-":
+            return sys.stdin.read()
         return Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as e:
         raise UsageError(f"cannot read {file}: {getattr(e, 'strerror', None) or e}") from None

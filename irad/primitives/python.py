@@ -7,10 +7,13 @@ Variables are named: `up` counts the functions between the use and the function 
 
 from __future__ import annotations
 
+from irad.errors import refuse
+from irad.graph.nodes import Module
+from irad.graph.walk import all_graphs
 from irad.primitives.table import EFFECT, Missing, Primitive
 from irad.types import OBJECT, UNIT
 
-__all__ = ["PYTHON"]
+__all__ = ["PYTHON", "refuse_python_stage"]
 
 _UNTYPED = Missing("an operation of the python stage: specialize gives it a meaning")
 
@@ -70,3 +73,14 @@ _operation("continue", "continue.", statement=True)
 _operation("raise", "raise x.", statement=True)
 _operation("assert", "assert test, message.", graphs=1, before=1, statement=True)
 _operation("yield", "yield x, in a generator expression.", statement=True)
+
+
+def refuse_python_stage(module: Module) -> None:
+    """Raise CompileError for a module that has no types yet."""
+    for g in all_graphs(module):
+        if any(p.type is OBJECT for p in g.params) or any(n.fn.name in PYTHON for n in g.body):
+            raise refuse(
+                "ir-stage",
+                f"{g} is of the python stage: it has no types, so nothing runs it",
+                help="irad reads this text to look at it; `irad ir --stage typed` prints text that runs",
+            )

@@ -1,5 +1,6 @@
 """The command line: what it prints, its exit codes, and that a diagnostic never comes with a traceback."""
 
+import json
 import subprocess
 import sys
 
@@ -24,6 +25,12 @@ def f(x, y, n):
 
 def square(x):
     return x * x
+
+
+def powers(x, n):
+    for _ in range(n):
+        x = x * math.sin(x)
+    return x
 
 
 def last(xs):
@@ -127,6 +134,87 @@ def test_ir_shows_passes(capsys, model):
     assert ": drop\n" not in one
 
 
+# -- opt ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def typed(capsys, model, tmp_path):
+    path = tmp_path / "typed.irad"
+    path.write_text(run(capsys, "ir", f"{model}:f", "--types", "float, float, int", "--grad", "--stage", "typed")[1])
+    return str(path)
+
+
+def test_opt_is_the_pipeline(capsys, model, typed):
+    want = run(capsys, "ir", f"{model}:f", "--types", "float, float, int", "--grad")[1]
+    assert run(capsys, "opt", typed, "--verify-each") == (0, want, "")
+
+
+def test_opt_runs_the_passes_it_is_given(capsys, typed):
+    given = open(typed).read()
+    assert run(capsys, "opt", typed, "--passes", "") == (0, given, "")
+    one = run(capsys, "opt", typed, "--passes", "inline")[1]
+    assert "vjp_forward" in one
+    assert "@growth" not in one
+    code, out, err = run(capsys, "opt", typed, "--passes", "expand, inline, drop", "--time-passes")
+    assert (code, "vjp_forward" in out) == (0, False)
+    assert [line.split()[0] for line in err.splitlines()][-1] in ("expand", "inline", "drop")
+    f = irad.compile(irad.parse_ir(out))
+    assert f(1.0, 2.0, 3) == pytest.approx(6 * np.cos(1.0), rel=1e-15)
+
+
+def test_opt_prints_and_stops(capsys, typed):
+    code, out, _ = run(capsys, "opt", typed, "--print-after", "hoist", "--stop-after", "hoist", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert [p["name"] for p in found["after"]] == ["hoist"]
+    assert found["after"][0]["text"] == found["text"]
+    assert set(found["milliseconds"]) >= {"inline", "drop", "hoist"}
+    assert "simplify" not in found["milliseconds"]
+    assert f"# after pass {found['after'][0]['number']}: hoist\n" in run(capsys, "opt", typed, "--print-after-all")[1]
+
+
+def test_opt_reads_standard_input(model):
+    show = f'{sys.executable} -m irad ir {model}:f --types "float, float, int" --grad --stage typed'
+    piped = subprocess.run(
+        ["bash", "-c", f"{show} | {sys.executable} -m irad opt - --passes drop"], capture_output=True, text=True, check=False
+    )
+    assert (piped.returncode, piped.stderr) == (0, "")
+    assert "vjp_backward" in piped.stdout
+
+
+def test_no_pass_runs_on_the_python_stage(capsys, model, tmp_path):
+    (tmp_path / "f.irad").write_text(run(capsys, "ir", f"{model}:f", "--types", "float, float, int", "--stage", "python")[1])
+    for command in (["opt", "f.irad"], ["run", "f.irad", "1.0", "2.0", "3"], ["ir", "f.irad"]):
+        code, out, err = run(capsys, command[0], str(tmp_path / command[1]), *command[2:])
+        assert (code, out) == (1, "")
+        assert err.startswith("error[ir-stage]: @f is of the python stage")
+
+
+# -- json ---------------------------------------------------------------------------------------------------------
+
+
+def test_json_of_ir(capsys, model):
+    argv = ["ir", f"{model}:f", "--types", "float, float, int", "--grad", "--json"]
+    code, out, err = run(capsys, *argv)
+    found = json.loads(out)
+    assert (code, err) == (0, "")
+    assert found["stage"] == "optimized"
+    assert found["text"] == run(capsys, *argv[:-1])[1]
+    assert found["operations"] == {"cos": 1, "mul": 1, "for_loop": 1, "add": 1}
+    assert found["residuals"] == []
+    assert set(found["milliseconds"]) >= {"expand", "inline"}
+    stored = json.loads(run(capsys, "ir", f"{model}:powers", "--types", "float, int", "--grad", "--json")[1])
+    assert {"name": "x", "bytes": 8, "line": "model.py:17"} in stored["residuals"]
+
+
+def test_json_of_run(capsys, model):
+    code, out, _ = run(capsys, "run", f"{model}:square", "array([1.0, nan, inf])", "--json")
+    found = json.loads(out)
+    assert code == 0
+    assert found["text"] == "array([ 1., nan, inf])"
+    assert repr(found["result"]) == "[1.0, nan, inf]"
+
+
 # -- run ----------------------------------------------------------------------------------------------------------
 
 
@@ -164,7 +252,7 @@ def test_a_refusal_is_a_diagnostic(capsys, model):
     code, out, err = run(capsys, "ir", f"{model}:refused", "--types", "float")
     assert (code, out) == (1, "")
     assert err.startswith("error[unsupported-with]: ")
-    assert "model.py:21:5" in err
+    assert "model.py:27:5" in err
     assert "^^^^" in err
     assert "help: " in err
 
@@ -207,6 +295,10 @@ def test_a_file_with_errors(capsys, tmp_path):
         ["ir", "MODEL:square", "--types", "float", "--print-after", "nothing"],
         ["ir", "MODEL:square", "--types", "float", "--stage", "typed", "--time-passes"],
         ["run", "MODEL:square", "spam"],
+        ["opt"],
+        ["opt", "nothing.irad"],
+        ["opt", "nothing.irad", "--passes", "nothing"],
+        ["opt", "nothing.irad", "--stop-after", "nothing"],
         ["run", "nothing.irad", "1.0"],
     ],
     ids=" ".join,
@@ -224,7 +316,9 @@ def test_wrong_number_of_arguments_for_text(capsys, model, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "argv", [["--help"], ["demo", "--help"], ["ir", "--help"], ["run", "--help"], ["--version"]], ids=" ".join
+    "argv",
+    [["--help"], ["demo", "--help"], ["ir", "--help"], ["opt", "--help"], ["run", "--help"], ["--version"]],
+    ids=" ".join,
 )
 def test_help(capsys, argv):
     code, out, _ = run(capsys, *argv)

@@ -1,0 +1,35 @@
+"""What commands print for machines: `--json`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from typing import Any
+
+import numpy as np
+
+__all__ = ["add_json", "plain", "print_json"]
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="print one JSON object, for other programs to read")
+
+
+def print_json(value: Any) -> None:
+    """One JSON object; what is not finite is written as JavaScript does (NaN, Infinity), which Python reads."""
+    print(json.dumps(plain(value), indent=1))
+
+
+def plain(value: Any) -> Any:
+    """A result as JSON has it: arrays are lists, what JSON has no form for is its `repr`."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if hasattr(value, "_asdict"):
+        return plain(value._asdict())
+    if isinstance(value, dict):
+        return {k if isinstance(k, str) else repr(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    return value if value is None or isinstance(value, (bool, int, float, str)) else repr(value)

@@ -166,12 +166,12 @@ def check(program: Program, flat: bool | None = False) -> set[str]:
             except Exception as e:
                 raise Rejected(type(e).__name__) from e
             slope = 0.0 if slope is None else slope  # Python gives an int where irad gives the equal float
+            found = [abs(v) for v in duals.leaves(slope)]
             if not duals.is_real(value) and not isinstance(value, int):
                 raise Rejected("not a number")
-            if not math.isfinite(value) or not math.isfinite(slope) or abs(slope) > STEEPEST:
+            if not math.isfinite(value) or not all(v <= STEEPEST for v in found):
                 raise Rejected("not finite")
-            slopes.append(slope)
-            counters.ticks = 0
+            slopes.append(max(found))
     if trace.margin < MARGIN:
         raise Rejected("close decision")
     if not flat and not (all(slopes) if flat is False else any(slopes)):

@@ -13,12 +13,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from tests.generator import duals
 
-__all__ = ["ENTRY", "Counters", "Program", "Rejected", "instrumented", "load", "registered", "run_plain"]
+__all__ = ["ENTRY", "Coordinate", "Counters", "Program", "Rejected", "instrumented", "load", "registered", "run_plain"]
 
 ENTRY = "program"
 MAX_TRIPS, MAX_TICKS, LARGEST = 300, 6000, 1e6
+
+
+Coordinate = tuple[int, int]
 
 
 @dataclass(slots=True)
@@ -30,10 +35,24 @@ class Program:
     args: tuple[Any, ...]
     tags: frozenset[str] = frozenset()
 
+    def __post_init__(self) -> None:
+        """Arguments that are lists stand for arrays."""
+        self.args = tuple(np.array(a, dtype=float) if isinstance(a, list) else a for a in self.args)
+
+    @property
+    def data(self) -> tuple[Any, ...]:
+        """The arguments as plain data: arrays as lists."""
+        return tuple(a.tolist() if isinstance(a, np.ndarray) else a for a in self.args)
+
     @property
     def floats(self) -> tuple[int, ...]:
-        """The positions of the arguments that derivatives are taken in."""
-        return tuple(i for i, a in enumerate(self.args) if isinstance(a, float))
+        """The positions of the arguments that derivatives are taken in: floats and arrays."""
+        return tuple(i for i, a in enumerate(self.args) if isinstance(a, (float, np.ndarray)))
+
+    @property
+    def coordinates(self) -> tuple[Coordinate, ...]:
+        """The numbers that derivatives are taken in: (argument, element), the element of an array counted flat."""
+        return tuple((i, k) for i in self.floats for k in range(np.size(self.args[i])))
 
 
 class Rejected(Exception):
@@ -75,6 +94,7 @@ def _scope(names: dict[str, Any]) -> dict[str, Any]:
     return {
         "__name__": __name__,
         "math": math,
+        "np": np,
         "irad": irad,
         "functools": functools,
         "dataclasses": dataclasses,
@@ -110,20 +130,29 @@ def _execute(tree: ast.Module, names: dict[str, Any]) -> Callable[..., Any]:
 @functools.lru_cache(64)
 def run_plain(source: str) -> Callable[..., Any]:
     """The entry as CPython runs it; where derivatives are taken inside, by nested duals."""
-    return on_duals(source) if "irad." in source else _execute(_tree(source), {})
+    if "irad." in source:
+        return on_duals(source)
+    plain = _execute(_tree(source), {})
+    return lambda *args: plain(*(a.copy() if isinstance(a, np.ndarray) else a for a in args))
 
 
 @functools.lru_cache(64)
 def on_duals(source: str) -> Callable[..., Any]:
     """The entry for dual arguments."""
-    return _execute(_tree(source), duals.namespace())
+    return _on_duals(_tree(source), {})
+
+
+def _on_duals(tree: ast.Module, names: dict[str, Any]) -> Callable[..., Any]:
+    run = _execute(tree, {**duals.namespace(), **names})
+    return lambda *args: run(*duals.entered(args))
 
 
 @functools.lru_cache(64)
 def on_precise(source: str) -> Callable[..., Any]:
     """The entry for arguments of 50 digits; to be called inside `duals.precise()`."""
     with duals.precise():
-        return _execute(_Precise().visit(_tree(source)), {**duals.namespace(), "_op": _precise_op, "_number": duals.number})
+        names = {"_op": _precise_op, "_iop": _precise_iop, "_number": duals.number}
+        return _on_duals(_Precise().visit(_tree(source)), names)
 
 
 OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
@@ -139,6 +168,7 @@ OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "BitXor": operator.xor,
     "LShift": operator.lshift,
     "RShift": operator.rshift,
+    "MatMult": operator.matmul,
 }
 SIGNS = {
     "Add": "+",
@@ -153,17 +183,39 @@ SIGNS = {
     "BitXor": "^",
     "LShift": "<<",
     "RShift": ">>",
+    "MatMult": "@",
 }
-INPLACE: dict[str, Callable[[Any, Any], Any]] = {"Add": operator.iadd, "Mult": operator.imul}
+PRECISE: dict[str, Callable[[Any, Any], Any]] = {
+    "Div": duals.div,
+    "FloorDiv": duals.floordiv,
+    "Mod": duals.mod,
+    "Pow": duals.power,
+}
 
 
 def _precise_op(name: str, x: Any, y: Any) -> Any:
-    exact = {"Div": duals.div, "FloorDiv": duals.floordiv, "Mod": duals.mod, "Pow": duals.power}.get(name)
-    return exact(x, y) if exact is not None and not isinstance(x, str) else OPERATORS[name](x, y)
+    exact = PRECISE.get(name)
+    if exact is None or isinstance(x, str):
+        return OPERATORS[name](x, y)
+    if isinstance(x, np.ndarray) or isinstance(y, np.ndarray):
+        return np.frompyfunc(exact, 2, 1)(x, y)
+    return exact(x, y)
+
+
+def _precise_iop(name: str, x: Any, y: Any) -> Any:
+    return _in_place(x, _precise_op(name, x, y) if not isinstance(x, list) else OPERATORS[name](x, y))
+
+
+def _in_place(x: Any, out: Any) -> Any:
+    """What `x op= y` leaves in x, where out is `x op y`: lists and arrays change themselves."""
+    if isinstance(x, (list, np.ndarray)):
+        x[:] = out
+        return x
+    return out
 
 
 class _Operators(ast.NodeTransformer):
-    """Binary operators as calls of `_op`, so that operands can be looked at."""
+    """Binary operators as calls of `_op` and `_iop`, so that operands can be looked at."""
 
     def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         self.generic_visit(node)
@@ -172,7 +224,7 @@ class _Operators(ast.NodeTransformer):
     def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
         self.generic_visit(node)
         if isinstance(node.target, ast.Name):
-            value = _call("_op", ast.Constant(type(node.op).__name__), ast.Name(node.target.id, ast.Load()), node.value)
+            value = _call("_iop", ast.Constant(type(node.op).__name__), ast.Name(node.target.id, ast.Load()), node.value)
             return ast.Assign([node.target], value)
         return node
 
@@ -203,6 +255,7 @@ class _Instrument(_Operators):
 
     def visit_For(self, node: ast.For) -> ast.AST:
         self.generic_visit(node)
+        node.iter = _call("_array", ast.Constant("iteration"), node.iter)
         node.body.insert(0, ast.Expr(self.tick()))
         return node
 
@@ -213,7 +266,19 @@ class _Instrument(_Operators):
 
     def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
         self.generic_visit(node)
+        node.iter = _call("_array", ast.Constant("comprehension"), node.iter)
         node.ifs.insert(0, self.tick())
+        return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        how = "element write" if isinstance(node.ctx, ast.Store) else "element read"
+        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+        for p in parts:
+            if isinstance(p, ast.Slice):
+                how = how.replace("element", "slice")
+        for kind in [how, *(k for p in parts for k in _index_kinds(p))]:
+            node.value = _call("_array", ast.Constant(kind), node.value)
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
@@ -226,6 +291,16 @@ class _Instrument(_Operators):
         self.generic_visit(node)
         node.body = ast.IfExp(_call("_tick", ast.Constant(0)), node.body, ast.Constant(None))
         return node
+
+
+def _index_kinds(part: ast.expr) -> list[str]:
+    """What is special about one part of an index."""
+    if isinstance(part, ast.Slice):
+        step = part.step
+        return [] if step is None else ["negative step"] if isinstance(step, ast.UnaryOp) else ["step"]
+    if isinstance(part, ast.Constant) and part.value in (None, ...):
+        return ["newaxis" if part.value is None else "ellipsis"]
+    return ["negative index"] if isinstance(part, ast.UnaryOp) else [] if isinstance(part, ast.Constant) else ["computed index"]
 
 
 def instrumented(source: str) -> tuple[Callable[..., Any], Counters]:
@@ -242,7 +317,10 @@ def instrumented(source: str) -> tuple[Callable[..., Any], Counters]:
     def op(name: str, x: Any, y: Any) -> Any:
         if isinstance(x, str):
             return OPERATORS[name](x, y)
-        out = INPLACE[name](x, y) if isinstance(x, list) and name in INPLACE else OPERATORS[name](x, y)
+        out = OPERATORS[name](x, y)
+        if isinstance(x, np.ndarray) or isinstance(y, np.ndarray):
+            look(name, x, y, out)
+            return out
         real = duals.is_real(x) or duals.is_real(y)
         number = duals.base(out)
         if isinstance(number, (int, float)):
@@ -253,5 +331,29 @@ def instrumented(source: str) -> tuple[Callable[..., Any], Counters]:
                 raise Rejected("a large number")
         return out
 
-    tree = _Instrument().visit(_tree(source))
-    return _execute(tree, {**duals.namespace(), "_tick": tick, "_op": op}), counters
+    def look(name: str, x: Any, y: Any, out: Any) -> None:
+        counters.kinds.add(f"array {SIGNS[name]}")
+        if name == "Pow":
+            counters.kinds.add("**")
+        if name != "MatMult" and np.shape(x) != np.shape(y):
+            counters.kinds.add("array and number" if np.ndim(x) * np.ndim(y) == 0 else "broadcasting")
+        for v in np.ravel(out).tolist():
+            if isinstance(duals.base(v), float) and not abs(duals.base(v)) <= LARGEST:
+                raise Rejected("a large number")
+
+    def iop(name: str, x: Any, y: Any) -> Any:
+        return _in_place(x, op(name, x, y))
+
+    def array_kind(kind: str, x: Any) -> Any:
+        if isinstance(x, np.ndarray):
+            counters.kinds.add(f"array {kind}")
+        return x
+
+    names = {"_tick": tick, "_op": op, "_iop": iop, "_array": array_kind}
+    run = _on_duals(_Instrument().visit(_tree(source)), names)
+
+    def enter(*args: Any) -> Any:
+        counters.ticks = 0
+        return run(*args)
+
+    return enter, counters

@@ -12,7 +12,7 @@ from irad.optimize.passes import Pass, drop, hoist, inline, nans, quotients, res
 from irad.transforms.expand import expand_transforms, has_transforms
 from irad.verify import verify
 
-__all__ = ["DEBUG_NANS", "LEAN", "OPTIMIZE", "Hook", "optimize", "run_passes"]
+__all__ = ["DEBUG_NANS", "LEAN", "OPTIMIZE", "Hook", "Step", "expand", "optimize", "run_passes"]
 
 LEAN = (
     inline,  # while functions are whole
@@ -37,18 +37,37 @@ DEBUG_NANS = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A pass that has run; `depth` counts the steps around it, which end after it."""
+
+    name: str
+    before: Module
+    after: Module
+    seconds: float
+    depth: int
+
+
 @dataclass(slots=True)
 class Hook:
-    """What happens around each pass: `after(name, module)` sees its result, `verify_each` checks it, `times` adds up."""
+    """What happens around each pass: `after(name, module)` sees its result, `verify_each` checks it, `times` adds up,
+    `steps` keeps all of them where it is a list."""
 
     after: Callable[[str, Module], None] | None = None
     verify_each: bool = False
     times: dict[str, float] = field(default_factory=dict)
+    steps: list[Step] | None = None
+    depth: int = 0
 
     def run(self, name: str, stage: str, f: Callable[[Module], Module], module: Module) -> Module:
-        start = time.perf_counter()
+        before, start = module, time.perf_counter()
+        self.depth += 1
         module = f(module)
-        self.times[name] = self.times.get(name, 0.0) + time.perf_counter() - start
+        self.depth -= 1
+        seconds = time.perf_counter() - start
+        self.times[name] = self.times.get(name, 0.0) + seconds
+        if self.steps is not None:
+            self.steps.append(Step(name, before, module, seconds, self.depth))
         if self.verify_each:
             verify(module, stage)
         if self.after is not None:

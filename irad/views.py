@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from irad.errors import refuse
+from irad.errors import Span, refuse
 from irad.frontend import lower
 from irad.graph.nodes import Apply, Module
-from irad.graph.text import print_graph
+from irad.graph.text import Line, alone, joined, printed
 from irad.graph.walk import all_graphs
 from irad.optimize.residuals import nbytes, padding
 from irad.pipeline import Hook, expand, optimize
 from irad.specialize.entry import type_of
 from irad.types import Stack, Tuple, Type
 
-__all__ = ["IR", "STAGES", "Residual", "program_at", "view"]
+__all__ = ["IR", "STAGES", "Residual", "language", "of_module", "program_at", "view"]
 
 STAGES = ("python", "typed", "adjoint", "optimized", "lowered", "llvm", "asm")
+LANGUAGES = {"source": "python", "llvm": "llvm", "asm": "asm"}  # of the stages that are not IR
 PLUMBING = frozenset({"make_tuple", "make_record", "getitem", "push", "pop", "pop_zero", "empty_stack", "stack_size"})
+
+
+def language(stage: str) -> str:
+    """What a stage's text is written in."""
+    return LANGUAGES.get(stage, "ir")
 
 
 class Residual(NamedTuple):
@@ -31,15 +38,20 @@ class Residual(NamedTuple):
 
 
 class IR:
-    """A program at one stage: `str()` is its text."""
+    """A program at one stage: `str()` is its text. In a notebook it shows itself in colour, with its graph drawn."""
 
-    def __init__(self, stage: str, text: str, module: Module | None) -> None:
-        self.stage, self._text, self.module = stage, text, module
+    def __init__(self, stage: str, text: str, module: Module | None, spans: Callable[[], list[Span | None]]) -> None:
+        self.stage, self._text, self.module, self._spans = stage, text, module, spans
 
     def __str__(self) -> str:
         return self._text
 
     __repr__ = __str__
+
+    @functools.cached_property
+    def spans(self) -> list[Span | None]:
+        """Where each line of the text comes from, as far as that is known."""
+        return self._spans()
 
     @property
     def operations(self) -> Counter[str]:
@@ -79,16 +91,33 @@ def program_at(core: Any, types: Sequence[Type], keywords: Sequence[str], stage:
     if stage == "python":
         if core.function is None:
             raise refuse("unknown-stage", "this program was not made from a Python function")
-        return IR(stage, print_graph(lower(core.function)), None)
+        return _of_lines(stage, printed(alone(lower(core.function))), None)
     module = core.specialized(types, keywords).module
     if stage == "adjoint":
         module = expand(module, hook)
     elif stage != "typed":
         module = optimize(module, hook, debug_nans=core.options.debug_nans)
     if stage in ("llvm", "asm"):
-        from irad.backends.llvm.emit import emit_module
-        from irad.backends.llvm.jit import assembly
+        return _machine(stage, module, core.options.fast_math)
+    return of_module(stage, module)
 
-        text = emit_module(module, fast=core.options.fast_math).text
-        return IR(stage, text if stage == "llvm" else assembly(text), module)
-    return IR(stage, str(module), module)
+
+def of_module(stage: str, module: Module) -> IR:
+    """The view of a module as it is."""
+    return _of_lines(stage, printed(module), module)
+
+
+def _of_lines(stage: str, lines: list[Line], module: Module | None) -> IR:
+    return IR(stage, joined(lines), module, lambda: [line.span for line in lines])
+
+
+def _machine(stage: str, module: Module, fast: bool) -> IR:
+    """The LLVM text of a module, or its assembly."""
+    from irad.backends.llvm.debug import assembly_with_spans
+    from irad.backends.llvm.emit import emit_with_spans
+    from irad.backends.llvm.jit import assembly
+
+    text, spans = emit_with_spans(module, fast=fast)
+    if stage == "llvm":
+        return IR(stage, text, module, lambda: spans)
+    return IR(stage, assembly(text), module, lambda: assembly_with_spans(text, spans)[1])

@@ -19,7 +19,7 @@ from irad.graph.nodes import Apply, Graph, Module
 from irad.graph.walk import applies, nested_graphs, run
 from irad.types import Array, List, Scalar, Stack, Sum, Type
 
-__all__ = ["Program", "Site", "emit_module"]
+__all__ = ["Program", "Site", "emit_module", "emit_with_spans"]
 
 ATTRIBUTES = """\
 attributes #0 = { nounwind "frame-pointer"="none" }
@@ -55,6 +55,15 @@ class Program:
 def emit_module(module: Module, *, name: str = "fn", fast: bool = False) -> Program:
     """The LLVM text of a module without transforms."""
     return _ModuleEmitter(module, name, fast).emit()
+
+
+def emit_with_spans(module: Module, *, fast: bool = False) -> tuple[str, list[Span | None]]:
+    """The LLVM text of `emit_module`, and where each of its lines comes from: for those who look at it."""
+    m = _ModuleEmitter(module, "fn", fast)
+    text = m.emit().text
+    inside = [span for f in m.emitters for span in f.spans()]
+    after: list[Span | None] = [None] * len(ATTRIBUTES.splitlines())
+    return text, [*[None] * (len(text.splitlines()) - len(inside) - len(after)), *inside, *after]
 
 
 class _ModuleEmitter:
@@ -112,8 +121,8 @@ class _ModuleEmitter:
 
     def emit(self) -> Program:
         bodies = []
-        for g in self.functions:
-            f = FunctionEmitter(self, g)
+        self.emitters = [FunctionEmitter(self, g) for g in self.functions]
+        for f in self.emitters:
             run(f.function())
             bodies.append("\n".join(f.text))
             self.used |= f.used

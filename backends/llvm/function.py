@@ -9,7 +9,7 @@ from irad.backends.llvm.layout import flat, item_layout, literal_text, offsets, 
 from irad.backends.llvm.ownership import Plan, Ref, plan
 from irad.backends.llvm.scalar import ScalarOps
 
-from irad.errors import InternalError
+from irad.errors import InternalError, Span
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Node
 from irad.graph.walk import Task
 from irad.types import Array, Scalar, Struct, Type
@@ -30,7 +30,8 @@ class FunctionEmitter(ScalarOps):
         self.text: list[str] = []
         self.values: dict[Node, Operands] = {}
         self.frame: list[str] = []  # allocas, in the entry block
-        self.failures: list[tuple[str, list[str]]] = []
+        self.failures: list[tuple[Span | None, list[str]]] = []  # cold blocks, with their places
+        self.places: list[tuple[int, int, Span | None]] = []  # lines first ... last - 1 come from there; inner ones first
         self.label = "entry"
         self.labels = 0
         self.is_entry = graph is m.module.entry
@@ -115,7 +116,7 @@ class FunctionEmitter(ScalarOps):
                 lines.append(f"  %{label}.x{i} = {WIDE[t].format(operand)}")
                 operand, t = f"%{label}.x{i}", WIDE[t].split()[-1]
             lines.append(f"  store {t} {operand}, ptr %{label}.p{i}")
-        self.failures.append((label, [*lines, "  br label %failed"]))
+        self.failures.append((self.node.span, [*lines, "  br label %failed"]))
 
     # -- the function ------------------------------------------------------------------------------------------------------
 
@@ -154,6 +155,15 @@ class FunctionEmitter(ScalarOps):
                 "  ret i32 1" if self.is_entry else f"  ret {self.return_type()} {self.failed_value()}",
             ]
         self.text.append("}")
+
+    def spans(self) -> list[Span | None]:
+        """Where each line of the finished text comes from."""
+        own: list[Span | None] = [None] * len(self.lines)
+        for first, last, span in reversed(self.places):  # inner ones over outer ones
+            own[first:last] = [span] * (last - first)
+        cold = [span for span, lines in self.failures for _ in lines]
+        head: list[Span | None] = [self.graph.span, *[None] * (1 + len(self.frame))]
+        return [*head, *own, *cold, *[None] * (len(self.text) - len(head) - len(own) - len(cold))]
 
     def failed_value(self) -> str:
         values = ["i1 true"] + [f"{t} {'null' if t == 'ptr' else 'undef'}" for t in self.return_types[1:]]
@@ -205,7 +215,7 @@ class FunctionEmitter(ScalarOps):
             for r in p.first:
                 self.release(r)
         for i, node in enumerate(graph.body):
-            self.node = node
+            self.node, first = node, len(self.lines)
             if p is not None:
                 for r in p.retain.get(i, ()):
                     self.retain(r)
@@ -216,6 +226,7 @@ class FunctionEmitter(ScalarOps):
             if p is not None:
                 for r in p.release.get(i, ()):
                     self.release(r)
+            self.places.append((first, len(self.lines), node.span))
         if p is not None:
             for r in p.end:
                 self.retain(r)

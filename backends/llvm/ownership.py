@@ -88,7 +88,7 @@ class Plan:
 
     retain: dict[int, list[Ref]] = field(default_factory=dict)
     release: dict[int, list[Ref]] = field(default_factory=dict)
-    adopted: dict[Graph, set[Ref]] = field(default_factory=dict)
+    adopted: dict[Graph, dict[Ref, None]] = field(default_factory=dict)
     first: list[Ref] = field(default_factory=list)
     end: list[Ref] = field(default_factory=list)
     moved: set[tuple[int, Ref]] = field(default_factory=set)
@@ -98,7 +98,7 @@ class Captures:
     """The managed operands that nested graphs take from outside, computed once."""
 
     def __init__(self) -> None:
-        self._found: dict[Graph, set[Ref]] = {}
+        self._found: dict[Graph, dict[Ref, None]] = {}  # in the order of use: the text must not depend on addresses
         self._virtual: dict[Graph, set[Node]] = {}
 
     def virtual(self, graph: Graph) -> set[Node]:
@@ -108,19 +108,19 @@ class Captures:
             found = self._virtual[graph] = find_virtual(graph)
         return found
 
-    def of(self, graph: Graph) -> set[Ref]:
+    def of(self, graph: Graph) -> dict[Ref, None]:
         found = self._found.get(graph)
         if found is None:
-            found = set()
+            found = {}
             virtual = self.virtual(graph)
             for node in graph.body:
                 if not is_alias(node):
                     for a in node.args:
-                        found.update(r for r in refs(a, virtual) if r[0].graph is not graph)
+                        found.update((r, None) for r in refs(a, virtual) if r[0].graph is not graph)
                 for g in node.graphs:
                     if node.fn.name != "call":
-                        found.update(r for r in self.of(g) if r[0].graph is not graph)
-            found.update(r for r in refs(graph.output) if r[0].graph is not graph)
+                        found.update((r, None) for r in self.of(g) if r[0].graph is not graph)
+            found.update((r, None) for r in refs(graph.output) if r[0].graph is not graph)
             self._found[graph] = found
         return found
 
@@ -129,9 +129,9 @@ def plan(graph: Graph, owned: Iterable[Ref], captures: Captures) -> Plan:
     """The plan of one graph that owns its parameters and `owned` from outside."""
     p = Plan()
     uses: dict[Ref, list[tuple[int, bool]]] = {}  # position, consumed
-    mine: set[Ref] = set(owned)
+    mine: dict[Ref, None] = dict.fromkeys(owned)
     for param in graph.params:
-        mine.update(refs(param))
+        mine.update(dict.fromkeys(refs(param)))
     virtual = captures.virtual(graph)
     for i, node in enumerate(graph.body):
         if is_alias(node) or node in virtual:
@@ -144,7 +144,7 @@ def plan(graph: Graph, owned: Iterable[Ref], captures: Captures) -> Plan:
             for g in node.graphs:
                 for r in captures.of(g):
                     uses.setdefault(r, []).append((i, False))
-        mine.update((node, k) for k in managed(node.type))
+        mine.update(((node, k), None) for k in managed(node.type))
     for r in refs(graph.output):
         uses.setdefault(r, []).append((END, True))
     made_at = {node: i for i, node in enumerate(graph.body)}
@@ -175,7 +175,7 @@ def plan(graph: Graph, owned: Iterable[Ref], captures: Captures) -> Plan:
             p.moved.add((last, r))
         elif last_node is not None and last_node.fn.name == "cond":
             for g in last_node.graphs:
-                p.adopted.setdefault(g, set()).add(r)
+                p.adopted.setdefault(g, {})[r] = None
         else:
             p.release.setdefault(last, []).append(r)
     return p

@@ -6,14 +6,15 @@ import argparse
 from typing import Any
 
 from irad.api import compile
+from irad.cli.colour import add_color, show_text
 from irad.cli.output import add_json, print_json
-from irad.cli.passes import Printed, Watch, add_passes
+from irad.cli.passes import Printed, Watch, add_passes, show_pass
 from irad.cli.target import UsageError, add_grad, add_target, target
 from irad.compiled import core_of
 from irad.errors import CompileError
 from irad.graph.nodes import Module
 from irad.graph.text import parse_signature
-from irad.views import IR, STAGES, program_at
+from irad.views import IR, STAGES, language, of_module, program_at
 
 __all__ = ["add", "show"]
 
@@ -32,6 +33,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add_grad(p)
     p.add_argument("--stage", choices=STAGES, default="optimized", help="default: optimized")
     add_passes(p)
+    add_color(p)
     add_json(p)
     p.set_defaults(run=show)
 
@@ -51,10 +53,10 @@ def show(a: argparse.Namespace) -> int:
         types = _types(a.types or "")
     core: Any = core_of(compile(fn))
     after: list[Printed] = []
-    watch = Watch(a, after.append if a.json else lambda p: print(f"# after pass {p.number}: {p.name}\n{p.text}"))
+    watch = Watch(a, after.append if a.json else lambda p: show_pass(p, a.color))
     found: list[IR] = []
     stopped = watch.stopped(lambda hook: found.append(program_at(core, types, (), a.stage, hook)))
-    program = found[0] if stopped is None else IR(f"after {a.stop_after}", str(stopped), stopped)
+    program = found[0] if stopped is None else of_module(f"after {a.stop_after}", stopped)
     if a.json:
         print_json(
             {
@@ -67,7 +69,7 @@ def show(a: argparse.Namespace) -> int:
             }
         )
         return 0
-    print(program, end="")
+    show_text(str(program), language(program.stage), a.color)
     watch.times()
     return 0
 

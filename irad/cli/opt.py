@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from irad.cli.colour import add_color, show_text
 from irad.cli.output import add_json, print_json
-from irad.cli.passes import EXPAND, NAMES, PASSES, Printed, Watch, add_passes
+from irad.cli.passes import EXPAND, NAMES, PASSES, Printed, Watch, add_passes, show_pass
 from irad.cli.target import UsageError, module_of
 from irad.graph.nodes import Module
 from irad.graph.normal import normal_form
@@ -30,6 +31,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     p.add_argument("file", metavar="FILE.irad", help="IR text, as `irad ir` prints it; - reads standard input")
     p.add_argument("--passes", metavar="PASS,...", help=f"in this order, of {', '.join(NAMES)}; default: the pipeline")
     add_passes(p)
+    add_color(p)
     add_json(p)
     p.set_defaults(run=opt)
 
@@ -43,7 +45,7 @@ def opt(a: argparse.Namespace) -> int:
     module = module_of(a.file)
     refuse_python_stage(module)
     after: list[Printed] = []
-    watch = Watch(a, after.append if a.json else lambda p: print(f"# after pass {p.number}: {p.name}\n{p.text}"))
+    watch = Watch(a, after.append if a.json else lambda p: show_pass(p, a.color))
 
     def run(hook: Hook) -> None:
         nonlocal module
@@ -54,7 +56,7 @@ def opt(a: argparse.Namespace) -> int:
         times = {name: 1e3 * seconds for name, seconds in watch.hook.times.items()}
         print_json({"text": str(module), "milliseconds": times, "after": after})
         return 0
-    print(module, end="")
+    show_text(str(module), "ir", a.color)
     watch.times()
     return 0
 

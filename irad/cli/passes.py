@@ -7,11 +7,12 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
+from irad.cli.colour import show_text
 from irad.graph.nodes import Module
 from irad.optimize.passes import Pass
 from irad.pipeline import LEAN, OPTIMIZE, Hook
 
-__all__ = ["EXPAND", "NAMES", "PASSES", "Printed", "Watch", "add_passes"]
+__all__ = ["EXPAND", "NAMES", "PASSES", "Printed", "Watch", "add_passes", "show_pass"]
 
 EXPAND = "expand"  # gives transforms their bodies; not a pass of the optimizer, but a step of the pipeline like them
 PASSES: dict[str, Pass] = {p.name: p for p in (*LEAN, *OPTIMIZE)}
@@ -35,6 +36,10 @@ class Printed(NamedTuple):
     number: int
     name: str
     text: str
+
+
+def show_pass(p: Printed, color: str) -> None:
+    show_text(f"# after pass {p.number}: {p.name}\n{p.text}\n", "ir", color)
 
 
 class _Stop(Exception):

@@ -20,8 +20,8 @@ import ast
 import math
 import re
 import struct
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -52,24 +52,51 @@ from irad.types import (
     leaves,
 )
 
-__all__ = ["parse_module", "parse_signature", "print_graph", "print_module"]
+__all__ = ["Line", "alone", "joined", "parse_module", "parse_signature", "print_graph", "print_module", "printed"]
 
 
 # -- printing -----------------------------------------------------------------------------------------------------
 
 
+COMMENT_COLUMN = 80  # comments stand in one column; behind longer lines they follow
+
+
+class Line(NamedTuple):
+    """A line of the text, what stands behind its `#`, and the operation or graph that it shows."""
+
+    code: str
+    comment: str = ""
+    node: Apply | Graph | None = None
+
+    @property
+    def span(self) -> Span | None:
+        return self.node.span if self.node is not None else None
+
+
 def print_module(module: Module) -> str:
+    return joined(printed(module))
+
+
+def printed(module: Module) -> list[Line]:
+    """The lines of a module's text."""
     return _Printer(module).text()
+
+
+def alone(graph: Graph) -> Module:
+    """A module of one graph with those nested in it: names are local to its text."""
+    module = Module()
+    module.graphs.append(graph)
+    return module
 
 
 def print_graph(graph: Graph) -> str:
-    """One graph with those nested in it; names are local to the text."""
-    module = Module()
-    module.graphs.append(graph)
-    return _Printer(module).text()
+    return print_module(alone(graph))
 
 
-COMMENT_COLUMN = 80  # comments stand in one column; behind longer lines they follow
+def joined(lines: Sequence[Line]) -> str:
+    """The text of lines, with the comments in one column."""
+    width = min(max((len(line.code) for line in lines if line.comment), default=0), COMMENT_COLUMN)
+    return "\n".join(f"{code:<{width}}  # {comment}" if comment else code for code, comment, _ in lines) + "\n"
 
 
 def _unique_names(module: Module) -> dict[Graph, str]:
@@ -93,18 +120,17 @@ class _Printer:
         self.taken: set[str] = set()
         self.counter = 0
         self.graph_names = _unique_names(module)
-        self.lines: list[tuple[str, str]] = []
+        self.lines: list[Line] = []
 
-    def text(self) -> str:
+    def text(self) -> list[Line]:
         for name, cases in self.module.sums.items():
             shown = " | ".join(str(Tuple(c)) for c in cases)
-            self.lines.append((f"type @{name} = {shown};", ""))
+            self.lines.append(Line(f"type @{name} = {shown};"))
         for g in self.module.graphs:
             if self.lines:
-                self.lines.append(("", ""))
+                self.lines.append(Line(""))
             self.graph(g)
-        width = min(max((len(code) for code, comment in self.lines if comment), default=0), COMMENT_COLUMN)
-        return "\n".join(f"{code:<{width}}  # {comment}" if comment else code for code, comment in self.lines) + "\n"
+        return self.lines
 
     def graph(self, top: Graph) -> None:
         """Print iteratively: a stack of graphs, each with where it stands."""
@@ -114,7 +140,7 @@ class _Printer:
             params = ", ".join(f"{self.new_name(p)}: {p.type}" for p in g.params)
             free = [self.names[n] for n in captured(g) if n in self.names] if g.parent is not None else []
             head = f"{pad}graph @{self.graph_names[g]}({params}) -> {g.output.type} {{"
-            self.lines.append((head, f"captures {', '.join(free)}" if free else ""))
+            self.lines.append(Line(head, f"captures {', '.join(free)}" if free else "", g))
             stack.append((g, self.items(g), pad))
 
         begin(top, "")
@@ -127,8 +153,8 @@ class _Printer:
                 self.statement(item, pad + "  ")
             else:
                 stack.pop()
-                self.lines.append((f"{pad}  return {self.operand(g.output)};", ""))
-                self.lines.append((pad + "}", ""))
+                self.lines.append(Line(f"{pad}  return {self.operand(g.output)};"))
+                self.lines.append(Line(pad + "}"))
 
     @staticmethod
     def items(graph: Graph) -> Iterator[Any]:
@@ -153,10 +179,10 @@ class _Printer:
         comment = str(node.span) if node.span else ""
         if node.fn.order == "effect":
             self.names[node] = "()"
-            self.lines.append((f"{pad}{text};", comment))
+            self.lines.append(Line(f"{pad}{text};", comment, node))
         else:
             equals = "~" if node.adjoint else "="
-            self.lines.append((f"{pad}{self.new_name(node)}: {node.type} {equals} {text};", comment))
+            self.lines.append(Line(f"{pad}{self.new_name(node)}: {node.type} {equals} {text};", comment, node))
 
     def graph_name(self, graph: Graph) -> str:
         return self.graph_names.get(graph, graph.name)  # a graph that is not part of the text keeps its name

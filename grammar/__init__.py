@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 from pathlib import Path
 from typing import Any
 
 __all__ = ["parser"]
 
 
-@functools.cache
-def parser(name: str, start: str = "start") -> Any:
-    """The LALR parser of `name`.lark. Trees are not built: pass `transformer` to `parse` through `Lark.open`."""
+def parser(name: str, rules: Any, start: str = "start") -> Any:
+    """The LALR parser of `name`.lark, which calls a method of `rules` for each part that it has read; no tree is made."""
     from lark import Lark
 
-    return Lark.open(f"{name}.lark", rel_to=__file__, parser="lalr", start=start, maybe_placeholders=False)
+    options = {"parser": "lalr", "lexer": "contextual", "maybe_placeholders": False}
+    return Lark.open(f"{name}.lark", rel_to=__file__, start=start, transformer=rules, **options)
 
 
 def text(name: str) -> str:

@@ -10,11 +10,11 @@ from typing import Any
 from irad.compiled import CacheInfo, Compiled, Options, Transform, checked_options, core_of, function_of
 from irad.errors import refuse
 from irad.graph.nodes import Module
-from irad.graph.text import parse_module
+from irad.graph.parse import Limits, parse_module
 from irad.primitives import REGISTRY
 from irad.primitives.python import PYTHON
 from irad.specialize import derivatives, library
-from irad.verify import verify
+from irad.verify import InvalidModule, verify
 from irad.views import IR, view
 
 __all__ = [
@@ -215,11 +215,20 @@ def ir(f: Any, *args: Any, stage: str = "optimized", **kwargs: Any) -> IR:
     return view(core if core is not None else Compiled(f, Options()), args, kwargs, stage)
 
 
-def parse_ir(text: str) -> Module:
-    """The module that IR text describes: `compile` runs it. Raises CompileError with the text's line where it is not IR."""
-    module = parse_module(text, {**REGISTRY, **PYTHON})
+def parse_ir(
+    text: str, *, file: str = "<ir>", max_length: int = 10_000_000, max_depth: int = 1_000, max_nodes: int = 200_000
+) -> Module:
+    """The module that IR text describes; `compile` runs it.
+
+    file: what diagnostics call the text. max_length: characters, max_depth: graphs in each other, max_nodes: statements.
+
+    Raises CompileError with the text's line where it is not IR, where an operation does not fit its arguments, and where a
+    limit is exceeded. Nothing in the text is evaluated or imported.
+    """
+    if not isinstance(text, str):
+        raise refuse("wrong-arguments", f"parse_ir takes text, not {type(text).__name__}")
+    parsed = parse_module(text, {**REGISTRY, **PYTHON}, file=file, limits=Limits(max_length, max_depth, max_nodes))
     try:
-        verify(module)
-    except Exception as e:
-        raise refuse("ir-invalid", str(e)) from None
-    return module
+        return verify(parsed.module)
+    except InvalidModule as e:
+        raise parsed.refusal("ir-invalid", str(e), e.about) from None

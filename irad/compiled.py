@@ -22,7 +22,7 @@ from irad.errors import CompileError, refuse
 from irad.frontend import lower
 from irad.graph.nodes import Module
 from irad.graph.normal import normal_form
-from irad.graph.text import parse_signature
+from irad.graph.parse import parse_signature
 from irad.pipeline import Hook, optimize
 from irad.primitives import REGISTRY
 from irad.primitives.python import refuse_python_stage

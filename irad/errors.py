@@ -32,9 +32,13 @@ class Span(NamedTuple):
     def where(self) -> str:
         return f"{os.path.basename(self.file)}:{self.line}:{self.column + 1}"
 
+    def source_line(self) -> str:
+        """The line that the span begins in; empty where the text cannot be read."""
+        return linecache.getline(self.file, self.line).rstrip("\n")
+
     def excerpt(self, label: str = "") -> list[str]:
         """The source line with a caret under the span; empty where the text cannot be read."""
-        text = linecache.getline(self.file, self.line).rstrip("\n")
+        text = self.source_line()
         if not text:
             return []
         # Columns of `ast` are UTF-8 bytes; carets stand under characters.

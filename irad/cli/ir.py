@@ -13,7 +13,7 @@ from irad.cli.target import UsageError, add_grad, add_target, target
 from irad.compiled import core_of
 from irad.errors import CompileError
 from irad.graph.nodes import Module
-from irad.graph.text import parse_signature
+from irad.graph.parse import parse_signature
 from irad.views import IR, STAGES, language, of_module, program_at
 
 __all__ = ["add", "show"]

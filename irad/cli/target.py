@@ -68,7 +68,7 @@ def target(text: str, grad: str | None) -> Any:
 
 def module_of(file: str) -> Module:
     """The module of a file of IR text; `-` is standard input."""
-    return irad.parse_ir(_read(file))
+    return irad.parse_ir(_read(file), file="standard input" if file == "-" else file)
 
 
 def _read(file: str) -> str:

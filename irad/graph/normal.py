@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
-from irad.graph.text import parse_module, print_module
+from irad.graph.parse import UNLIMITED, parse_module
+from irad.graph.text import print_module
 from irad.graph.walk import all_graphs, nested_graphs
 from irad.types import Struct, Tuple
 
@@ -17,7 +18,7 @@ __all__ = ["normal_form"]
 
 def normal_form(module: Module, primitives: Mapping[str, Any]) -> Module:
     """A copy of the module in normal form."""
-    copy = parse_module(print_module(module), primitives)
+    copy = parse_module(print_module(module), primitives, limits=UNLIMITED).module
     for g in list(all_graphs(copy)):
         for node in g.body:
             if node.fn.name in ("for_loop", "while_loop"):

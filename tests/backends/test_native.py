@@ -40,7 +40,7 @@ from irad.backends.llvm.stub import (
 )
 
 from irad.errors import InternalError
-from irad.graph.text import parse_module
+from irad.graph.parse import parse_module
 from irad.primitives import REGISTRY
 from irad.types import FLOAT, INT, Form, Tuple
 
@@ -56,7 +56,7 @@ class Pair:
 
 
 def program(text: str) -> Program:
-    return emit_module(parse_module(text, REGISTRY))
+    return emit_module(parse_module(text, REGISTRY).module)
 
 
 def identity(t: str) -> Program:

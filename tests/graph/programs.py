@@ -222,10 +222,10 @@ def _entry(program: Program) -> Any:
 
 def module_at(program: Program, stage: str) -> Module:
     """The module of a program at a stage, made anew: tests may change it."""
-    from irad.graph.text import parse_module
+    from irad.graph.parse import parse_module
     from irad.primitives import REGISTRY
 
-    module: Module = parse_module(_text(program, stage), REGISTRY)
+    module: Module = parse_module(_text(program, stage), REGISTRY).module
     return module
 
 

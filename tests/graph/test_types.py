@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import irad
-from irad.graph.text import parse_signature
+from irad.graph.parse import parse_signature
 from irad.types import (
     BOOL,
     F64,

@@ -107,6 +107,13 @@ def product(e: Any, dims: Sequence[str]) -> str:
     return total
 
 
+def elements(e: Any, node: Apply) -> str:
+    """How many elements an operation goes through."""
+    x = node if isinstance(node.type, Array) else next(a for a in node.args if isinstance(a.type, Array))
+    dims = shape(e, x)
+    return product(e, [*dims, shape(e, node.args[0])[-1]] if node.fn.name == "matmul" else dims)
+
+
 def linear(e: Any, index: Sequence[str], dims: Sequence[str]) -> str:
     """The position of an element in C order."""
     total = "0"

@@ -12,7 +12,7 @@ from irad.backends.llvm import runtime
 from irad.backends.llvm.function import FunctionEmitter
 from irad.backends.llvm.layout import HEADER, item_layout, managed
 from irad.backends.llvm.ownership import Captures
-from irad.backends.llvm.work import is_long
+from irad.backends.llvm.work import Work, is_long
 
 from irad.errors import Span
 from irad.graph.nodes import Apply, Graph, Module
@@ -48,7 +48,8 @@ class Program:
     sites: list[Site]
     fails: bool
     recursive: bool
-    long: bool  # it gives up the interpreter's lock
+    long: bool  # it gives up the interpreter's lock at once
+    polls: bool  # it gives it up when it was found to take long
     prints: bool
 
 
@@ -79,6 +80,7 @@ class _ModuleEmitter:
         self.functions = [g for top in module.graphs for g in nested_graphs(top) if g.role == "function"]
         self.names = {g: f"@{name}.{g.name}" for g in self.functions}
         self.recursive = self.find_recursive()
+        self.work = Work(self.functions, self.recursive)
         self.failing = self.find_failing()
         self.captures = Captures()
         self.any_managed = any(managed(n.type) for g in self.functions for n in applies(g)) or any(
@@ -101,7 +103,7 @@ class _ModuleEmitter:
         return out
 
     def find_failing(self) -> set[Graph]:
-        out = {g for g in self.functions if g in self.recursive or any(_may_fail(n) for n in applies(g))}
+        out = {g for g in self.functions if g in self.work.counts or any(_may_fail(n) for n in applies(g))}
         changed = True
         while changed:
             changed = False
@@ -137,6 +139,7 @@ class _ModuleEmitter:
             entry in self.failing,
             bool(self.recursive),
             bool(self.recursive) or is_long(self.module),
+            "irad.poll" in self.used,
             "irad.print" in self.used,
         )
 
@@ -150,7 +153,9 @@ class _ModuleEmitter:
                 declared.add(f"declare {t} @{symbol}({', '.join([t] * int(arity))})")
         for name in external:
             if name == "irad.print":
-                declared.add("declare i32 @irad.print(i64, ptr)")
+                declared.add("declare i32 @irad.print(ptr, i64, ptr, i64)")
+            elif name == "irad.poll":
+                declared.add("declare preserve_allcc void @irad.poll(ptr, i64)")
             elif name in ("floor", "copysign"):
                 declared.add(f"declare double @llvm.{name}.f64({'double' if name == 'floor' else 'double, double'})")
             else:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from irad.backends.llvm import arrays, cotangents, lists, runtime, stacks
+from irad.backends.llvm import arrays, cotangents, lists, polls, runtime, stacks
 from irad.backends.llvm.layout import flat, item_layout, literal_text, offsets, scalar_type
 from irad.backends.llvm.ownership import Plan, Ref, plan
 from irad.backends.llvm.scalar import ScalarOps
+from irad.backends.llvm.work import BUDGET
 
 from irad.errors import InternalError, Span
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Node
@@ -40,6 +41,8 @@ class FunctionEmitter(ScalarOps):
         self.virtual: set[Node] = set()  # arrays whose elements are computed where they are read
         self.virtual_shape: dict[Node, list[str]] = {}
         self.trip_counts: dict[Node, str] = {}  # the index of a counted loop -> its number of trips
+        self.owed: dict[Graph, list[str]] = {}  # the body of a loop that counts -> what its own loops did in a trip
+        self.charged: set[Graph] = set()  # that counted before they called a function that may call this one
 
     # -- operands and blocks ---------------------------------------------------------------------------------------------
 
@@ -247,11 +250,10 @@ class FunctionEmitter(ScalarOps):
             self.values[node] = arrays.make_virtual(self, node)
             return
         special = OPERATIONS.get(node.fn.name)
-        if special is not None:
-            self.values[node] = special(self, node)
-            return
-        if node.fn.elementwise and isinstance(node.type, Array):
-            self.values[node] = arrays.materialize(self, node)
+        if special is not None or (node.fn.elementwise and isinstance(node.type, Array)):
+            self.values[node] = (special or arrays.materialize)(self, node)
+            if self.m.work.is_large(node):
+                polls.charge(self, arrays.elements(self, node))
             return
         if not callable(node.fn.llvm):
             raise InternalError(f"the LLVM backend has no lowering of `{node.fn.name}`")
@@ -288,18 +290,22 @@ class FunctionEmitter(ScalarOps):
                 )
         return tuple(out)
 
+    def phi_lines(self, types: list[str], first: list[str], before: str) -> list[tuple[int, str, str, str]]:
+        """Phis whose lines are completed by `loop_back`, when the other end is known."""
+        pending = []
+        for ll, v in zip(types, first, strict=True):
+            self.counter += 1
+            pending.append((len(self.lines), f"%v{self.counter}", ll, f"[ {v}, %{before} ]"))
+            self.lines.append("")
+        return pending
+
     def loop_head(self, state: list[Node], init: list[Operands], before: str) -> list[tuple[int, str, str, str]]:
-        """Phis of a loop's state; the lines are completed when the other end is known."""
+        """Phis of a loop's state."""
         pending = []
         for p, values in zip(state, init, strict=True):
-            names = []
-            for ll, v in zip(flat(p.type), values, strict=True):
-                self.counter += 1
-                name = f"%v{self.counter}"
-                pending.append((len(self.lines), name, ll, f"[ {v}, %{before} ]"))
-                self.lines.append("")
-                names.append(name)
-            self.values[p] = tuple(names)
+            phis = self.phi_lines(list(flat(p.type)), list(values), before)
+            self.values[p] = tuple(name for _, name, _, _ in phis)
+            pending += phis
         return pending
 
     def loop_back(self, pending: list[tuple[int, str, str, str]], values: list[str], latch: str) -> None:
@@ -311,37 +317,73 @@ class FunctionEmitter(ScalarOps):
         trips = self.one(node.args[0])
         init = [self.get(a) for a in node.args[1:]]
         counted = stacks.prepare_stacks(self, node, body, init, trips)
-        before, head, done = self.label, self.new_label("loop"), self.new_label("done")
         known = isinstance(node.args[0], Constant) and node.args[0].value > 0
+        counts, stripped = body in self.m.work.counts, self.in_strips(node)
+        shift = polls.shift_of(self.m.work.cost[body])
+        first_end = polls.trips_at_first(self, trips, shift) if stripped else trips
+        before, head, done = self.label, self.new_label("loop"), self.new_label("done")
+        start = self.new_label("strip") if stripped else head
         if known:
-            self.jump(head)
+            self.jump(start)
         else:
-            some = self.emit(f"icmp sgt i64 {trips}, 0")
-            self.branch(some, head, done)
+            self.branch(self.emit(f"icmp sgt i64 {trips}, 0"), start, done)
+        entry, begin, end, outer = before, "0", first_end, []
+        if stripped:
+            self.start(start)
+            outer = self.phi_lines(["i64", "i64"], ["0", first_end], before)
+            outer += self.loop_head(list(body.params[1:]), init, before)
+            begin, end = outer[0][1], outer[1][1]
+            entry = start
+            self.jump(head)
         self.start(head)
-        self.counter += 1
-        index = f"%v{self.counter}"
-        index_line = len(self.lines)
-        self.lines.append("")
+        pending = self.phi_lines(["i64"], [begin], entry)
+        index = pending[0][1]
         self.values[body.params[0]] = (index,)
         self.trip_counts[body.params[0]] = trips
-        pending = self.loop_head(list(body.params[1:]), init, before)
+        state = [self.get(q) for q in body.params[1:]] if stripped else init
+        pending += self.loop_head(list(body.params[1:]), state, entry)
+        if counts:
+            self.owed[body] = []
         yield self.body(body, self.plan(body, ()))
         out = self.state_operands(body.output, len(init))
         self.node = node
+        if counts:
+            polls.charge(self, self.m.work.cost[body], self.owed[body])
         nxt = self.emit(f"add nuw nsw i64 {index}, 1")
         latch = self.label
-        again = self.emit(f"icmp slt i64 {nxt}, {trips}")
-        self.branch(again, head, done)
-        self.lines[index_line] = f"  {index} = phi i64 [ 0, %{before} ], [ {nxt}, %{latch} ]"
+        again = self.emit(f"icmp slt i64 {nxt}, {end}")
         flat_out = [v for values in out for v in values]
-        self.loop_back(pending, flat_out, latch)
+        self.loop_back(pending, [nxt, *flat_out], latch)
+        if stripped:
+            latch = self.new_label("ended")
+            self.branch(again, head, latch)
+            self.start(latch)
+            pause, leave = self.new_label("pause"), self.new_label("leave")
+            self.branch(self.emit(f"icmp slt i64 {nxt}, {trips}"), pause, leave, unlikely=True)
+            self.start(pause)
+            next_end = polls.more_trips(self, nxt, trips, shift)
+            self.loop_back(outer, [nxt, next_end, *flat_out], self.label)
+            self.jump(start)
+            self.start(leave)
+            worked = self.emit(f"shl i64 {trips}, {shift}")
+            if node.graph not in self.owed:
+                polls.note(self, worked)
+            latch = leave
+            self.jump(done)
+        else:
+            self.branch(again, head, done)
         self.start(done)
+        if stripped and node.graph in self.owed:
+            self.owed[node.graph].append(worked if known else self.emit(f"phi i64 [ 0, %{before} ], [ {worked}, %{latch} ]"))
         results: list[str] = []
-        for (_, _, ll, first), v in zip(pending, flat_out, strict=True):
-            results.append(v if known else self.emit(f"phi {ll} {first}, [ {v}, %{latch} ]"))
+        for (_, _, ll, _), first, v in zip(pending[1:], [v for values in init for v in values], flat_out, strict=True):
+            results.append(v if known else self.emit(f"phi {ll} [ {first}, %{before} ], [ {v}, %{latch} ]"))
         stacks.close_stacks(self, node, counted, results)
         self.values[node] = tuple(results)
+
+    def in_strips(self, loop: Apply) -> bool:
+        """Whether a loop counts its trips, and nothing inside counts."""
+        return loop.graphs[0] not in self.m.work.counts and not self.m.work.is_quiet(loop)
 
     def state_operands(self, out: Node, count: int) -> list[Operands]:
         values = self.get(out)
@@ -355,16 +397,45 @@ class FunctionEmitter(ScalarOps):
         (body,) = node.graphs
         init = [self.get(a) for a in node.args]
         counted = stacks.prepare_stacks(self, node, body, init, None)
-        before, head, done = self.label, self.new_label("loop"), self.new_label("done")
+        cost = self.m.work.cost[body]
+        counts = body in self.m.work.counts
+        budget = "" if counts else polls.left(self)
+        before, start, head, done = self.label, self.new_label("strip"), self.new_label("loop"), self.new_label("done")
+        outer: list[tuple[int, str, str, str]] = []
+        entry = before
+        if not counts:
+            self.jump(start)
+            self.start(start)
+            outer = self.phi_lines(["i64"], [budget], before) + self.loop_head(list(body.params), init, before)
+            entry, init = start, [self.get(q) for q in body.params]
         self.jump(head)
         self.start(head)
-        pending = self.loop_head(list(body.params), init, before)
+        pending = self.phi_lines(["i64"], [outer[0][1]], entry) if outer else []
+        pending += self.loop_head(list(body.params), init, entry)
+        if counts:
+            self.owed[body] = []
         yield self.body(body, self.plan(body, ()))
+        self.node = node
         values = self.get(body.output)
         again, flat_out = values[0], list(values[1:])
-        latch = self.label
-        self.branch(again, head, done)
-        self.loop_back(pending, flat_out, latch)
+        if counts:
+            polls.charge(self, cost, self.owed[body])
+            self.loop_back(pending, flat_out, self.label)
+            self.branch(again, head, done)
+        else:
+            rest = self.emit(f"sub i64 {pending[0][1]}, {cost}")
+            more, pause, leave = self.new_label("more"), self.new_label("pause"), self.new_label("leave")
+            self.branch(again, more, leave)
+            self.start(more)
+            self.loop_back(pending, [rest, *flat_out], more)
+            self.branch(self.emit(f"icmp slt i64 {rest}, 0"), pause, head, unlikely=True)
+            self.start(pause)
+            polls.poll(self)
+            self.loop_back(outer, [str(BUDGET), *flat_out], self.label)
+            self.jump(start)
+            self.start(leave)
+            self.put("i64", rest, "%ctx", runtime.BUDGET)
+            self.jump(done)
         self.start(done)
         stacks.close_stacks(self, node, counted, flat_out)
         self.values[node] = tuple(flat_out)
@@ -372,6 +443,10 @@ class FunctionEmitter(ScalarOps):
     def call(self, node: Apply, p: Plan | None) -> Task:
         yield from ()
         (g,) = node.graphs
+        if g in self.m.recursive and self.graph in self.m.recursive and node.graph not in self.charged:
+            assert node.graph is not None
+            self.charged.add(node.graph)
+            polls.charge(self, self.m.work.cost[node.graph])
         fails = g in self.m.failing
         types = (["i1"] if fails else []) + list(flat(g.result))
         returned = "void" if not types else f"{{ {', '.join(types)} }}"
@@ -414,8 +489,10 @@ class FunctionEmitter(ScalarOps):
                 x, t = self.emit(WIDE[t].format(x)), WIDE[t].split()[-1]
             self.put(t, x, words, 8 * i)
         site = self.m.site(runtime.PRINT, node.static[0], node.span, "".join(a.type.kind for a in node.args))  # type: ignore[attr-defined]
-        status = self.emit(f"call i32 @irad.print(i64 {site}, ptr {words})")
-        self.fail_if(self.emit(f"icmp ne i32 {status}, 0"), runtime.PRINT, "")
+        status = self.emit(f"call i32 @irad.print(ptr %ctx, i64 {site}, ptr {words}, i64 {8 * len(node.args)})")
+        go_on = self.new_label("printed")
+        self.branch(self.emit(f"icmp ne i32 {status}, 0"), "failed", go_on, unlikely=True)
+        self.start(go_on)
         return ()
 
     def raise_(self, node: Apply) -> Operands:

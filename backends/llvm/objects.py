@@ -14,6 +14,7 @@ import numpy as np
 from irad.backends.llvm import native, runtime
 from irad.backends.llvm.jit import Code, compile_text
 from irad.backends.llvm.native import once
+from irad.backends.llvm.signals import SIGNALS, signal_symbols
 
 __all__ = ["BOX", "DECLARATIONS", "DTYPES", "HEAD", "LIBRARY_OF", "NEXT", "OBJECTS", "PREVIOUS"]
 
@@ -23,6 +24,7 @@ declare ptr @PyBytes_FromStringAndSize(ptr, i64)
 declare ptr @PyCapsule_GetPointer(ptr, ptr)
 declare ptr @PyCapsule_New(ptr, ptr, ptr)
 declare ptr @PyDict_GetItemWithError(ptr, ptr)
+declare i32 @PyErr_CheckSignals()
 declare void @PyErr_Clear()
 declare ptr @PyErr_Occurred()
 declare void @PyErr_SetString(ptr, ptr)
@@ -284,28 +286,39 @@ done:
   ret void
 }}
 
-; after a program failed: free its blocks, raise its error
+; after a program failed: free its blocks, raise its error if it is not raised yet
 define ptr @stub.failed(ptr %ctx, ptr %raiser) nounwind {{
-raise:
   call void @stub.free_blocks(ptr %ctx)
   %error = getelementptr i8, ptr %ctx, i64 {runtime.ERROR}
   %site = load i64, ptr %error
-  %number = call ptr @PyLong_FromLongLong(i64 %site)
+  %raised = icmp eq i64 %site, {runtime.RAISED}
+  br i1 %raised, label %done, label %raise
+raise:
   %noted = getelementptr i8, ptr %ctx, i64 {runtime.VALUES}
-  %values = call ptr @PyBytes_FromStringAndSize(ptr %noted, i64 {8 * runtime.MAX_VALUES})
+  %answer = call ptr @stub.tell(ptr %raiser, i64 %site, ptr %noted, i64 {8 * runtime.MAX_VALUES})
+  call void @Py_DecRef(ptr %answer)
+  br label %done
+done:
+  ret ptr null
+}}
+
+; what Python's `f(site, values)` returns, or null
+define ptr @stub.tell(ptr %f, i64 %site, ptr %words, i64 %bytes) nounwind {{
+entry:
+  %number = call ptr @PyLong_FromLongLong(i64 %site)
+  %values = call ptr @PyBytes_FromStringAndSize(ptr %words, i64 %bytes)
   %null1 = icmp eq ptr %number, null
   %null2 = icmp eq ptr %values, null
   %null = or i1 %null1, %null2
   br i1 %null, label %drop, label %tell
 tell:
-  %answer = call ptr (ptr, ...) @PyObject_CallFunctionObjArgs(ptr %raiser, ptr %number, ptr %values, ptr null)
+  %answer = call ptr (ptr, ...) @PyObject_CallFunctionObjArgs(ptr %f, ptr %number, ptr %values, ptr null)
   br label %drop
 drop:
-  %result = phi ptr [ null, %raise ], [ %answer, %tell ]
-  call void @Py_DecRef(ptr %result)
+  %result = phi ptr [ null, %entry ], [ %answer, %tell ]
   call void @Py_DecRef(ptr %values)
   call void @Py_DecRef(ptr %number)
-  ret ptr null
+  ret ptr %result
 }}
 
 define ptr @stub.misused() nounwind {{
@@ -438,13 +451,13 @@ unknown:
 }}
 """
 
-FUNCTION = re.compile(r"^(?:declare|define) (.*?) @([\w.]+)(\(.*?\))", re.M)
+FUNCTION = re.compile(r"^(?:declare|define) (?!internal)(.*?) @([\w.]+)(\(.*?\))", re.M)
 
 
 def _library(text: str, level: int, symbols: dict[str, int] | None = None) -> Code:
     symbols = {name: id(x) for name, x in OBJECTS.items()} | (symbols or {})
     external = "".join(f"@{name} = external global i8\n" for name in symbols if f"@{name}(" not in text)
-    exports = re.findall(r"^define .*? @([\w.]+)\(", text, re.M)
+    exports = re.findall(r"^define (?!internal).*? @([\w.]+)\(", text, re.M)
     return compile_text(CPYTHON + external + text, exports, symbols, level=level)
 
 
@@ -470,15 +483,24 @@ def _numpy_symbols() -> dict[str, int]:
     return {"numpy.new": table[NEW] or 0, "numpy.set_base": table[SET_BASE] or 0}
 
 
+def _signals() -> Code:
+    tell = f"{DECLARATIONS['stub.tell']}\n"
+    return _library(tell + SIGNALS, 0, {**signal_symbols(), "stub.tell": LIBRARY_OF["stub.tell"]().address("stub.tell")})
+
+
 # Loops gain from level 1 (5 ns on a tuple of 5), the rest costs 10 ms there.
 _LIBRARIES = {
     HELPERS: once(lambda: _library(HELPERS, 0)),
     FILLERS: once(lambda: _library(FILLERS, 1)),
     ARRAYS: once(lambda: _library(ARRAYS, 0, _numpy_symbols())),
     STACK_LIMIT: once(lambda: _library(STACK_LIMIT, 0, _stack_symbols())),
+    SIGNALS: once(lambda: _signals()),
 }
 LIBRARY_OF = {
-    name: library for text, library in _LIBRARIES.items() for _, name, _ in FUNCTION.findall(text) if name.startswith("stub.")
+    name: library
+    for text, library in _LIBRARIES.items()
+    for _, name, _ in FUNCTION.findall(text)
+    if name.startswith(("stub.", "irad."))
 }
 DECLARATIONS = {
     name: f"declare {returned} @{name}{taken} nonlazybind"

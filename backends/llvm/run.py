@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import builtins
-import ctypes
 import struct
-import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,7 +12,7 @@ from irad.backends.interpreter.run import located
 from irad.backends.llvm.emit import Program, Site, emit_module
 from irad.backends.llvm.native import Stub, flat_function
 from irad.backends.llvm.objects import DTYPES
-from irad.backends.llvm.runtime import FROM_END, PRINT
+from irad.backends.llvm.runtime import FROM_END
 from irad.backends.llvm.stub import (
     ABSENT,
     Argument,
@@ -65,14 +63,10 @@ def load(
     """Compile a module. `arguments` and what follows say how its stub takes a call apart and when it does not fit."""
     program = emit_module(module, fast=fast_math)
     outside = Outside(program.sites)
-    externals = {"irad.print": PRINTER(outside.print)} if program.prints else {}
     plan = CallPlan(
-        arguments, hidden, guards, names, program.recursive, outside.raise_error, restorer(program.result), externals
+        arguments, hidden, guards, names, program.recursive, outside.raise_error, restorer(program.result), outside.print
     )
     return Loaded(program, compile_stub(program, plan))
-
-
-PRINTER = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_int64, ctypes.c_void_p)
 
 
 class Outside:
@@ -80,23 +74,15 @@ class Outside:
 
     def __init__(self, sites: list[Site]) -> None:
         self.sites = sites
-        self.pending = threading.local()
 
-    def print(self, number: int, values: int) -> int:
-        """Print the line of a site. An exception waits until the program has ended."""
-        try:
-            site = self.sites[number - 1]
-            print(site.message.format(*_shown(site, ctypes.string_at(values, 8 * len(site.kinds)))))
-        except BaseException as e:
-            self.pending.error = e
-            return 1
-        return 0
+    def print(self, number: int, values: bytes) -> None:
+        """Print the line of a site."""
+        site = self.sites[number - 1]
+        print(site.message.format(*_shown(site, values)))
 
     def raise_error(self, number: int, values: bytes) -> None:
         """Raise the error of a failed call, with the user's line noted."""
         site = self.sites[number - 1]
-        if site.error == PRINT:
-            raise self.pending.error
         kind = getattr(builtins, site.error, RuntimeError)
         message = site.message.format(*_shown(site, values))
         raise located(kind(message) if message else kind(), site.span)

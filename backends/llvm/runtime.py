@@ -4,18 +4,21 @@ A block: { i64 count, ptr visit, i64 used, i64 capacity, ptr previous, ptr next 
 f(child, arg) for each block that the data points to (null: there are none). All blocks of a call are linked, so that a
 call that fails frees them all; a block in a frame of the stack has no links.
 
-The context of a call: { i64 error, [8 x i64] values, ptr stack limit, ptr previous, ptr next, i64 bytes, ... }.
+The context of a call: { i64 error, [8 x i64] values, ptr stack limit, ptr previous, ptr next, i64 bytes, i64 budget,
+ptr thread, i64 next look, ptr printer }. `error` is the number of the place that failed, RAISED where an exception is set
+already; `thread` is the state of a thread that gave up the interpreter's lock, null while it holds it. See `polls`.
 """
 
 from __future__ import annotations
 
 __all__ = ["CONTEXT_BYTES", "ERROR", "HELPERS", "MAX_VALUES", "PRELUDE", "STACK_LIMIT", "VALUES", "needed"]
 
-ERROR, VALUES, STACK_LIMIT, LINKS, BYTES = 0, 8, 72, 80, 96
+ERROR, VALUES, STACK_LIMIT, LINKS, BYTES, BUDGET, THREAD, NEXT_LOOK, PRINTER = 0, 8, 72, 80, 96, 104, 112, 120, 128
+CONTEXT_BYTES = 144
+RAISED = -1
 MAX_VALUES = 8
 PRINT = "print"  # the "error" of a place that prints
 FROM_END = "e"  # the kind of a value that is an index, to which the size was added if it was negative; the size follows
-CONTEXT_BYTES = 128
 
 PRELUDE = """\
 declare ptr @malloc(i64)

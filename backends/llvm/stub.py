@@ -17,8 +17,8 @@ import ctypes
 import itertools
 import re
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from irad.backends.llvm import native, runtime
@@ -28,6 +28,7 @@ from irad.backends.llvm.layout import SIZE, Field, flat, item_layout, managed
 from irad.backends.llvm.lines import Lines
 from irad.backends.llvm.native import VECTORCALL, Stub
 from irad.backends.llvm.objects import BOX, DECLARATIONS, DTYPES, HEAD, LIBRARY_OF, NEXT, OBJECTS, PREVIOUS
+from irad.backends.llvm.work import BUDGET
 
 from irad.errors import InternalError
 from irad.types import BOOL, INT, Array, Dim, Record, Scalar, Static, Struct, Tuple, Type, leaves
@@ -95,8 +96,8 @@ class Names:
 @dataclass(slots=True)
 class CallPlan:
     """How a program is called. `raiser(site number, 64 bytes of values)` raises the error of a failed call;
-    `rebuild` makes a result that has dicts, dataclasses or NamedTuples from the tuple of its leaves; `externals` are
-    functions that the program calls, as ctypes has them."""
+    `rebuild` makes a result that has dicts, dataclasses or NamedTuples from the tuple of its leaves;
+    `printer(site number, values)` prints the line of a site."""
 
     arguments: Sequence[Argument]
     hidden: Sequence[Hidden] = ()
@@ -105,7 +106,7 @@ class CallPlan:
     recursive: bool = False
     raiser: Any = None
     rebuild: Any = None
-    externals: Mapping[str, Any] = field(default_factory=dict)
+    printer: Any = None
 
 
 @dataclass(slots=True)
@@ -213,6 +214,10 @@ class _Stubs:
 
     def made(self) -> StubText:
         parts = [self.call(), self.flat(), self.run(), *map(self.lookup, range(len(self.plan.names)))]
+        # The program declares what it calls itself.
+        for name, used in (("irad.poll", self.program.polls), ("irad.print", self.program.prints)):
+            if used:
+                self.symbols[name] = LIBRARY_OF[name]().address(name)
         for name in dict.fromkeys(MENTIONED.findall("\n".join(parts))):
             if name in OBJECTS:
                 self.symbols[name] = id(OBJECTS[name])
@@ -223,9 +228,6 @@ class _Stubs:
         parts.append(f"declare ptr @native.miss({VECTORCALL})")
         external = [f"@{name} = external global i8" for name in self.symbols if name not in DECLARATIONS]
         symbols = self.symbols | {"native.miss": native.miss_address()}
-        for name, function in self.plan.externals.items():
-            symbols[name] = ctypes.cast(function, ctypes.c_void_p).value or 0
-            self.objects.append(function)
         return StubText("\n".join([*external, *parts, ""]), symbols, self.objects, self.running)
 
     def address(self, name: str, address: int) -> str:
@@ -470,10 +472,18 @@ class _Stubs:
             f.do(f"store ptr {head}, ptr {f.at(head, link)}")
         if self.plan.recursive:
             f.do(f"store ptr {f.emit('call ptr @stub.stack_limit()')}, ptr {f.at('%ctx', runtime.STACK_LIMIT)}")
-        state = f.emit("call ptr @PyEval_SaveThread()") if self.program.long else None
+        changes = self.program.long or self.program.polls  # whether it holds the lock
+        if changes or self.program.prints:
+            state = f.emit("call ptr @PyEval_SaveThread()") if self.program.long else "null"
+            f.do(f"store ptr {state}, ptr {f.at('%ctx', runtime.THREAD)}")
+        if self.program.polls:
+            f.do(f"store i64 {BUDGET}, ptr {f.at('%ctx', runtime.BUDGET)}")
+            f.do(f"store i64 0, ptr {f.at('%ctx', runtime.NEXT_LOOK)}")
+        if self.program.prints:
+            f.do(f"store ptr {self.known(self.plan.printer)}, ptr {f.at('%ctx', runtime.PRINTER)}")
         status = f.emit(f"call i32 @{self.program.entry}({', '.join(['ptr %ctx', *taken, 'ptr %out'])})")
-        if state is not None:
-            f.do(f"call void @PyEval_RestoreThread(ptr {state})")
+        if changes:
+            self.take_lock(f)
         if self.program.fails:
             f.need_equal(status, "0", "failed", type="i32")
         self.result(f)
@@ -481,6 +491,17 @@ class _Stubs:
             f.start("failed")
             f.do(f"ret ptr {f.emit(f'call ptr @stub.failed(ptr %ctx, ptr {self.known(self.plan.raiser)})')}")
         return f.text()
+
+    @staticmethod
+    def take_lock(f: Lines) -> None:
+        """Take the interpreter's lock if the program gave it up."""
+        state = f.load("ptr", "%ctx", runtime.THREAD)
+        take, held = f.new_label("take"), f.new_label("held")
+        f.branch(f.emit(f"icmp eq ptr {state}, null"), held, take)
+        f.start(take)
+        f.do(f"call void @PyEval_RestoreThread(ptr {state})")
+        f.do(f"br label %{held}")
+        f.start(held)
 
     def result(self, f: Lines) -> None:
         """Return the object of the program's result."""

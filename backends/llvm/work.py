@@ -1,16 +1,95 @@
-"""How much a program has to do, roughly: long work gives up the interpreter's lock, short work does not pay for that."""
+"""How much a program has to do, roughly, and where it says so: the budget between two looks at the outside.
+
+    for i in range(10): s += x                      quiet: known to be short, part of what is around it
+    for i in range(n): s += x                       polls by strips of as many trips as the budget allows
+    for i in range(n): for j in range(i): s += x    counts in memory, once a trip of the outer loop
+
+See `polls` for what is emitted. An operation on arrays that may be large counts its elements, and so does a call of a
+function that calls itself. Long work gives up the interpreter's lock at once, other work when its first budget is spent.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from irad.graph.nodes import Apply, Constant, Graph, Module
-from irad.graph.walk import nested_graphs
+from irad.graph.walk import applies, nested_graphs
 from irad.types import Array
 
-__all__ = ["is_long"]
+__all__ = ["BUDGET", "Work", "is_long"]
 
+BUDGET = 1 << 20  # operations between two polls: some 1 ms
+LARGE = 1 << 16  # elements
+ARRAY_COST = 30  # of making an array, besides its elements
 LONG = 20_000  # operations: some 10 µs; giving up the lock and taking it again costs 0.1 µs
 UNKNOWN_TRIPS, UNKNOWN_DIM = 10_000, 1000
 WHILE_TRIPS = 10
+# Array operations that take the same time for any size.
+BRIEF = frozenset({"index", "index_update", "index_add", "dim", "reshape", "retype"})
+
+
+class Work:
+    """`cost[g]` are the operations of one run of graph g, but for those that are counted while they run; `counts` has the
+    graphs that count some."""
+
+    def __init__(self, functions: list[Graph], recursive: Collection[Graph]) -> None:
+        self.recursive = recursive
+        self.cost: dict[Graph, int] = {}
+        self.counts: set[Graph] = set()
+        for function in _callees_first(functions):
+            for g in reversed(nested_graphs(function)):
+                if g not in self.cost:  # functions nested in this one come by themselves
+                    self.cost[g] = sum(map(self._cost, g.body))
+                    if g in recursive or any(map(self._counts, g.body)):
+                        self.counts.add(g)
+
+    def is_quiet(self, loop: Apply) -> bool:
+        """Whether a loop is known to be short and counts nothing inside."""
+        (body,) = loop.graphs
+        if loop.fn.name != "for_loop" or body in self.counts or not isinstance(loop.args[0], Constant):
+            return False
+        return int(loop.args[0].value) * self.cost[body] <= BUDGET
+
+    def is_large(self, node: Apply) -> bool:
+        """Whether an operation goes through the elements of arrays that may be many."""
+        if node.graphs or node.fn.name in BRIEF:
+            return False
+        arrays = [t for t in (node.type, *(a.type for a in node.args)) if isinstance(t, Array)]
+        return any(not all(isinstance(d, int) for d in t.shape) or _elements(t) >= LARGE for t in arrays)
+
+    def _counts(self, node: Apply) -> bool:
+        name = node.fn.name
+        if name in ("for_loop", "while_loop"):
+            return not self.is_quiet(node)
+        if node.graphs:
+            return any(g in self.counts or g in self.recursive for g in node.graphs)
+        return self.is_large(node)
+
+    def _cost(self, node: Apply) -> int:
+        inside = [self.cost.get(g, 0) for g in node.graphs]
+        if inside:
+            return 1 + max(inside) * (int(node.args[0].value) if node.fn.name == "for_loop" and self.is_quiet(node) else 1)  # type: ignore[attr-defined]
+        arrays = [t for t in (node.type, *(a.type for a in node.args)) if isinstance(t, Array)]
+        if not arrays or node.fn.name in BRIEF:
+            return node.fn.cost
+        return ARRAY_COST + (0 if self.is_large(node) else max(map(_elements, arrays)) * max(node.fn.cost, 1))
+
+
+def _callees_first(functions: list[Graph]) -> list[Graph]:
+    calls = {f: [h for n in applies(f) if n.fn.name == "call" for h in n.graphs] for f in functions}
+    out: dict[Graph, None] = {}
+    for f in functions:
+        todo = [(f, iter(calls[f]))]
+        open_ = {f}
+        while todo:
+            _, rest = todo[-1]
+            h = next((h for h in rest if h not in out and h not in open_), None)
+            if h is None:
+                out[todo.pop()[0]] = None
+            else:
+                open_.add(h)
+                todo.append((h, iter(calls[h])))
+    return list(out)
 
 
 def is_long(module: Module) -> bool:

@@ -48,6 +48,17 @@ class IR:
 
     __repr__ = __str__
 
+    def _repr_svg_(self) -> str | None:
+        """The graph, drawn; the python stage has none."""
+        from irad.report.svg import draw
+
+        return draw(self.module) if self.module is not None else None
+
+    def _repr_html_(self) -> str:
+        from irad.report.notebook import shown
+
+        return shown(self)
+
     @functools.cached_property
     def spans(self) -> list[Span | None]:
         """Where each line of the text comes from, as far as that is known."""
@@ -91,7 +102,7 @@ def program_at(core: Any, types: Sequence[Type], keywords: Sequence[str], stage:
     if stage == "python":
         if core.function is None:
             raise refuse("unknown-stage", "this program was not made from a Python function")
-        return _of_lines(stage, printed(alone(lower(core.function))), None)
+        return _of_lines(stage, printed(alone(lower(core.function)))[0], None)
     module = core.specialized(types, keywords).module
     if stage == "adjoint":
         module = expand(module, hook)
@@ -104,7 +115,7 @@ def program_at(core: Any, types: Sequence[Type], keywords: Sequence[str], stage:
 
 def of_module(stage: str, module: Module) -> IR:
     """The view of a module as it is."""
-    return _of_lines(stage, printed(module), module)
+    return _of_lines(stage, printed(module)[0], module)
 
 
 def _of_lines(stage: str, lines: list[Line], module: Module | None) -> IR:

@@ -7,7 +7,7 @@ from typing import Any
 
 from irad.api import compile
 from irad.cli.colour import add_color, show_text
-from irad.cli.output import add_json, print_json
+from irad.cli.output import add_json, print_json, write
 from irad.cli.passes import Printed, Watch, add_passes, show_pass
 from irad.cli.target import UsageError, add_grad, add_target, target
 from irad.compiled import core_of
@@ -32,6 +32,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     p.add_argument("--types", metavar="TYPES", help='the types of the arguments: "f64, f64[3], int"')
     add_grad(p)
     p.add_argument("--stage", choices=STAGES, default="optimized", help="default: optimized")
+    p.add_argument("--svg", metavar="FILE", help="draw the program's graph to a file, instead of printing text")
     add_passes(p)
     add_color(p)
     add_json(p)
@@ -44,6 +45,8 @@ def show(a: argparse.Namespace) -> int:
         a.print_after or a.print_after_all or a.stop_after or a.time_passes or a.verify_each
     ):
         raise UsageError(f"no pass runs before --stage {a.stage}: leave out what asks for passes")
+    if a.svg is not None and (a.stage == "python" or a.json):
+        raise UsageError("--svg draws a graph: it goes with the stages from typed on, and without --json")
     fn = target(a.target, a.grad)
     if isinstance(fn, Module):
         types = [p.type for p in fn.entry.params]
@@ -69,7 +72,10 @@ def show(a: argparse.Namespace) -> int:
             }
         )
         return 0
-    show_text(str(program), language(program.stage), a.color)
+    if a.svg is not None:
+        write(a.svg, program._repr_svg_() or "")
+    else:
+        show_text(str(program), language(program.stage), a.color)
     watch.times()
     return 0
 

@@ -1,14 +1,25 @@
-"""What commands print for machines: `--json`."""
+"""What commands give to machines and to files: `--json`, pictures, pages."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-__all__ = ["add_json", "plain", "print_json"]
+from irad.cli.target import UsageError
+
+__all__ = ["add_json", "plain", "print_json", "write"]
+
+
+def write(file: str, text: str) -> None:
+    """Write a file that the command line names."""
+    try:
+        Path(file).write_text(text, encoding="utf-8")
+    except OSError as e:
+        raise UsageError(f"cannot write {file}: {e.strerror}") from None
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -45,12 +45,13 @@ class Line(NamedTuple):
 
 
 def print_module(module: Module) -> str:
-    return joined(printed(module))
+    return joined(printed(module)[0])
 
 
-def printed(module: Module) -> list[Line]:
-    """The lines of a module's text."""
-    return _Printer(module).text()
+def printed(module: Module) -> tuple[list[Line], dict[Node, str]]:
+    """The lines of a module's text, and what each node is called in it."""
+    printer = _Printer(module)
+    return printer.text(), printer.names
 
 
 def alone(graph: Graph) -> Module:

@@ -46,7 +46,7 @@ def lower(function: FunctionType) -> Graph:
         if code.co_flags & 0x20:
             raise refuse(
                 "unsupported-yield",
-                f"`{function.__name__}` is a generator",
+                f"`{function.__name__}` is a generator, which cannot be compiled",
                 _span(node, code.co_filename),
                 help="build a list, or compute inside the loop",
             )
@@ -251,7 +251,10 @@ class _Function:
         for t in s.targets:
             if not isinstance(t, ast.Name):
                 raise self.refuse(
-                    "unsupported-del", "only names can be deleted", t, "build a new list or dict without the item"
+                    "unsupported-del",
+                    "`del` of an item or attribute cannot be compiled",
+                    t,
+                    "build a new list or dict without the item",
                 )
             self.emit("delete", t, name=t.id, up=self.resolve(t.id, writes=True))
 
@@ -300,7 +303,10 @@ class _Function:
     def stmt_Raise(self, s: ast.Raise) -> Task:
         if s.exc is None or s.cause is not None:
             raise self.refuse(
-                "unsupported-raise", "`raise` needs one exception, and no `from`", s, 'write `raise ValueError("...")`'
+                "unsupported-raise",
+                "`raise` without an exception, and `raise ... from`, cannot be compiled",
+                s,
+                'write `raise ValueError("...")`',
             )
         self.emit("raise", s, (yield self.expr(s.exc)))
 
@@ -323,9 +329,9 @@ class _Function:
         if s.level or s.module is None or any(a.name == "*" for a in s.names):
             raise self.refuse(
                 "unsupported-import",
-                "a relative import or `import *` inside a compiled function",
+                "a relative import inside a compiled function cannot be compiled",
                 s,
-                "import at module level",
+                "import it at module level",
             )
         for a in s.names:
             module = self.emit("import", s, name=s.module)
@@ -356,9 +362,19 @@ class _Function:
         yield from ()
         v = e.value
         if isinstance(v, int) and not isinstance(v, bool) and not -(2**63) <= v < 2**63:
-            raise self.refuse("integer-too-large", f"{v} does not fit 64 bits", e, "write it as a float")
+            raise self.refuse(
+                "integer-too-large",
+                f"{v} does not fit 64 bits",
+                e,
+                f"write it as a float: {float(v)!r}" if abs(v) < 1e300 else "integers have 64 bits",
+            )
         if isinstance(v, (complex, bytes)):
-            raise self.refuse("unsupported-constant", f"a {type(v).__name__} constant cannot be compiled", e, "use floats")
+            raise self.refuse(
+                "unsupported-constant",
+                f"a {type(v).__name__} constant cannot be compiled",
+                e,
+                "write a string" if isinstance(v, bytes) else "compute with the real and the imaginary part, as floats",
+            )
         return literal(v) if not isinstance(v, str) and v is not None else constant(Static(v) if v is not None else NONE, v)
 
     def expr_BinOp(self, e: ast.BinOp) -> Task:
@@ -448,7 +464,12 @@ class _Function:
 
     def expr_Dict(self, e: ast.Dict) -> Task:
         if any(k is None for k in e.keys):
-            raise self.refuse("unsupported-dict-unpacking", "`**` inside a dict", e, "list the keys")
+            raise self.refuse(
+                "unsupported-dict-unpacking",
+                "`**` inside a dict cannot be compiled",
+                e,
+                "write dict(a, key=value), or list the keys",
+            )
         keys = yield self.exprs([k for k in e.keys if k is not None])
         values = yield self.exprs(e.values)
         return self.emit("dict", e, *keys, *values)
@@ -469,7 +490,12 @@ class _Function:
         value = yield self.expr(e.value)
         spec = e.format_spec
         if spec is not None and not all(isinstance(v, ast.Constant) for v in spec.values):  # type: ignore[attr-defined]
-            raise self.refuse("unsupported-format", "a format that is computed", e, "write the format as text")
+            raise self.refuse(
+                "unsupported-format",
+                "a format that contains values cannot be compiled",
+                e,
+                'write the format as text: f"{x:.3f}"',
+            )
         text = "".join(v.value for v in spec.values) if spec is not None else ""  # type: ignore[attr-defined]
         return self.emit("format", e, value, conversion=chr(e.conversion) if e.conversion > 0 else "", spec=text)
 

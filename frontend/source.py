@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import linecache
+import os
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -25,7 +26,7 @@ def definition(function: FunctionType) -> Definition:
     if found is None:
         raise refuse(
             "source-changed",
-            f"the source of `{function.__qualname__}` in {code.co_filename} is not the text it was compiled from",
+            f"{os.path.basename(code.co_filename)} does not hold the text that `{function.__qualname__}` was compiled from",
             help="reload the module, or run the cell that defines the function again",
         )
     return found
@@ -43,12 +44,14 @@ def _tree(code: CodeType, function: FunctionType) -> ast.Module:
             tree = ast.parse("".join(lines), file)
         except (SyntaxError, ValueError):
             raise refuse(
-                "source-changed", f"{file} is not valid Python any more", help="reload the module after editing"
+                "source-changed",
+                f"{os.path.basename(file)} is not valid Python any more",
+                help="reload the module after editing",
             ) from None
         except (MemoryError, RecursionError):
             raise refuse(
                 "source-too-deep",
-                f"Python's own parser gives up on {file}: an expression is nested too deeply",
+                f"Python's own parser gives up on {os.path.basename(file)}: an expression is nested too deeply",
                 Span(file, code.co_firstlineno),
                 help="break the expression into statements",
             ) from None

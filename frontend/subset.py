@@ -74,6 +74,5 @@ REFUSED: dict[type[ast.AST], tuple[str, str, str]] = {
 
 def unsupported(kind: type[ast.AST], span: Span) -> CompileError:
     """The refusal of a kind of node that `parse` has no rule for."""
-    other = (f"unsupported-{kind.__name__.lower()}", f"`{kind.__name__}`", "see docs/python.md for what is accepted")
-    name, what, instead = REFUSED.get(kind, other)
+    name, what, instead = REFUSED[kind]
     return refuse(name, f"{what} cannot be compiled", span, help=instead)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from irad.compiled import CacheInfo, Compiled, Options, Transform, checked_options, core_of, function_of
-from irad.errors import refuse
+from irad.errors import public, refuse
 from irad.graph.nodes import Module
 from irad.graph.parse import Limits, parse_module
 from irad.primitives import REGISTRY
@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 
+@public
 def compile(
     f: Any = None,
     *,
@@ -63,11 +64,19 @@ def compile(
         )
     options = checked_options(backend, static_argnums, fast_math, debug_nans)
     if not callable(f) and not isinstance(f, Module):
-        raise refuse("not-callable", f"compile takes a function, not {type(f).__name__}")
+        raise refuse(
+            "not-callable",
+            f"compile takes a function, not {_named(f)}",
+            help="write compile(f), and call the result: compile(f)(x)",
+        )
     native = _native(f, options)
     if signature is not None:
         core_of(native).ahead(signature)  # type: ignore[union-attr]
     return native
+
+
+def _named(value: Any) -> str:
+    return f"{'an' if type(value).__name__[0] in 'aeiou' else 'a'} {type(value).__name__}"
 
 
 def _native(f: Any, options: Options) -> Any:
@@ -108,17 +117,26 @@ def _methods() -> None:
 
 def _transformed(kind: str, f: Any, **options: Any) -> Any:
     if not callable(f):
-        raise refuse("not-callable", f"{kind} takes a function, not {type(f).__name__}")
+        raise refuse(
+            "not-callable",
+            f"{kind} takes a function, not {_named(f)}",
+            help=f"write {kind}(f), and call the result: {kind}(f)(x)",
+        )
     argnums = options.get("argnums", 0)
     numbers = argnums if isinstance(argnums, tuple) else (argnums,)
     if isinstance(argnums, list) or not numbers or not all(isinstance(n, int) and not isinstance(n, bool) for n in numbers):
-        raise refuse("argnums", f"argnums is {argnums!r}: an integer or a tuple of integers is needed")
+        raise refuse(
+            "argnums",
+            f"argnums is {argnums!r}: an integer or a tuple of integers is needed",
+            help="arguments count from 0: argnums=1 is the second, argnums=(0, 1) both",
+        )
     core = core_of(f)
     inner = core.fn if core is not None else f
     told = core.options if core is not None else Options()
     return _native(Transform(kind, inner, tuple(sorted(options.items()))), told)
 
 
+@public
 def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Any:
     """The gradient of f in the arguments `argnums`, by reverse mode.
 
@@ -129,31 +147,37 @@ def grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: boo
     return _transformed("grad", f, argnums=argnums, has_aux=has_aux)
 
 
+@public
 def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Any:
     """(f(...), its gradient): see `grad`. With has_aux the value is f's pair."""
     return _transformed("value_and_grad", f, argnums=argnums, has_aux=has_aux)
 
 
+@public
 def jacfwd(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Any:
     """The Jacobian of f by forward mode: the output's structure, with the argument's structure in each number's place."""
     return _transformed("jacfwd", f, argnums=argnums)
 
 
+@public
 def jacrev(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Any:
     """The Jacobian of f by reverse mode: the output's structure, with the argument's structure in each number's place."""
     return _transformed("jacrev", f, argnums=argnums)
 
 
+@public
 def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Any:
     """The Hessian of f, which returns a float, by forward over reverse mode."""
     return _transformed("hessian", f, argnums=argnums)
 
 
+@public
 def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Any:
     """Hessian-vector products: hvp(f)(*args, v), where v has the structure of the argument (a tuple for several)."""
     return _transformed("hvp", f, argnums=argnums)
 
 
+@public
 def vjp(f: Callable[..., Any], *primals: Any) -> Any:
     """(f(*primals), pullback): pullback(ct) is the tuple of the primals' cotangents for a cotangent of the output.
 
@@ -164,6 +188,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> Any:
     return out, functools.partial(_compiled(_pullback, told), f, primals)
 
 
+@public
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
     """(f(*primals), the tangent of the output for tangents of the primals)."""
     return _compiled(_push_forward, _told(f))(f, tuple(primals), tuple(tangents))
@@ -206,6 +231,7 @@ def _compiled(function: Callable[..., Any], options: Options) -> Any:
 # -- views --------------------------------------------------------------------------------------------------------------
 
 
+@public
 def ir(f: Any, *args: Any, stage: str = "optimized", **kwargs: Any) -> IR:
     """The IR of f for these arguments at a stage: "python", "typed", "adjoint", "optimized", "lowered", "llvm", "asm".
 
@@ -215,6 +241,7 @@ def ir(f: Any, *args: Any, stage: str = "optimized", **kwargs: Any) -> IR:
     return view(core if core is not None else Compiled(f, Options()), args, kwargs, stage)
 
 
+@public
 def parse_ir(
     text: str, *, file: str = "<ir>", max_length: int = 10_000_000, max_depth: int = 1_000, max_nodes: int = 200_000
 ) -> Module:
@@ -226,7 +253,7 @@ def parse_ir(
     limit is exceeded. Nothing in the text is evaluated or imported.
     """
     if not isinstance(text, str):
-        raise refuse("wrong-arguments", f"parse_ir takes text, not {type(text).__name__}")
+        raise refuse("wrong-arguments", f"parse_ir takes text, not {_named(text)}", help="read the file first: parse_ir(open(name).read())")
     parsed = parse_module(text, {**REGISTRY, **PYTHON}, file=file, limits=Limits(max_length, max_depth, max_nodes))
     try:
         return verify(parsed.module)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from irad.api import compile, jvp, vjp
-from irad.errors import refuse
+from irad.errors import public, refuse
 from irad.specialize.entry import type_of
 from irad.structures import assemble, flatten
 from irad.types import Array, Scalar, Type, leaves
@@ -23,6 +23,7 @@ STEP = 1e-3
 Floats = np.ndarray[Any, np.dtype[np.float64]]
 
 
+@public
 def check_grads(
     f: Callable[..., Any],
     args: Sequence[Any],
@@ -56,11 +57,13 @@ def _check(
 ) -> None:
     direction = tuple(_direction(a, rng) for a in args)
     if all(d is None for d in direction):
-        raise refuse("not-a-float", "no argument holds a float: there is no derivative to check")
+        raise refuse(
+            "not-a-float", "no argument holds a float: there is no derivative to check", help="pass floats: 3.0, not 3"
+        )
     out, tangent = jvp(f, args, direction)
     ct = _direction(out, rng)
     if ct is None:
-        raise refuse("not-a-float", "the result holds no float: it has no derivative")
+        raise refuse("not-a-float", "the result holds no float: it has no derivative", help="return a float")
     kind = type_of(out)
     forward = _floats(tangent, kind)
     _agree(forward, _difference(f, args, direction), rtol, atol, f"{path}forward mode, order {depth}, against differences")

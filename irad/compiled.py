@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from irad.errors import CompileError, refuse
+from irad.errors import nearest, public, refuse
 from irad.frontend import lower
 from irad.graph.nodes import Module
 from irad.graph.normal import normal_form
@@ -165,12 +165,10 @@ class Compiled:
 
     # -- calling -------------------------------------------------------------------------------------------------------
 
+    @public
     def slow(self, *args: Any, **kwargs: Any) -> Any:
         """A call that the machine code at hand does not fit."""
-        try:
-            program, types = self.program(args, kwargs)
-        except CompileError as e:
-            raise e.with_traceback(None) from None
+        program, types = self.program(args, kwargs)
         leaves: list[Any] = []
         for v, t in zip((*args, *kwargs.values()), types, strict=True):
             flatten(v, t, leaves)
@@ -256,7 +254,11 @@ class Compiled:
         params = module.entry.params
         if keywords or len(types) != len(params) or not all(map(same_bits, types, [p.type for p in params])):
             wanted, given = (", ".join(map(str, ts)) for ts in ([p.type for p in params], types))
-            raise refuse("wrong-arguments", f"{module.entry} takes ({wanted}), not ({given})")
+            raise refuse(
+                "wrong-arguments",
+                f"{module.entry} takes ({wanted}), not ({given})",
+                help="convert the arguments: float(x) for a number, x.astype(...) for an array",
+            )
         return Entry(normal_form(module, REGISTRY))
 
     def ahead(self, signature: str) -> None:
@@ -366,8 +368,16 @@ def _guard(o: Any, name: str, value: Any) -> Any:
 def checked_options(backend: str, static_argnums: Any, fast_math: bool, debug_nans: bool) -> Options:
     """The options of `compile`; refuses what it does not know."""
     if backend not in BACKENDS:
-        raise refuse("unknown-backend", f"no backend is called {backend!r}", help=f"use one of {', '.join(BACKENDS)}")
+        raise refuse(
+            "unknown-backend",
+            f"no backend is called {backend!r}",
+            help=nearest(str(backend), BACKENDS, f"use one of {', '.join(BACKENDS)}"),
+        )
     numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
     if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in numbers):
-        raise refuse("unknown-option", "static_argnums takes positions of arguments, counted from 0")
+        raise refuse(
+            "unknown-option",
+            "static_argnums takes positions of arguments, counted from 0",
+            help="write static_argnums=1, or static_argnums=(1, 2)",
+        )
     return Options(backend, numbers, bool(fast_math), bool(debug_nans))

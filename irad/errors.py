@@ -9,22 +9,59 @@ help: slice w, or add a broadcast axis
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
+import re
+import sys
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, ParamSpec, TypeVar
 
-__all__ = ["CompileError", "Diagnostic", "InternalError", "Note", "Span", "refuse"]
+__all__ = [
+    "RAISED",
+    "CompileError",
+    "Diagnostic",
+    "InternalError",
+    "Note",
+    "Span",
+    "located",
+    "meant",
+    "nearest",
+    "public",
+    "refuse",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+# What compiled code raises by itself; `irad explain` knows them by the names in kebab case: index-error.
+RAISED = (
+    "AssertionError",
+    "AttributeError",
+    "IndexError",
+    "KeyError",
+    "MemoryError",
+    "NameError",
+    "OverflowError",
+    "RecursionError",
+    "UnboundLocalError",
+    "ValueError",
+    "ZeroDivisionError",
+)
+MOST_CALLERS = 4  # of a place that are shown
+CALLED = "called from"
 
 
 class Span(NamedTuple):
-    """A stretch of source text. Lines count from 1, columns from 0 (as in `ast`)."""
+    """A stretch of source text. Lines count from 1, columns from 0 (as in `ast`). `caller`: the call whose body it is in."""
 
     file: str
     line: int
     column: int = 0
     end_line: int = 0
     end_column: int = 0
+    caller: Span | None = None
 
     def __str__(self) -> str:
         return f"{os.path.basename(self.file)}:{self.line}"
@@ -35,6 +72,28 @@ class Span(NamedTuple):
     def source_line(self) -> str:
         """The line that the span begins in; empty where the text cannot be read."""
         return linecache.getline(self.file, self.line).rstrip("\n")
+
+    def called_from(self, call: Span | None) -> Span:
+        """The place in a body that was put in the place of a call."""
+        if call is None:
+            return self
+        return self._replace(caller=call if self.caller is None else self.caller.called_from(call))
+
+    def callers(self) -> list[Span]:
+        """The calls that led here, the innermost first."""
+        found = []
+        at = self.caller
+        while at is not None:
+            found.append(at)
+            at = at.caller
+        return found
+
+    def users(self) -> Span:
+        """The place in the user's source: irad's own Python, as for `sum`, stands for the call that it serves."""
+        at = self
+        while at.caller is not None and is_own(at.file):
+            at = at.caller
+        return at
 
     def excerpt(self, label: str = "") -> list[str]:
         """The source line with a caret under the span; empty where the text cannot be read."""
@@ -58,6 +117,11 @@ class Note:
     text: str
     span: Span | None = None
 
+    def lines(self) -> list[str]:
+        if self.span is None:
+            return [f"note: {self.text}"]
+        return [f"note: {self.text} at {self.span.where()}", *self.span.excerpt()]
+
 
 @dataclass(slots=True)
 class Diagnostic:
@@ -76,9 +140,7 @@ class Diagnostic:
             lines.append(f"  --> {self.span.where()}")
             lines += self.span.excerpt(self.label)
         for note in self.notes:
-            lines.append(f"note: {note.text}" + (f" at {note.span.where()}" if note.span else ""))
-            if note.span is not None:
-                lines += note.span.excerpt()
+            lines += note.lines()
         if self.help:
             lines.append(f"help: {self.help}")
         return "\n".join(lines)
@@ -98,9 +160,21 @@ class CompileError(Exception):
     def __str__(self) -> str:
         return str(self.diagnostic)
 
+    def called_from(self, call: Span | None) -> None:
+        """Add the call that led to the refused place; it is the place where that is in irad's own Python."""
+        d = self.diagnostic
+        if call is None:
+            return
+        if d.span is None or is_own(d.span.file):
+            d.span = call
+        elif sum(n.text == CALLED for n in d.notes) < MOST_CALLERS:
+            d.notes.append(Note(CALLED, call))
+
 
 class InternalError(Exception):
     """A failure of irad itself, never of the user's program."""
+
+    complete = False  # whether it says already what to do about it
 
 
 def refuse(
@@ -114,3 +188,90 @@ def refuse(
 ) -> CompileError:
     """The exception for a refusal; the caller raises it."""
     return CompileError(Diagnostic(name, message, span, label, notes or [], help))
+
+
+def nearest(name: str, names: Iterable[str], otherwise: str = "", cutoff: float = 0.6) -> str:
+    """Help for a name that there is not: the nearest of those that there are."""
+    import difflib  # only where something went wrong
+
+    near = difflib.get_close_matches(name, sorted(set(names) - {name}), 1, cutoff)
+    return f"did you mean `{near[0]}`?" if near else otherwise
+
+
+def meant(name: str, names: Iterable[str]) -> str:
+    """What Python adds to the message about a name that there is not."""
+    near = nearest(name, names, cutoff=0.7)
+    return f". Did you mean: '{near.split('`')[1]}'?" if near else ""
+
+
+# -- where in the user's source ---------------------------------------------------------------------------------------------
+
+FOLDERS = ("irad", "frontend", "backends", "grammar")
+
+
+@functools.cache
+def is_own(file: str) -> bool:
+    """Whether a file is irad's."""
+    return any(file.startswith(os.path.join(root, "")) for root in _roots())
+
+
+@functools.cache
+def _roots() -> list[str]:
+    """The folders of irad's modules, which stand side by side in a checkout and in each other when installed."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    beside = [os.path.join(os.path.dirname(here), folder) for folder in FOLDERS[1:]]
+    checkout = os.path.exists(os.path.join(os.path.dirname(here), "pyproject.toml"))
+    return [here, *(beside if checkout else ())]
+
+
+def call_span() -> Span | None:
+    """The call of the user's that led here."""
+    frame = sys._getframe(1)
+    while frame is not None and is_own(frame.f_code.co_filename):
+        frame = frame.f_back  # type: ignore[assignment]
+    if frame is None:
+        return None
+    places = list(frame.f_code.co_positions())
+    line, end_line, column, end_column = places[frame.f_lasti // 2]
+    if line is None:
+        return Span(frame.f_code.co_filename, frame.f_lineno)
+    return Span(frame.f_code.co_filename, line, column or 0, end_line or 0, end_column or 0)
+
+
+def public(f: Callable[P, R]) -> Callable[P, R]:
+    """A function of irad's that users call: a refusal names the user's line, and shows none of irad's insides."""
+
+    @functools.wraps(f)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return f(*args, **kwargs)
+        except CompileError as e:
+            raise at_call(e) from None
+
+    return call
+
+
+def at_call(e: CompileError) -> CompileError:
+    """The refusal as the user sees it."""
+    d = e.diagnostic
+    if d.span is None:
+        d.span = call_span()
+    return e.with_traceback(None)
+
+
+def kebab(name: str) -> str:
+    """ZeroDivisionError -> zero-division-error."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", name).lower()
+
+
+def located(error: BaseException, span: Span | None) -> BaseException:
+    """The exception of compiled code with the user's line noted, and the calls that led there."""
+    if span is not None:
+        at = span.users()
+        kind = type(error).__name__
+        explained = f" (irad explain {kebab(kind)})" if kind in RAISED else ""
+        lines = [f"raised at {at.where()}{explained}", *at.excerpt()]
+        for call in at.callers()[:MOST_CALLERS]:
+            lines += Note(CALLED, call).lines()
+        error.add_note("\n".join(lines))
+    return error

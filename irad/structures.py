@@ -181,7 +181,7 @@ def check_apart(written: Sequence[Any], arguments: Sequence[Any]) -> None:
             raise refuse(
                 "aliased-arguments",
                 "an argument that the function writes to shares memory with another argument",
-                help="pass a copy",
+                help="pass a copy of one: x.copy()",
             )
 
 

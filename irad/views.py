@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from irad.errors import Span, refuse
+from irad.errors import Span, nearest, refuse
 from irad.frontend import lower
 from irad.graph.nodes import Apply, Module
 from irad.graph.text import Line, alone, joined, printed
@@ -98,10 +98,16 @@ def view(core: Any, args: Sequence[Any], kwargs: dict[str, Any], stage: str) -> 
 def program_at(core: Any, types: Sequence[Type], keywords: Sequence[str], stage: str, hook: Hook | None = None) -> IR:
     """The program of a compiled function for arguments of these types, at a stage; `hook` sees the passes."""
     if stage not in STAGES:
-        raise refuse("unknown-stage", f"no stage is called {stage!r}", help=f"use one of {', '.join(STAGES)}")
+        raise refuse(
+            "unknown-stage", f"no stage is called {stage!r}", help=nearest(stage, STAGES, f"use one of {', '.join(STAGES)}")
+        )
     if stage == "python":
         if core.function is None:
-            raise refuse("unknown-stage", "this program was not made from a Python function")
+            raise refuse(
+                "unknown-stage",
+                "this program was not made from a Python function",
+                help="ask for another stage: it begins as typed",
+            )
         return _of_lines(stage, printed(alone(lower(core.function)))[0], None)
     module = core.specialized(types, keywords).module
     if stage == "adjoint":

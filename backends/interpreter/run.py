@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from irad.errors import InternalError, Span
+from irad.errors import InternalError, Span, located
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node
 from irad.graph.walk import Task, run
 from irad.primitives.list import add_items, zero_item
@@ -214,13 +214,6 @@ def _owner(graph: Graph | None) -> Graph | None:
 def _shown(x: Any) -> Any:
     """A NumPy scalar as Python prints its own."""
     return x.item() if isinstance(x, np.generic) else x
-
-
-def located(error: BaseException, span: Span | None) -> BaseException:
-    """The exception with the user's line noted."""
-    if span is not None:
-        error.add_note("\n".join([f"raised at {span.where()}", *span.excerpt()]))
-    return error
 
 
 def raise_built_in(name: str, message: str, span: Span | None) -> None:

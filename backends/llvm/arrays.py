@@ -195,9 +195,7 @@ def owned(e: Any, node: Node, dims: Sequence[str]) -> tuple[str, str]:
 
 
 def check_bounds(e: Any, nodes: Sequence[Node], index: Sequence[str], dims: Sequence[str]) -> None:
-    """IndexError where an index is out of bounds; derivative operations repeat indices that were checked."""
-    if e.node.adjoint:
-        return
+    """IndexError where an index is out of bounds. In derivatives too: the operation that they belong to may be dropped."""
     for axis, (n, i, d) in enumerate(zip(nodes, index, dims, strict=True)):
         if e.below(n, d):
             continue

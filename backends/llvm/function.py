@@ -512,10 +512,22 @@ class FunctionEmitter(ScalarOps):
         return out
 
     def below(self, i: Node, d: str) -> bool:
-        """Whether an index is known to be in 0 ... d-1: a constant, or the trip number of a loop over d."""
+        """Whether an index is known to be in 0 ... d-1: a constant, or the trip number of a loop over d, also backwards."""
         if isinstance(i, Constant):
             return d.isdigit() and 0 <= i.value < int(d)
+        if isinstance(i, Apply) and i.fn.name == "sub":
+            last, trip = i.args
+            return self.trip_counts.get(trip) == d and self.is_last(last, d)
         return self.trip_counts.get(i) == d
+
+    def is_last(self, i: Node, d: str) -> bool:
+        """Whether i is d-1."""
+        if isinstance(i, Constant):
+            return d == str(i.value + 1)
+        if isinstance(i, Apply) and i.fn.name == "add":
+            n, one = i.args
+            return isinstance(one, Constant) and one.value == -1 and self.one(n) == d
+        return False
 
     def same_dim(self, m: str, n: str) -> str:
         if m != n:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from irad.backends.interpreter.run import located
 from irad.backends.llvm.emit import Program, Site, emit_module
 from irad.backends.llvm.native import Stub, flat_function
 from irad.backends.llvm.objects import DTYPES
@@ -27,6 +26,7 @@ from irad.backends.llvm.stub import (
     readable,
 )
 
+from irad.errors import located
 from irad.graph.nodes import Module
 from irad.structures import restorer
 from irad.types import Array

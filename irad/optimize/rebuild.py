@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
+from irad.errors import Span
 from irad.graph.build import UNIT_VALUE, Builder, is_constant
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node, Parameter
 from irad.graph.walk import Task, run
@@ -54,6 +55,7 @@ class Rebuild:
         self.env: dict[Node, Node] = {}
         self.parts: dict[Node, list[Node | None]] = {}  # the results of branches, loops and calls, by component
         self.graphs: dict[Graph, Graph] = {}
+        self.caller: Span | None = None  # the call whose body is being put in its place
         self.kept: dict[Graph, list[int]] = {}  # of a function's outputs, those that are needed
 
     def run(self) -> Module:
@@ -96,6 +98,7 @@ class Rebuild:
 
     def function(self, old: Graph) -> Task:
         new = self.graphs[old]
+        before, self.caller = self.caller, None
         with self.b.inside(new):
             yield self.body(old)
             if self.kept[old]:
@@ -103,6 +106,7 @@ class Rebuild:
                 new.finish(self.b.tuple_(nodes) if nodes else UNIT_VALUE)
             else:
                 new.finish(self.get(old.output))
+        self.caller = before
 
     def type(self, t: Type) -> Type:
         """The new type of what has the old type t."""
@@ -111,6 +115,13 @@ class Rebuild:
     def parameter_type(self, p: Parameter) -> Type:
         """The new type of a loop's parameter."""
         return self.type(p.type)
+
+    def place(self, node: Apply) -> Span | None:
+        """Where a node stands in the source; of what can fail in a body that is put in the place of a call, with the call."""
+        span = node.span
+        if self.caller is None or span is None or (node.fn.order == "total" and not node.graphs):
+            return span
+        return span.called_from(self.caller)
 
     # -- nodes ---------------------------------------------------------------------------------------------------------
 
@@ -140,7 +151,7 @@ class Rebuild:
         for node in old.body:
             if live is not None and node not in live:
                 continue
-            b.span = node.span
+            b.span = self.place(node)
             if node.graphs:
                 yield self.control(node)
                 continue
@@ -203,7 +214,9 @@ class Rebuild:
             for p, a in zip(old.params, node.args, strict=True):
                 if self.demand is None or p in self.demand.params:
                     self.bind(p, self.get(a))
+            before, self.caller = self.caller, self.place(node) or self.caller
             yield self.body(old)
+            self.caller = before
             out = old.output
             if out in self.parts:
                 self.split(node, self.parts[out])
@@ -242,7 +255,7 @@ class Rebuild:
             for old in node.graphs:
                 yield self.body(old)
                 sides.append(self.get(old.output))
-            b.span = node.span
+            b.span = self.place(node)
             self.bind(node, self.choice_of_truths(test, *sides) or b.select(test, *sides))
             return
         graphs, outs = [], []
@@ -250,13 +263,13 @@ class Rebuild:
         count = 1 if single else len(node.type.items)  # type: ignore[attr-defined]
         needed = self.wanted(node, count)
         for old in node.graphs:
-            b.span = node.span
+            b.span = self.place(node)
             new = b.new_graph(old.name, b.graph, "branch")
             with b.inside(new):
                 yield self.body(old)
                 outs.append(self.components(old.output, needed, single))
             graphs.append(new)
-        b.span = node.span
+        b.span = self.place(node)
         values: list[Node | None] = [None] * count
         different = []
         for i, x, y in zip(needed, *outs, strict=True):
@@ -355,7 +368,7 @@ class Rebuild:
             self.parts.pop(p, None)
         with b.inside(new):
             yield self.body(old)
-            b.span = node.span
+            b.span = self.place(node)
             nodes = [self.get(state[i]) for i in carried]
             out = b.tuple_(nodes) if nodes else UNIT_VALUE
             if not counted:

@@ -27,7 +27,7 @@ def result_type(types: tuple[Type, ...]) -> Type:
 
 def _check_arguments(name: str, params: list[Any], types: tuple[Type, ...]) -> None:
     if len(params) != len(types):
-        raise refuse("wrong-number-of-arguments", f"{name} takes {len(params)} arguments, not {len(types)}")
+        raise refuse("type-mismatch", f"{name} takes {len(params)} arguments, not {len(types)}")
     for p, t in zip(params, types, strict=True):
         if not same_bits(t, p.type):
             raise _mismatch(f"argument %{p.name} of {name}", p.type, t)

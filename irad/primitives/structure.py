@@ -150,7 +150,7 @@ def _case_fields(module: Any, sum: Type, case: int) -> tuple[Type, ...]:
         raise refuse("type-mismatch", f"a sum is needed, not {sum}")
     cases = module.sums.get(sum.name)
     if cases is None or not 0 <= case < len(cases):
-        raise refuse("unknown-sum", f"the module declares no case {case} of {sum}")
+        raise refuse("type-mismatch", f"the module declares no case {case} of {sum}")
     return cases[case]  # type: ignore[no-any-return]
 
 

@@ -123,7 +123,7 @@ def _from_signature(name: str, text: str) -> Infer:
             parse()
         classes, params, result = state
         if len(types) != len(params):
-            raise refuse("wrong-number-of-arguments", f"`{name}` takes {len(params)} arguments, not {len(types)}")
+            raise refuse("type-mismatch", f"`{name}` takes {len(params)} arguments, not {len(types)}")
         shapes = {t.shape if isinstance(t, Array) else None for t in types}
         if len(shapes) > 1:
             raise refuse("shape-mismatch", f"`{name}` cannot join {' and '.join(map(str, types))}")

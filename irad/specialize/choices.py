@@ -260,7 +260,7 @@ def _case(s: Specializer, choices: Choices, key: frozenset[Any], node: Any, k: i
         if s.store.get(place) is not was:
             raise s.refuse(
                 "ambiguous-alias",
-                "a function that is known at run time only changes what it captured",
-                help="return the new value instead",
+                "a function that is one of several, chosen at run time, changes what it captured",
+                help="return the new value from it instead",
             )
     return value

@@ -13,7 +13,7 @@ from irad.graph.build import UNIT_VALUE, literal
 from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
 from irad.specialize.objects import is_list, is_tuple
-from irad.specialize.values import Compound, Known, Obj, Ref, Shape, is_number, leaf_types, rebuild
+from irad.specialize.values import Compound, Known, Obj, Ref, Shape, describe, is_number, leaf_types, rebuild
 from irad.types import Array, Scalar, Type, tangent_type
 
 if TYPE_CHECKING:
@@ -37,14 +37,22 @@ def _argnums(s: Specializer, v: Any) -> int | tuple[int, ...]:
         items = v.children if is_tuple(v) else s.store.get(v.obj).children
         if items and all(isinstance(c, Constant) and isinstance(c.value, int) for c in items):
             return tuple(c.value for c in items)
-    raise s.refuse("argnums", "argnums must be a constant integer or a tuple of them")
+    raise s.refuse(
+        "argnums",
+        "argnums must be a constant integer or a tuple of them",
+        help="write grad(f, argnums=1), or argnums=(0, 1) for both",
+    )
 
 
 def _maker(kind: str, options: Sequence[str]) -> Callable[[Any, list[Any], dict[str, Any]], Compound]:
     def make(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Compound:
         names = ["fun", *options]
         if not args or len(args) > len(names) or any(k not in options for k in kwargs):
-            raise s.refuse("wrong-arguments", f"{kind}() takes a function and {', '.join(options)}")
+            raise s.refuse(
+                "wrong-arguments",
+                f"{kind}() takes a function and {', '.join(options)}",
+                help=f"write irad.{kind}(f)(x): the arguments of f come in a second pair of brackets",
+            )
         given = {**dict(zip(names[1:], args[1:], strict=False)), **kwargs}
         found: dict[str, Any] = {"argnums": 0}
         for k, v in given.items():
@@ -57,7 +65,9 @@ def _maker(kind: str, options: Sequence[str]) -> Callable[[Any, list[Any], dict[
 def _vjp(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:
     """vjp(f, *primals) -> (out, pullback)."""
     if not args or kwargs:
-        raise s.refuse("wrong-arguments", "vjp() takes a function and its arguments")
+        raise s.refuse(
+            "wrong-arguments", "vjp() takes a function and its arguments", help="write out, pullback = irad.vjp(f, x)"
+        )
     fn, *primals = args
     call = yield from _prepare(s, fn, primals, {}, tuple(range(len(primals))), "vjp", some=True)
     out, residual = call.run_forward()
@@ -69,7 +79,11 @@ def call_pullback(s: Specializer, fn: Compound, args: list[Any], kwargs: dict[st
     """pullback(ct) -> the cotangents of all primals, as a tuple."""
     yield from ()
     if len(args) != 1 or kwargs:
-        raise s.refuse("wrong-arguments", "a pullback takes the cotangent of the output")
+        raise s.refuse(
+            "wrong-arguments",
+            "a pullback takes one argument, the cotangent of the output",
+            help="write pullback(ct), with ct of the structure of the output",
+        )
     call: _Call = fn.head
     return Compound("tuple", None, call.run_backward(fn.children[0], call.cotangent(s, args[0])))
 
@@ -77,11 +91,19 @@ def call_pullback(s: Specializer, fn: Compound, args: list[Any], kwargs: dict[st
 def _jvp(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:
     """jvp(f, primals, tangents) -> (out, tangent of out)."""
     if len(args) != 3 or kwargs:
-        raise s.refuse("wrong-arguments", "jvp() takes a function, a tuple of primals and a tuple of tangents")
+        raise s.refuse(
+            "wrong-arguments",
+            "jvp() takes a function, a tuple of primals and a tuple of tangents",
+            help="write irad.jvp(f, (x,), (dx,))",
+        )
     fn, primals, tangents = args
     xs, dxs = (_sequence(s, v, "jvp") for v in (primals, tangents))
     if len(xs) != len(dxs):
-        raise s.refuse("wrong-arguments", f"jvp() got {len(xs)} primals and {len(dxs)} tangents")
+        raise s.refuse(
+            "wrong-arguments",
+            f"jvp() got {len(xs)} primals and {len(dxs)} tangents",
+            help="give a tangent for each primal: None for one that does not change",
+        )
     moving = tuple(i for i, d in enumerate(dxs) if not (isinstance(d, Known) and d.value is None))
     call = yield from _prepare(s, fn, xs, {}, moving, "jvp")
     out, tangent = call.run_jvp([dxs[i] for i in moving])
@@ -102,7 +124,7 @@ def _sequence(s: Specializer, v: Any, name: str) -> list[Any]:
 
 def _stop_gradient(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if len(args) != 1 or kwargs:
-        raise s.refuse("wrong-arguments", "stop_gradient() takes one value")
+        raise s.refuse("wrong-arguments", "stop_gradient() takes one value", help="put several into a tuple")
     return _stopped(s, args[0])
 
 
@@ -200,7 +222,11 @@ class _Call:
             t = shape[1] if kind == "leaf" else shape[1].type
             v = s.as_scalar(v) if isinstance(t, Scalar) else s.arrays.node_of(s, v)
             if not isinstance(v, Node) or (isinstance(t, Scalar) and not is_number(v)):
-                raise s.refuse("type-mismatch", f"{what} is {s.describe(v)}, where {t} is needed")
+                raise s.refuse(
+                    "type-mismatch",
+                    f"{what} is {s.describe(v)}, where {t} is needed",
+                    help="give it the type and shape of the value that it belongs to",
+                )
             if kind == "leaf":
                 target = tangent_type(t)
                 out.append(None if target is None else s.convert(v, target))
@@ -211,7 +237,11 @@ class _Call:
             content = s.arrays.node_of(s, v) if shape[2] == "array" else s.store.get(v.obj)
             self.matching(s, shape[4], content, out, what)
         elif leaf_types(shape):
-            raise s.refuse("type-mismatch", f"{what} is {s.describe(v)}, which has another structure")
+            raise s.refuse(
+                "type-mismatch",
+                f"{what} is {s.describe(v)}, which has another structure than the value",
+                help="give it the structure of the value that it belongs to, with floats for floats",
+            )
 
     def run_jvp(self, tangents: Sequence[Any]) -> tuple[Any, Any]:
         """f(args), and its tangent for tangents of the arguments `argnums`."""
@@ -308,7 +338,11 @@ def _grad(with_value: bool) -> Callable[..., Task]:
         scalar = call.result
         if has_aux:
             if not (scalar[0] == "compound" and scalar[1] == "tuple" and len(scalar[3]) == 2):
-                raise s.refuse("has-aux", "with has_aux=True the function must return (value, aux), not one value")
+                raise s.refuse(
+                    "has-aux",
+                    "with has_aux=True the function must return (value, aux), not " + describe(scalar),
+                    help="return a pair, or leave has_aux out",
+                )
             scalar = scalar[3][0]
         _check_scalar(s, scalar, kind)
         value, residual = call.run_forward()
@@ -436,7 +470,7 @@ def _hessian(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], o
 def _hvp(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
     """hvp(f)(*args, v): the Hessian times v, by forward over reverse."""
     if len(args) < 2:
-        raise s.refuse("wrong-arguments", "hvp(f) takes the arguments of f, then the vector")
+        raise s.refuse("wrong-arguments", "hvp(f) takes the arguments of f, then the vector", help="write irad.hvp(f)(x, v)")
     *xs, v = args
     argnums = options["argnums"]
     picked = _picked(s, argnums, xs, "hvp")

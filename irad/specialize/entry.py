@@ -54,7 +54,7 @@ def type_of(value: Any) -> Type:
             raise refuse(
                 "unsupported-dtype",
                 f"an argument has dtype {value.dtype}",
-                help="use float64, float32, int64, int32 or bool",
+                help="convert it: x.astype(float); the dtypes are float64, float32, int64, int32 and bool",
             )
         return Array(SCALARS[name], value.shape) if value.ndim else SCALARS[name]
     if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -65,7 +65,9 @@ def type_of(value: Any) -> Type:
         return Record(Form("list", "list", range(len(value))), map(type_of, value))
     if isinstance(value, dict):
         if not all(isinstance(k, (str, int, float, bool)) for k in value):
-            raise refuse("dict-key", "the keys of a dict argument must be strings or numbers")
+            raise refuse(
+                "dict-key", "the keys of a dict argument must be strings or numbers", help='give the values names: {"a": x}'
+            )
         return Record(Form("dict", "", value), map(type_of, value.values()))
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         names = [f.name for f in dataclasses.fields(value)]
@@ -75,7 +77,10 @@ def type_of(value: Any) -> Type:
     if isinstance(value, int):
         raise refuse(
             "integer-too-large" if not -(2**63) <= value < 2**63 else "unsupported-argument",
-            f"an argument of type {type(value).__name__} cannot be compiled",
+            f"the argument {value!r} does not fit 64 bits"
+            if type(value) is int
+            else f"an argument of type {type(value).__name__} cannot be compiled",
+            help="pass it as a float" if type(value) is int else "pass int(x)",
         )
     try:
         hash(value)
@@ -133,7 +138,12 @@ def specialize(
             continue
         if not choices.changed:
             return entry
-    raise refuse("endless-specialization", "the functions that are stored here capture ever new types of values")
+    raise refuse(
+        "endless-specialization",
+        "the functions that are stored here capture ever new types of values",
+        s.span,
+        help="store numbers and arrays instead of functions of functions, or a list of them that is applied in a loop",
+    )
 
 
 def _specialize(
@@ -248,7 +258,11 @@ def abstract(s: Specializer, node: Node, path: Path = (), places: dict[Obj, Path
         obj = Obj("array", span=s.span)
         s.store.set(obj, node)
     else:
-        raise s.refuse("unsupported-argument", f"an argument of type {t} cannot be compiled")
+        raise s.refuse(
+            "unsupported-argument",
+            f"an argument of type {t} cannot be compiled",
+            help="pass numbers, arrays, and tuples, lists, dicts and dataclasses of them",
+        )
     if places is not None:
         places[obj] = path
     return Ref(obj)
@@ -267,7 +281,7 @@ def pack(s: Specializer, v: Any) -> Node:
         raise s.refuse(
             "unsupported-result",
             f"{s.describe(v)} cannot be returned from compiled code",
-            help="return numbers, arrays, strings or None",
+            help="return what it computes: numbers, arrays, strings or None",
         )
     if isinstance(v, Compound) and v.kind == "tuple":
         items = [pack(s, c) for c in v.children]
@@ -293,7 +307,7 @@ def pack(s: Specializer, v: Any) -> Node:
     raise s.refuse(
         "unsupported-result",
         f"{s.describe(v)} cannot be returned from compiled code",
-        help="return numbers, arrays, or tuples, lists, dicts and dataclasses of them",
+        help="return what it computes: numbers, arrays, and tuples, lists, dicts and dataclasses of them",
     )
 
 

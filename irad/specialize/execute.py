@@ -8,6 +8,7 @@ moves into the other side; where it may do either, a flag tells. So no test is m
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from irad.errors import CompileError
 from irad.graph.build import literal
 from irad.graph.nodes import Apply, Constant, Graph, Node
 from irad.graph.walk import Task
+from irad.specialize.iteration import check_length
 from irad.specialize.liveness import BREAK, CONTINUE, NEXT, RETURN, liveness
 from irad.specialize.loops import Loop
 from irad.specialize.paths import Branch, Changes, Exit, Exits, Plan
@@ -310,8 +312,9 @@ class Activation:
         if known is not None and known <= 0:
             return (yield self.block(orelse))
 
-        def bind(i: Node) -> None:
+        def bind(i: Node) -> Callable[[Any], None]:
             self.env[body.params[0]] = iteration.item(i)
+            return partial(check_length, self.s, iteration.grown(self.s))
 
         loop = Loop(self, node, body, trips=trips, bind=bind)
         self.held.append(iterable)
@@ -366,7 +369,7 @@ class Activation:
                 raise self.s.refuse(
                     "unsupported-generator",
                     "a loop over a generator expression both breaks and returns",
-                    help="use a list",
+                    help="loop over a list: put brackets around the generator expression",
                 )
             # BREAK leaves all loops of the generator, as RETURN does.
             return {

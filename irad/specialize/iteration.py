@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from irad.errors import CompileError
 from irad.graph.build import literal
-from irad.graph.nodes import Constant, Node
+from irad.graph.nodes import Apply, Constant, Node
 from irad.graph.walk import Task
 from irad.specialize import objects
 from irad.specialize.values import Compound
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 class Iteration:
     """The number of trips, the item of trip i, and `known(k)` where each is known apart: the item as it is when asked for,
-    for a body may write to what it runs over. `lists`: the lists, and the lengths that they must keep."""
+    for a body may write to what it runs over. `lists`: the lists, and the lengths that they must keep, None
+    where that is known at run time only."""
 
     __slots__ = ("item", "known", "lists", "trips")
 
@@ -26,16 +28,18 @@ class Iteration:
         trips: Node,
         item: Callable[[Node], Any],
         known: Callable[[int], Any] | None = None,
-        lists: Sequence[tuple[Any, int]] = (),
+        lists: Sequence[tuple[Any, int | None]] = (),
     ) -> None:
         self.trips, self.item, self.known, self.lists = trips, item, known, tuple(lists)
 
     def check(self, s: Specializer) -> None:
         """Refuse a list whose length has changed since the loop began: Python would go on, or stop earlier."""
-        if any(len(objects.items_of(s, v)) != count for v, count in self.lists):
-            raise s.refuse(
-                "changed-while-iterated", "a list changes its length while a loop runs over it", help="run over a copy: list(x)"
-            )
+        if any(count is not None and len(objects.items_of(s, v)) != count for v, count in self.lists):
+            raise changed(s)
+
+    def grown(self, s: Specializer) -> list[tuple[Any, Node]]:
+        """The lists of run-time length, as they are now."""
+        return [(v, objects.content(s, v).children[0]) for v, count in self.lists if count is None]
 
     def at(self, k: int) -> Any:
         """The item of trip k, as it is now."""
@@ -51,6 +55,50 @@ class Iteration:
     def items(self) -> list[Any] | None:
         """All items as they are now, where each is known apart."""
         return None if self.known is None else [self.known(k) for k in range(self.count)]
+
+
+def changed(s: Specializer) -> CompileError:
+    return s.refuse(
+        "changed-while-iterated",
+        "a list changes its length while a loop runs over it",
+        help="run over a copy: list(x); or over range(len(x)), if the loop is to stop where the list ended",
+    )
+
+
+def check_length(s: Specializer, before: Sequence[tuple[Any, Node]], store: Any) -> None:
+    """Refuse a list whose length may have changed in a trip; putting items in the place of others keeps it."""
+    for v, node in before:
+        if not _keeps_length(store.get(v.obj).children[0], node):
+            raise changed(s)
+
+
+def _keeps_length(node: Node, list_: Node) -> bool:
+    """Whether a node is a list with items put in the place of others only, on every path."""
+    todo, seen = [node], {list_}
+    while todo:
+        n = todo.pop()
+        if n in seen:
+            continue
+        seen.add(n)
+        control, index = (n.args[0], n.static[0]) if isinstance(n, Apply) and n.fn.name == "getitem" else (n, None)
+        if not isinstance(control, Apply):
+            return False
+        if control.fn.name == "list_update":
+            todo.append(control.args[0])
+        elif control.fn.name in ("cond", "for_loop", "while_loop"):
+            outputs = [g.output for g in control.graphs]
+            if control.fn.name == "while_loop":
+                outputs = [out.args[1] for out in outputs]  # type: ignore[attr-defined]
+            if index is not None:
+                outputs = [out.args[index] for out in outputs]  # type: ignore[attr-defined]
+            todo += outputs
+            if control.fn.name != "cond":
+                counted = control.fn.name == "for_loop"
+                todo.append(control.args[counted + (index or 0)])
+                seen.add(control.graphs[0].params[counted + (index or 0)])
+        else:
+            return False
+    return True
 
 
 def each(s: Specializer, items: list[Any]) -> Iteration:
@@ -99,10 +147,14 @@ def iteration_now(s: Specializer, v: Any) -> Iteration:
     found = objects.growing(s, v)
     if found is not None:
         (node,) = found.children
-        return Iteration(s.b.list_size(node), lambda i: objects.growing_item(s, v, i))
+        return Iteration(s.b.list_size(node), lambda i: objects.growing_item(s, v, i), lists=[(v, None)])
     items = objects.static_items(s, v)
     if items is None:
-        raise s.refuse("not-iterable", f"{s.describe(v)} cannot be iterated over")
+        raise s.refuse(
+            "not-iterable",
+            f"{s.describe(v)} cannot be iterated over",
+            help="write range(n) for an integer n; loop over tuples, lists, dicts, arrays and ranges",
+        )
     return over_list(s, v, len(items)) if objects.is_list(v) else each(s, items)
 
 

@@ -40,7 +40,8 @@ UNROLLED_LISTS = 32  # trips of a loop that is unrolled so that a list keeps a k
 
 
 class Loop:
-    """One loop statement in one activation. `trips` and `bind(i)` for a `for`, `again()` for a `while`."""
+    """One loop statement in one activation. `trips` and `bind(i)` for a `for`, `again()` for a `while`. What `bind` gives is
+    told the store at the end of the trip."""
 
     def __init__(
         self,
@@ -49,7 +50,7 @@ class Loop:
         body: Graph,
         *,
         trips: Node | None = None,
-        bind: Callable[[Node], None] | None = None,
+        bind: Callable[[Node], Callable[[Any], None]] | None = None,
         again: Callable[[], Task] | None = None,
     ) -> None:
         self.a, self.s, self.b, self.store = a, a.s, a.b, a.store
@@ -72,7 +73,7 @@ class Loop:
             if key in head:
                 joined = join_shapes(head[key], shape, "")
                 head[key] = head[key] if joined[0] == "conflict" else joined
-        for _ in range(MAX_RUNS):
+        for _ in range(MAX_RUNS + len(head)):
             attempt = yield self.attempt(head)
             settled = self.widened(attempt, head)
             if settled == head:
@@ -88,7 +89,7 @@ class Loop:
                     help="make it as large as it gets before the loop, or append to a list",
                 )
         raise refuse(
-            "loop-types",
+            "incompatible-types",
             "the types of the variables of this loop do not settle",
             self.node.span,
             help="a tuple or list that grows in a loop has no fixed type: use an array or `append`",
@@ -131,9 +132,10 @@ class Loop:
                     else:
                         name = key[1] if isinstance(key, tuple) else None
                         self.store.set(key, rebuild(shape, partial(b.parameter, graph, name=name), self.store, objects))
-                if self.bind is not None and index is not None:
-                    self.bind(index)
+                check = self.bind(index) if self.bind is not None and index is not None else None
                 exits = yield a.block(self.body, CONTINUE)
+                if check is not None and CONTINUE in exits:
+                    check(PathStore(exits[CONTINUE].changes, self.store))
                 if self.again is not None and CONTINUE in exits:
                     exits = yield self.tested(exits)
             except s.Bottom:
@@ -187,10 +189,14 @@ class Loop:
                     new[key] = join_shapes(new[key], back, name, (self.node.span,), mixer.at(key, place))
                     few = self.trips if isinstance(self.trips, Constant) else None
                     if few is not None and has_conflict(new[key]) and not has_conflict(head[key]):
-                        raise self.s.needs_static(f"{name} changes its structure in each trip")
+                        raise self.s.needs_static(
+                            f"{name} changes its structure in each trip", "give it one type before the loop and in it"
+                        )
                     grows = _kind(new[key]) == "growing" != _kind(head[key])
                     if few is not None and few.value <= UNROLLED_LISTS and grows:
-                        raise self.s.needs_static(f"{name} grows in each trip")
+                        raise self.s.needs_static(
+                            f"{name} grows in each trip", "append numbers or tuples of numbers, of one type"
+                        )
         return new
 
     # -- emission ----------------------------------------------------------------------------------------------------

@@ -41,7 +41,11 @@ def as_int(s: Specializer, v: Node) -> Node:
 def as_float(s: Specializer, v: Any, what: str = "this operation") -> Node:
     """A number as a float. Refuses what is not a number."""
     if not is_number(v):
-        raise s.refuse("type-mismatch", f"{what} takes a number, not {s.describe(v)}")
+        raise s.refuse(
+            "type-mismatch",
+            f"{what} takes a number, not {s.describe(v)}",
+            help="give it a number: an item of a tuple or list, x[0], or float(x)",
+        )
     if v.type.kind == "f":
         return v  # type: ignore[no-any-return]
     return s.convert(v, FLOAT if v.type.weak or v.type is BOOL else F64)
@@ -53,7 +57,7 @@ def common(s: Specializer, x: Node, y: Node, op: str) -> tuple[Node, Node, Type]
     try:
         t = join(x.type, y.type)
     except JoinError as e:
-        raise s.refuse("type-mismatch", f"`{op}` cannot join {e}") from None
+        raise s.refuse("type-mismatch", f"`{op}` cannot join {e}", help="convert one of them: np.float64(x)") from None
     return s.convert(x, t), s.convert(y, t), t
 
 
@@ -69,9 +73,9 @@ def arithmetic(s: Specializer, op: str, x: Node, y: Node) -> Node:
     given = f"{x.type} and {y.type}"
     x, y, t = common(s, x, y, op)
     if op in ("&", "|", "^", "<<", ">>") and t.kind != "i":  # type: ignore[attr-defined]
-        raise s.refuse("type-mismatch", f"`{op}` does not apply to {given}", help="use integers")
+        raise s.refuse("type-mismatch", f"`{op}` does not apply to {given}", help="convert floats by int(x); `**` is the power")
     if op not in PRIMITIVE:
-        raise s.refuse("type-mismatch", f"`{op}` does not apply to numbers", help="`@` takes arrays")
+        raise s.refuse("type-mismatch", f"`{op}` does not apply to numbers", help="write `*`")
     return b.apply(b.primitives[PRIMITIVE[op]], (x, y))
 
 
@@ -94,4 +98,6 @@ def known_int(s: Specializer, v: Any, what: str) -> int:
         raise s.needs_static(
             f"{what} must be known at compile time", "write it as a constant, or loop over a range of known length"
         )
-    raise s.refuse("type-mismatch", f"{what} must be an integer, not {s.describe(v)}")
+    raise s.refuse(
+        "type-mismatch", f"{what} must be an integer, not {s.describe(v)}", help="write int(...), or // instead of /"
+    )

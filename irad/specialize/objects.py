@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from irad.errors import meant, nearest
 from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
@@ -24,6 +25,7 @@ from irad.specialize.values import (
     Ref,
     Shaper,
     Unbound,
+    describe,
     is_number,
     join_shapes,
     leaf_types,
@@ -121,8 +123,8 @@ def packed_item(s: Specializer, v: Ref, value: Any) -> Node:
     if join_shapes(shape, found, "an item") != shape:
         raise s.refuse(
             "list-items",
-            f"an item of another type is put into a list: {s.describe(value)}",
-            help="give all items one type: 0.0, not 0",
+            f"{describe(found)} is put into a list of {describe(shape)}",
+            help="start the list with items of the final type: 0.0, not 0",
         )
     return Fitter(s, s.store).item(shape, value)
 
@@ -130,7 +132,9 @@ def packed_item(s: Specializer, v: Ref, value: Any) -> Node:
 def position(s: Specializer, i: Any, size: Node, what: str) -> Node:
     """An index into a list of run-time length, counted from the start."""
     if not (is_number(i) and i.type.kind in "ib"):
-        raise s.refuse("type-mismatch", f"{what} must be an integer, not {s.describe(i)}")
+        raise s.refuse(
+            "type-mismatch", f"{what} must be an integer, not {s.describe(i)}", help="write int(...), or // instead of /"
+        )
     b = s.b
     i = s.convert(i if i.type.kind == "i" else b.convert(i, to=INT), INT)
     if isinstance(i, Constant):
@@ -205,7 +209,11 @@ def known_items(s: Specializer, v: Any, expected: int | None = None) -> list[Any
     """The items of a sequence whose length is known: for unpacking, and for `*`."""
     items = static_items(s, v, expected)
     if items is None:
-        raise s.refuse("unknown-length", f"{s.describe(v)} cannot be unpacked here: its length is not known at compile time")
+        raise s.refuse(
+            "unknown-length",
+            f"{s.describe(v)} cannot be unpacked here: its length is not known at compile time",
+            help="name the items, x[0] and x[1], or loop over them",
+        )
     return items
 
 
@@ -256,7 +264,8 @@ def _checked_index(s: Specializer, n: int, i: Node, message: str) -> Node:
     b = s.b
     if n > 64:
         raise s.needs_static(
-            "a tuple or list of more than 64 items is indexed by a value known at run time only", "use an array"
+            "a tuple or list of more than 64 items is indexed by a value known at run time only",
+            "make an array of it: np.array(xs)[i]",
         )
     b.assert_(b.and_(b.ge(i, literal(-n)), b.lt(i, literal(n))), error="IndexError", message=message)
     return b.select(b.lt(i, literal(0)), b.add(i, literal(n)), i)
@@ -435,17 +444,27 @@ def _fields(
 ) -> list[Any]:
     if len(args) > len(names):
         raise s.refuse(
-            "wrong-arguments", f"{cls.__name__}() takes {len(names)} positional arguments but {len(args)} were given"
+            "wrong-arguments",
+            f"{cls.__name__}() takes {len(names)} positional arguments but {len(args)} were given",
+            help=f"its fields are {', '.join(names)}",
         )
     values = dict(zip(names, args, strict=False))
     for k, v in kwargs.items():
         if k in values or k not in (*names, *keyword):
-            raise s.refuse("wrong-arguments", f"{cls.__name__}() got an unexpected keyword argument '{k}'")
+            raise s.refuse(
+                "wrong-arguments",
+                f"{cls.__name__}() got an unexpected keyword argument '{k}'",
+                help=nearest(k, (*names, *keyword), f"its fields are {', '.join((*names, *keyword))}"),
+            )
         values[k] = v
     for n in (*names, *keyword):
         if n not in values:
             if n not in defaults:
-                raise s.refuse("wrong-arguments", f"{cls.__name__}() missing the argument '{n}'")
+                raise s.refuse(
+                    "wrong-arguments",
+                    f"{cls.__name__}() missing the argument '{n}'",
+                    help=f"its fields are {', '.join((*names, *keyword))}",
+                )
             values[n] = s.from_python(defaults[n])
     return [values[n] for n in (*names, *keyword)]
 
@@ -487,7 +506,7 @@ def getattr_(s: Specializer, v: Any, name: str) -> Any:
         if name in fields.head:
             found = fields.children[fields.head.index(name)]
             if isinstance(found, Unbound):
-                raise s.refuse("unbound-attribute", f"`{name}` is not set on every path")
+                raise s.refuse("unset-name", f"`{name}` is not set on every path", help="set it in `__init__`, on every path")
             return found
     found = _class_attribute(cls, name)
     if is_tuple(v) and isinstance(found, FunctionType) and found.__code__.co_filename == collections.__file__:
@@ -501,24 +520,39 @@ def getattr_(s: Specializer, v: Any, name: str) -> Any:
     if isinstance(found, classmethod):
         return Compound("method", None, [s.from_python(found.__func__), Known(cls)])
     if found is None:
-        s.b.raise_(error="AttributeError", message=f"'{cls.__name__}' object has no attribute '{name}'")
+        s.b.raise_(
+            error="AttributeError", message=f"'{cls.__name__}' object has no attribute '{name}'{meant(name, names(s, v))}"
+        )
         raise s.Bottom
     if hasattr(type(found), "__get__"):  # a compiled function binds as a method
         return Compound("method", None, [s.from_python(found), v])
     return s.from_python(found)
 
 
+def names(s: Specializer, v: Any) -> list[str]:
+    """The fields and methods of an instance or NamedTuple; none of other values."""
+    cls = class_of(v)
+    if cls is None:
+        return []
+    fields = cls._fields if is_tuple(v) else content(s, v).head  # type: ignore[attr-defined]
+    return [*fields, *(n for n in dir(cls) if not n.startswith("_"))]
+
+
 def setattr_(s: Specializer, v: Any, name: str, value: Any) -> Task | None:
     cls = class_of(v)
     if not is_instance(v) or cls is None:
-        raise s.refuse("immutable", f"attributes of {s.describe(v)} cannot be set")
+        raise s.refuse("immutable", f"attributes of {s.describe(v)} cannot be set", help="make a new one with other values")
     params = getattr(cls, "__dataclass_params__", None)
     if params is not None and params.frozen:
         raise s.refuse("immutable", f"`{cls.__name__}` is a frozen dataclass", help="make a new one with dataclasses.replace")
     found = _class_attribute(cls, name)
     if isinstance(found, property):
         if found.fset is None:
-            raise s.refuse("immutable", f"the property `{name}` of `{cls.__name__}` has no setter")
+            raise s.refuse(
+                "immutable",
+                f"the property `{name}` of `{cls.__name__}` has no setter",
+                help="set the attribute that it is computed from",
+            )
         return s.call(s.from_python(found.fset), [v, value], {})
     fields = content(s, v)
     new = dict(zip(fields.head, fields.children, strict=True))

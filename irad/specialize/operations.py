@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from irad.errors import meant
 from irad.graph.nodes import Apply, Parameter
 from irad.graph.walk import Task
 from irad.specialize import derivatives, library, objects, operators
@@ -85,8 +86,18 @@ def _global(s: Specializer, a: Activation, node: Apply) -> Any:
         s.guards[id(scope), name] = (scope, name, MISSING)
         return Known(getattr(builtins, name))
     s.guards[id(scope), name] = (scope, name, MISSING)
-    s.b.raise_(error="NameError", message=f"name '{name}' is not defined")
+    s.b.raise_(error="NameError", message=f"name '{name}' is not defined{meant(name, _visible(a))}")
     raise Bottom
+
+
+def _visible(a: Activation) -> list[str]:
+    """The names of variables that a function sees."""
+    found = [*a.origin.__globals__, *dir(builtins)]
+    frame: Any = a.frame
+    while frame is not None:
+        found += frame.head.variables
+        frame = frame.outer
+    return [n for n in found if not n.startswith((".", "_"))]
 
 
 def _free(s: Specializer, a: Activation, node: Apply) -> Any:
@@ -212,10 +223,18 @@ def _unpack(s: Specializer, a: Activation, node: Apply) -> Any:
     items = objects.known_items(s, a.env_value(node.args[0]), n if star < 0 else None)
     if star < 0 and len(items) != n:
         kind = "too many values to unpack" if len(items) > n else "not enough values to unpack"
-        raise s.refuse("unpack", f"{kind} (expected {n}, got {len(items)})")
+        raise s.refuse(
+            "unpack",
+            f"{kind} (expected {n}, got {len(items)})",
+            help=f"write {len(items)} names, or `*rest` for those that are left"
+            if len(items)
+            else "there is nothing to unpack",
+        )
     if star >= 0:
         if len(items) < n - 1:
-            raise s.refuse("unpack", f"not enough values to unpack (expected at least {n - 1}, got {len(items)})")
+            raise s.refuse(
+                "unpack", f"not enough values to unpack (expected at least {n - 1}, got {len(items)})", help="write fewer names"
+            )
         after = n - 1 - star
         middle = items[star : len(items) - after]
         items = [*items[:star], objects.new_list(s, middle), *items[len(items) - after :]]

@@ -101,10 +101,15 @@ def _users_method(s: Specializer, name: str, reflected: str, x: Any, y: Any) -> 
 
 
 def _unsupported(s: Specializer, op: str, x: Any, y: Any) -> CompileError:
-    help = ""
+    help = "convert one of them, or apply it to their items"
     if any(isinstance(v, Known) and v.value is None for v in (x, y)):
         help = "the value may be None here: test it with `is None` first"
-    return s.refuse("type-mismatch", f"`{op}` does not apply to {s.describe(x)} and {s.describe(y)}", help=help)
+    elif any(map(objects.is_list, (x, y))) and any(map(objects.is_tuple, (x, y))):
+        help = "make both tuples, or both lists: list(x)"
+    elif any(objects.is_tuple(v) or objects.is_list(v) for v in (x, y)):
+        help = "make an array of it, np.array(x), or apply it to each item"
+    message = f"`{op}` does not apply to {s.describe(x)} and {s.describe(y)}"
+    return s.refuse("type-mismatch", message, help=help, notes=s.origins(x, y))
 
 
 def _text_operator(s: Specializer, op: str, x: Any, y: Any) -> Any:
@@ -156,7 +161,7 @@ def unary(s: Specializer, op: str, x: Any) -> Any:
     method = objects.special_method(s, x, {"-": "__neg__", "+": "__pos__", "~": "__invert__"}[op])
     if method is not None:
         return s.call(method, [], {})
-    raise s.refuse("type-mismatch", f"unary `{op}` does not apply to {s.describe(x)}")
+    raise s.refuse("type-mismatch", f"unary `{op}` does not apply to {s.describe(x)}", help="apply it to a number or an array")
 
 
 def _not(s: Specializer, x: Any) -> Task:
@@ -172,7 +177,7 @@ def truth(s: Specializer, v: Any) -> Task:
     if isinstance(v, Known):
         return literal(bool(v.value))
     if isinstance(v, Maybe):
-        raise s.refuse("unbound-variable", "this variable may not be bound here")
+        raise s.refuse("unset-name", "this value is not set on every path", help="set it on every path")
     method = objects.special_method(s, v, "__bool__") or objects.special_method(s, v, "__len__")
     if method is not None:
         value = yield s.call(method, [], {})
@@ -313,7 +318,11 @@ def getitem(s: Specializer, x: Any, i: Any) -> Any:
     found = s.arrays.getitem(s, x, i)
     if found is not None:
         return found
-    raise s.refuse("not-subscriptable", f"{s.describe(x)} has no items")
+    raise s.refuse(
+        "not-subscriptable",
+        f"{s.describe(x)} has no items",
+        help="index a tuple, list, dict or array; make an array of a number by np.array([x])",
+    )
 
 
 def setitem(s: Specializer, x: Any, i: Any, v: Any) -> Any:

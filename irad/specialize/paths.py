@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from irad.errors import Diagnostic, Note
 from irad.graph.build import UNIT_VALUE, literal
 from irad.graph.nodes import Graph, Node
 from irad.specialize.liveness import NEXT, RETURN
@@ -24,9 +25,11 @@ from irad.specialize.values import (
     Shape,
     Shaper,
     absent,
+    describe,
     has_conflict,
     join_shapes,
     leaf_types,
+    origin,
 )
 
 if TYPE_CHECKING:
@@ -155,6 +158,8 @@ class Plan:
             # The value of a conditional expression is used by an expression that may hold other values already.
             mix = self.mixer.at(key, len(self.pending), pending=key is None and self.kind != RETURN)
             joined = join_shapes(shapes[0], shapes[1], what, (), mix)
+            if joined[0] == "conflict":
+                _note_origins(joined[1].value.diagnostic, shapes, list(values.values()))
         self.pending.append((joined, values))
         return joined
 
@@ -192,6 +197,16 @@ class Plan:
             return []
         node = b.cond(test, graphs=tuple(branch.graph for branch in self.branches))
         return b.parts(node, count) if count else []
+
+
+def _note_origins(d: Diagnostic, shapes: list[Shape], values: list[Any]) -> None:
+    """Say of values without a common type where each is made."""
+    if d.notes:
+        return
+    for shape, v in zip(shapes, values, strict=True):
+        span = origin(v)
+        if span is not None:
+            d.notes.append(Note(f"{describe(shape)} is made", span))
 
 
 def _plain(v: Any) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from irad.errors import CompileError, Diagnostic, Span, refuse
+from irad.errors import CompileError, Diagnostic, Note, Span, nearest, refuse
 from irad.graph.build import Builder, constant
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
 from irad.graph.walk import Task, run
@@ -46,6 +46,7 @@ from irad.specialize.values import (
     describe,
     join_shapes,
     leaf_types,
+    origin,
     rebuild,
     unreadable,
     widen,
@@ -133,14 +134,23 @@ class Specializer:
 
     # -- refusals ----------------------------------------------------------------------------------------------------
 
-    def refuse(self, name: str, message: str, *, help: str = "", label: str = "") -> CompileError:
-        return refuse(name, message, self.span, help=help, label=label)
+    def refuse(self, name: str, message: str, *, help: str, notes: Sequence[Note] = ()) -> CompileError:
+        return refuse(name, message, self.span, help=help, notes=list(notes))
 
-    def needs_static(self, message: str, help: str = "") -> NeedsStatic:
+    def needs_static(self, message: str, help: str) -> NeedsStatic:
         return NeedsStatic(Diagnostic("not-static", message, self.span, "", [], help))
 
     def describe(self, v: Any) -> str:
         return describe(Shaper(self.store, lambda o: False).shape(v))
+
+    def origins(self, *values: Any) -> list[Note]:
+        """Where values come from that an operation on another line is given."""
+        found = []
+        for v in values:
+            span = origin(v)
+            if span is not None and self.span is not None and span.line != self.span.line:
+                found.append(Note(f"{self.describe(v)} is made", span))
+        return found
 
     # -- values ------------------------------------------------------------------------------------------------------
 
@@ -351,7 +361,11 @@ class Specializer:
         method = objects.special_method(self, fn, "__call__")
         if method is not None:
             return (yield self.call(method, args, kwargs))
-        raise self.refuse("not-callable", f"{self.describe(fn)} cannot be called")
+        raise self.refuse(
+            "not-callable",
+            f"{self.describe(fn)} cannot be called",
+            help="write `*` for a product; call a function, or an object with a method __call__",
+        )
 
     def call_function(self, fn: Compound, args: list[Any], kwargs: dict[str, Any]) -> Task:
         graph, _ = fn.head
@@ -466,6 +480,9 @@ class Specializer:
                 if assumed == joined and hidden == copy.assumed_hidden:
                     break
                 copy.assumed_hidden = hidden
+        except CompileError as e:
+            e.called_from(span)
+            raise
         finally:
             self.running.pop()
             self.span = self.b.span = span
@@ -559,22 +576,32 @@ class Specializer:
         graph, _ = fn.head
         sig = graph.info
         kwargs = dict(kwargs)
+        parameters = f"its parameters are ({', '.join(sig.parameters)})" if sig.parameters else "it has no parameters"
         positional = [*sig.positional_only, *sig.positional]
         values: dict[str, Any] = dict(zip(positional, args, strict=False))
         extra = args[len(positional) :]
         if extra and sig.vararg is None:
             raise self.refuse(
                 "wrong-arguments",
-                f"{sig.name}() takes {len(positional)} positional arguments but {len(args)} were given",
+                f"{sig.name}() takes {len(positional)} positional argument{'s' * (len(positional) != 1)} "
+                f"but {len(args)} were given",
+                help=parameters,
             )
         defaults = list(fn.children[1:])
         for n in [*sig.positional, *sig.keyword_only]:
             if n in kwargs:
                 if n in values:
-                    raise self.refuse("wrong-arguments", f"{sig.name}() got multiple values for argument '{n}'")
+                    raise self.refuse(
+                        "wrong-arguments", f"{sig.name}() got multiple values for argument '{n}'", help=parameters
+                    )
                 values[n] = kwargs.pop(n)
         if kwargs and sig.kwarg is None:
-            raise self.refuse("wrong-arguments", f"{sig.name}() got an unexpected keyword argument '{next(iter(kwargs))}'")
+            unknown = next(iter(kwargs))
+            raise self.refuse(
+                "wrong-arguments",
+                f"{sig.name}() got an unexpected keyword argument '{unknown}'",
+                help=nearest(unknown, sig.parameters, parameters),
+            )
         for n, d in zip(positional[len(positional) - sig.defaults :], defaults, strict=False):
             values.setdefault(n, d)
         for n, d in zip(sig.keyword_defaults, defaults[sig.defaults :], strict=True):
@@ -585,6 +612,7 @@ class Specializer:
                 "wrong-arguments",
                 f"{sig.name}() missing {len(missing)} required argument{'s' * (len(missing) > 1)}: "
                 f"{', '.join(map(repr, missing))}",
+                help=parameters,
             )
         out = [values[n] for n in positional] + [values[n] for n in sig.keyword_only]
         if sig.vararg:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from irad.errors import CompileError, Diagnostic, Note, Span
 from irad.graph.build import constant, literal
-from irad.graph.nodes import UNDEF, Constant, Node
+from irad.graph.nodes import UNDEF, Apply, Constant, Node
 from irad.types import BOOL, Array, JoinError, List, Scalar, Tuple, Type, join
 
 if TYPE_CHECKING:
@@ -343,6 +343,8 @@ def join_shapes(a: Shape, b: Shape, what: str, spans: Sequence[Span | None] = ()
 
     if is_callable_shape(a) and is_callable_shape(b):
         return join_functions(a, b)
+    if ka == kb == "compound" and a[1] == b[1] and a[1] in ("fields", "entries"):
+        return _unset(what, a, b, spans)
     kind = _object_kind(a)
     if kind == _object_kind(b) and kind in MUTABLE:
         return mix(a, b, what, spans) if mix is not None else ambiguous(what, kind, spans)
@@ -410,8 +412,20 @@ def _conflict(what: str, a: str, b: str, spans: Sequence[Span | None]) -> Shape:
     notes = [Note("one of the values is made", s) for s in dict.fromkeys(spans) if s is not None]
     help = "give it the same type on every path"
     if "None" in (a, b):
-        help = "return a value on every path" if what == "the result" else "give it a number on every path"
+        help = "return a value on every path" if what == "the result" else "give it a value on every path, as 0.0 for None"
+    elif "bool" in (a, b) and {"int", "float"} & {a, b}:
+        help = "make the truth value a number: 1.0 if test else 0.0"
     d = Diagnostic("incompatible-types", f"{what} is {a} on one path and {b} on another", None, "", notes, help)
+    return ("conflict", Tied(Conflict(d)))
+
+
+def _unset(what: str, a: Shape, b: Shape, spans: Sequence[Span | None]) -> Shape:
+    """An instance or dict that has other names on one path than on the other."""
+    (name, *_) = sorted({*a[2]} ^ {*b[2]}, key=str) or [*a[2]]
+    noun = f"the attribute `{name}`" if a[1] == "fields" else f"the key {name!r}"
+    help = "set it before the branch or loop, on every path and in one order"
+    notes = [Note("the paths part", s) for s in dict.fromkeys(spans) if s is not None]
+    d = Diagnostic("unset-name", f"{noun} of {what.removeprefix('the ')} is set on one path only", None, "", notes, help)
     return ("conflict", Tied(Conflict(d)))
 
 
@@ -442,7 +456,17 @@ def has_conflict(shape: Shape) -> bool:
     return kind == "conflict" or (kind == "maybe" and has_conflict(shape[1]))
 
 
-NOUNS = {"items": "list", "growing": "list", "instance": "object", "text": "string"}
+SHOWN = 4  # items of a list or dict in a message
+NOUNS = {
+    "items": "list",
+    "growing": "list",
+    "instance": "object",
+    "text": "string",
+    "generator": "generator expression",
+    "built-in method": "method",
+    "fields": "object",
+    "entries": "dict",
+}
 
 
 def _with_article(kind: str) -> str:
@@ -475,10 +499,31 @@ def describe(shape: Shape) -> str:
 
 
 def describe_object(shape: Shape) -> str:
-    content = shape[4]
-    if shape[2] in ("list", "instance", "dict") and content[0] == "compound":
-        return f"{_with_article(shape[2])} of {len(content[3])}"
-    return describe(content) if shape[2] == "array" else _with_article(shape[2])
+    kind, head, content = shape[2:5]
+    if kind == "instance" and head is not None:
+        return f"an instance of `{head.__name__}`"
+    if kind == "list" and content[1] == "growing":
+        return f"a list of {describe(content[2])}, of a length known at run time only"
+    if kind == "list" and content[0] == "compound":
+        return f"[{_shortened([describe(c) for c in content[3]])}]"
+    if kind == "dict" and content[0] == "compound":
+        return f"{{{_shortened([f'{k!r}: {describe(c)}' for k, c in zip(content[2], content[3], strict=True)])}}}"
+    return describe(content) if kind == "array" else _with_article(kind)
+
+
+def _shortened(items: list[str]) -> str:
+    return ", ".join(items if len(items) <= SHOWN else [*items[:SHOWN], f"... {len(items) - SHOWN} more"])
+
+
+def origin(v: Any) -> Span | None:
+    """Where a value is made, as far as that is known."""
+    if isinstance(v, Ref):
+        return v.obj.span
+    if isinstance(v, Apply):
+        return v.span
+    if isinstance(v, Compound) and v.kind == "tuple":
+        return next((s for c in v.children for s in [origin(c)] if s is not None), None)
+    return None
 
 
 def is_number(v: Any) -> bool:
@@ -545,7 +590,7 @@ class Fitter:
             raise self.s.refuse(
                 "list-items",
                 "the items of this list become of another type in a loop",
-                help="start with items of the final type: 0.0, not 0",
+                help="start the list with items of the final type: 0.0, not 0",
             )
 
     def item(self, shape: Shape, v: Any) -> Node:

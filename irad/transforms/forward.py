@@ -123,7 +123,12 @@ class _Function:
             return total
         if not callable(fn.jvp):
             reason = fn.jvp.reason if isinstance(fn.jvp, Missing) else "no rule is declared"
-            raise refuse("not-differentiable", f"`{fn.name}` has no derivative: {reason}", node.span)
+            raise refuse(
+                "not-differentiable",
+                f"`{fn.name}` has no derivative: {reason}",
+                node.span,
+                help="if it counts as a constant, write irad.stop_gradient(x)",
+            )
         return fn.jvp(b, out, *xs, *dxs, **node.facts())
 
     # -- control -------------------------------------------------------------------------------------------------------

@@ -167,7 +167,12 @@ class Region:
             return
         if not callable(fn.vjp):
             reason = fn.vjp.reason if isinstance(fn.vjp, Missing) else "no rule is declared"
-            raise refuse("not-differentiable", f"`{fn.name}` has no derivative: {reason}", node.span)
+            raise refuse(
+                "not-differentiable",
+                f"`{fn.name}` has no derivative: {reason}",
+                node.span,
+                help="if it counts as a constant, write irad.stop_gradient(x)",
+            )
         cts = fn.vjp(self.b, out, *xs, ct, **node.facts())
         for i in wanted:
             c = cts[i]() if callable(cts[i]) else cts[i]

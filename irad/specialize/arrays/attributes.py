@@ -27,7 +27,9 @@ def length(s: Specializer, v: Any) -> Node | None:
     if not is_array(s, v):
         return None
     if array_type(s, v).rank == 0:
-        raise s.refuse("type-mismatch", "len() of a number")
+        raise s.refuse(
+            "type-mismatch", "len() of an array without axes, which is a number", help="give the array an axis: x.reshape(1)"
+        )
     return size_of(s, v, 0)
 
 
@@ -89,7 +91,9 @@ def _item(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if len(args) == 1:
         x = as_scalar(s, args[0])
         if not is_number(x):
-            raise s.refuse("type-mismatch", "item() takes an array of one element, or an index")
+            raise s.refuse(
+                "type-mismatch", "item() takes an array of one element, or an index", help="name the element: x.item(0)"
+            )
         return x
     return getitem(s, args[0], args[1] if len(args) == 2 else Compound("tuple", None, args[1:]))
 
@@ -119,6 +123,11 @@ METHODS: dict[str, Handler] = {
     "fill": _fill,
     "clip": clip,
 }
+
+
+def names() -> list[str]:
+    """The attributes and methods of arrays."""
+    return ["T", "dtype", "ndim", "shape", "size", *METHODS]
 
 
 def method(head: tuple[str, str]) -> Handler:

@@ -37,7 +37,11 @@ def numeric(s: Specializer, v: Any, name: str) -> Node:
         v = array(s, [v], {})
     v = node_of(s, v)
     if not isinstance(v, Node) or not isinstance(v.type, (Scalar, Array)):
-        raise s.refuse("type-mismatch", f"np.{name} takes numbers and arrays, not {s.describe(v)}")
+        raise s.refuse(
+            "type-mismatch",
+            f"np.{name} takes numbers and arrays, not {s.describe(v)}",
+            help="convert it first: np.array(...) makes an array of a list of numbers",
+        )
     return v
 
 
@@ -81,7 +85,9 @@ def shape_of(s: Specializer, v: Any) -> tuple[Shape, list[Node]]:
     for i in items:
         i = as_scalar(s, i)
         if not is_number(i) or i.type.kind not in "ib":
-            raise s.refuse("type-mismatch", f"a shape is made of integers, not {s.describe(i)}")
+            raise s.refuse(
+                "type-mismatch", f"a shape is made of integers, not {s.describe(i)}", help="write int(...), or // instead of /"
+            )
         if isinstance(i, Constant):
             if i.value < 0:
                 s.b.raise_(error="ValueError", message="negative dimensions are not allowed")
@@ -115,7 +121,11 @@ def _filled(name: str, value: float | None) -> Handler:
         shape = kwargs.pop("shape", args[0] if args else None)
         no_keywords(s, name, kwargs)
         if shape is None or len(args) > 2:
-            raise s.refuse("wrong-arguments", f"np.{name} takes a shape and a dtype")
+            raise s.refuse(
+                "wrong-arguments",
+                f"np.{name} takes a shape and a dtype",
+                help=f"write np.{name}((n, m)), or np.{name}(n, dtype=int)",
+            )
         t = dtype_of(s, dtype)
         return filled(
             s,
@@ -178,7 +188,9 @@ def _arange(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     check_count(s, "arange", args, 1, 3)
     xs = [as_scalar(s, a) for a in args]
     if not all(map(is_number, xs)):
-        raise s.refuse("type-mismatch", "np.arange takes numbers")
+        raise s.refuse(
+            "type-mismatch", "np.arange takes numbers", help="write np.arange(stop), or np.arange(start, stop, step)"
+        )
     start, stop, step = (literal(0), xs[0], literal(1)) if len(xs) == 1 else (*xs, literal(1)) if len(xs) == 2 else xs
     t = promote(s, [start, stop, step], "arange").strong
     start, stop, step = (s.convert(x, INT if t.kind == "i" else FLOAT) for x in (start, stop, step))
@@ -249,7 +261,11 @@ def _nested(s: Specializer, v: Any) -> tuple[Shape, list[Node]]:
     if is_number(v):
         return (), [v]
     if not (objects.is_tuple(v) or objects.is_list(v)):
-        raise s.refuse("type-mismatch", f"np.array takes numbers, arrays and lists of them, not {s.describe(v)}")
+        raise s.refuse(
+            "type-mismatch",
+            f"np.array takes numbers, arrays and lists of them, not {s.describe(v)}",
+            help="give it a list of numbers, as [1.0, 2.0]",
+        )
     parts = [_nested(s, c) for c in objects.known_items(s, v)]
     if not parts:
         return (0,), []
@@ -303,7 +319,11 @@ def list_array(s: Specializer, content: Compound) -> Node:
     if content.head[0] == "leaf":
         return columns[0]
     if any(leaf[0] != "leaf" for leaf in content.head[3]):
-        raise s.refuse("type-mismatch", "np.array takes a list of numbers, or of tuples of numbers")
+        raise s.refuse(
+            "type-mismatch",
+            "np.array takes a list of numbers, or of tuples of numbers",
+            help="append plain numbers, or tuples of numbers of one length",
+        )
     dtype = promote(s, columns, "np.array").strong
     out = b.zeros(size, of=Array(dtype, (n, len(columns))))
     for k, c in enumerate(columns):

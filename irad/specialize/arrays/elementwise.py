@@ -30,7 +30,11 @@ def promote(s: Specializer, xs: Sequence[Node], op: str) -> Scalar:
                 else (t if total is BOOL else total)
             )
         except JoinError as e:
-            raise s.refuse("type-mismatch", f"`{op}` cannot join {e}") from None
+            raise s.refuse(
+                "type-mismatch",
+                f"`{op}` cannot join {e}",
+                help="convert one of them: x.astype(...) for an array, float(x) for a number",
+            ) from None
     assert isinstance(total, Scalar)
     return total
 
@@ -48,7 +52,7 @@ def broadcast_shape(s: Specializer, xs: Sequence[Node], op: str) -> Shape:
             raise s.refuse(
                 "shape-mismatch",
                 f"`{op}` cannot join shapes {' and '.join(shape_text(sh) for sh in shapes)}",
-                help="NumPy joins axes of equal size, and axes of size 1 with any",
+                help="axes join where they are equal, or one is 1: slice one array, or add an axis, x[:, None]",
             )
         out.append(next(iter(fixed)) if fixed else wanted[0] if wanted else 1)
     return tuple(out)
@@ -66,12 +70,18 @@ def spread(s: Specializer, x: Node, shape: Shape, dims: Sequence[Node]) -> Node:
             return x
         lead = len(shape) - x.type.rank
         if lead < 0:
-            raise s.refuse("shape-mismatch", f"an array of shape {shape_text(x.type.shape)} does not fit {shape_text(shape)}")
+            raise s.refuse(
+                "shape-mismatch",
+                f"an array of shape {shape_text(x.type.shape)} does not fit {shape_text(shape)}",
+                help="sizes must be equal, or 1: slice it, or add an axis, x[:, None]",
+            )
         own = []
         for d, n in zip(x.type.shape, shape[lead:], strict=True):
             if d != n and d != 1 and isinstance(d, int) and isinstance(n, int):
                 raise s.refuse(
-                    "shape-mismatch", f"an array of shape {shape_text(x.type.shape)} does not fit {shape_text(shape)}"
+                    "shape-mismatch",
+                    f"an array of shape {shape_text(x.type.shape)} does not fit {shape_text(shape)}",
+                    help="sizes must be equal, or 1: slice it, or add an axis, x[:, None]",
                 )
             own.append(d if d == 1 else n)
         if tuple(own) != x.type.shape:  # equal if at all: found out at run time

@@ -72,9 +72,13 @@ def _float_function(name: str, prim: str, count: int) -> Handler:
         xs = [numeric(s, a, name) for a in args]
         dtype = promote(s, xs, name)
         if dtype is BOOL:
-            raise s.refuse("unsupported-dtype", f"np.{name} of truth values is a float16", help="convert them: x.astype(float)")
+            raise s.refuse(
+                "unsupported-dtype",
+                f"np.{name} of truth values is a float16, which cannot be compiled",
+                help="convert them: x.astype(float)",
+            )
         if name == "fmod" and dtype.kind != "f":
-            raise s.refuse("unsupported-dtype", "np.fmod of integers", help="convert them: x.astype(float)")
+            raise s.refuse("unsupported-dtype", "np.fmod of integers cannot be compiled", help="convert them: x.astype(float)")
         return elementwise(s, prim, xs, (dtype if dtype.kind == "f" else F64).strong, name)
 
     return call
@@ -117,7 +121,7 @@ def _same_dtype(name: str, prim: str, count: int) -> Handler:
         dtype = promote(s, xs, name)
         if dtype is BOOL:
             if name not in OF_TRUTH:
-                raise s.refuse("type-mismatch", f"np.{name} of truth values", help="convert them: x.astype(int)")
+                raise s.refuse("type-mismatch", f"np.{name} does not apply to truth values", help="convert them: x.astype(int)")
             return elementwise(s, OF_TRUTH[name], xs * 2 if count == 1 else xs, BOOL, name)
         if name == "fabs" and dtype.kind != "f":
             dtype = F64
@@ -148,7 +152,7 @@ def _rounding(name: str, prim: str) -> Handler:
         if name != "sign":
             return new_array(s, x)
         if t is BOOL:
-            raise s.refuse("type-mismatch", "np.sign of truth values", help="convert them: x.astype(int)")
+            raise s.refuse("type-mismatch", "np.sign does not apply to truth values", help="convert them: x.astype(int)")
         zero = s.b.like(0, x)
         above, below = (s.b.convert(test, to=t.strong) for test in (s.b.gt(x, zero), s.b.lt(x, zero)))
         return new_array(s, s.b.sub(above, below))
@@ -216,7 +220,9 @@ def clip(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     given = dict(zip(("a", "a_min", "a_max"), args, strict=False))
     given.update({{"min": "a_min", "max": "a_max"}.get(k, k): v for k, v in kwargs.items()})
     if set(given) - {"a", "a_min", "a_max"} or "a" not in given:
-        raise s.refuse("wrong-arguments", "np.clip takes an array, a least and a greatest value")
+        raise s.refuse(
+            "wrong-arguments", "np.clip takes an array, a least and a greatest value", help="write np.clip(x, low, high)"
+        )
     result = given["a"]
     for key, f in (("a_min", np.maximum), ("a_max", np.minimum)):
         bound = given.get(key)

@@ -8,7 +8,7 @@ from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
 from irad.specialize import objects
 from irad.specialize.arrays.creation import array
-from irad.specialize.arrays.elementwise import spread
+from irad.specialize.arrays.elementwise import shape_text, spread
 from irad.specialize.arrays.values import (
     array_type,
     as_scalar,
@@ -47,9 +47,10 @@ class Index:
         if len(dots) > 1 or count > self.t.rank:
             raise s.refuse(
                 "index",
-                f"too many indices for an array of {self.t.rank} axes"
+                f"{count} indices for an array of shape {shape_text(self.t.shape)}"
                 if count > self.t.rank
                 else "more than one `...` in an index",
+                help=f"write at most {self.t.rank}, separated by commas, and one `...`",
             )
         whole = Compound("slice", None, [Known(None)] * 3)
         if not dots:
@@ -87,7 +88,7 @@ class Index:
         raise s.refuse(
             "unsupported-index",
             f"an array is indexed by {what}",
-            help="use integers, slices, `...` and None; loop over the positions for others",
+            help="use integers, slices, `...` and None; np.where instead of a mask, a loop instead of a list of positions",
         )
 
     def _slice(self, axis: int, item: Compound) -> None:
@@ -101,7 +102,11 @@ class Index:
         bounds = [None if self._is_new(x) else as_scalar(s, x) for x in (lower, upper)]
         for x in bounds:
             if x is not None and not (is_number(x) and x.type.kind == "i"):
-                raise s.refuse("type-mismatch", f"the bounds of a slice are integers, not {s.describe(x)}")
+                raise s.refuse(
+                    "type-mismatch",
+                    f"the bounds of a slice are integers, not {s.describe(x)}",
+                    help="write int(...), or // instead of /",
+                )
         start: Node
         size: int | Dim
         if isinstance(n, int) and all(x is None or isinstance(x, Constant) for x in bounds):
@@ -209,5 +214,9 @@ def cast(s: Specializer, node: Node, dtype: Scalar, what: str) -> Node:
             raise s.refuse(
                 "dtype", f"{what} of an integer array is set to a float", help="make the array of floats: dtype=float"
             )
-        raise s.refuse("dtype", "floats are put into an integer array", help="use astype")
+        raise s.refuse(
+            "dtype",
+            "floats are put into an integer array",
+            help="make the array of floats, dtype=float, or convert them: x.astype(int)",
+        )
     return node if s.b.scalar_of(node).strong is dtype else s.b.convert(node, to=dtype)

@@ -27,7 +27,9 @@ def jacobian(s: Specializer, call: Any, kind: str, single: bool) -> Task:
     for _, t in [*inputs, *outputs]:
         if isinstance(t, Array) and any(isinstance(d, Dim) for d in t.shape):
             raise s.refuse(
-                "unknown-shape", "the Jacobian of arrays whose sizes are known at run time only cannot be compiled yet"
+                "unknown-shape",
+                "the Jacobian of arrays whose sizes are known at run time only cannot be compiled",
+                help="use sizes of arguments, which are known; or jvp and vjp, which need no size",
             )
     entries: dict[tuple[int, int], Node] = {}
     if kind == "jacfwd":

@@ -45,7 +45,9 @@ def binary(s: Specializer, op: str, x: Any, y: Any) -> Any:
         return matmul(s, [x, y], {})
     if op != "/" and all(s.b.scalar_of(x) is BOOL for x in nodes):
         if op not in OF_TRUTH:
-            raise s.refuse("type-mismatch", f"`{op}` of two arrays of truth values", help="convert one: x.astype(int)")
+            raise s.refuse(
+                "type-mismatch", f"`{op}` does not apply to two arrays of truth values", help="convert one: x.astype(int)"
+            )
         return elementwise(s, PRIMITIVE[OF_TRUTH[op]], nodes, BOOL, op)
     dtype = promote(s, nodes, op)
     if op == "/":
@@ -55,7 +57,7 @@ def binary(s: Specializer, op: str, x: Any, y: Any) -> Any:
         if s.b.scalar_of(nodes[0]) is BOOL and dtype.kind != "f" and not isinstance(nodes[1].type, Array):
             raise s.refuse(
                 "unsupported-dtype",
-                "a power of truth values, which has 8 bits for some exponents",
+                "a power of truth values has 8 bits for some exponents, and cannot be compiled",
                 help="convert them: x.astype(int)",
             )
         if dtype.kind == "f":
@@ -63,7 +65,11 @@ def binary(s: Specializer, op: str, x: Any, y: Any) -> Any:
         return elementwise(s, "ipow", nodes, dtype, op)
     if op in "&|^" or op in ("<<", ">>"):
         if dtype.kind == "f":
-            raise s.refuse("type-mismatch", f"`{op}` takes integers or truth values, not floats")
+            raise s.refuse(
+                "type-mismatch",
+                f"`{op}` takes integers or truth values, not floats",
+                help="convert the floats: x.astype(int); `**` is the power",
+            )
         return elementwise(s, PRIMITIVE[op], nodes, dtype, op)
     return elementwise(s, PRIMITIVE[op], nodes, dtype, op)
 
@@ -73,7 +79,9 @@ def inplace(s: Specializer, op: str, x: Ref, y: Any) -> Ref:
     t = array_type(s, x)
     result = binary(s, op, x, y)
     if result is None:
-        raise s.refuse("type-mismatch", f"`{op}=` does not apply to an array and {s.describe(y)}")
+        raise s.refuse(
+            "type-mismatch", f"`{op}=` does not apply to an array and {s.describe(y)}", help="use a number or an array"
+        )
     node = read(s, result)
     assert isinstance(node.type, Array)
     if node.type.dtype is not t.dtype:
@@ -86,6 +94,7 @@ def inplace(s: Specializer, op: str, x: Ref, y: Any) -> Ref:
         raise s.refuse(
             "shape-mismatch",
             f"`{op}=` would change the shape of the array from {shape_text(t.shape)} to {shape_text(node.type.shape)}",
+            help=f"write x = x {op} y, which makes a new array",
         )
     write_whole(s, x, node)
     return x
@@ -99,7 +108,7 @@ def unary(s: Specializer, op: str, x: Any) -> Any:
     if op == "~":
         return new_array(s, s.b.not_(node) if dtype is BOOL else s.b.invert(node))
     if dtype is BOOL:
-        raise s.refuse("type-mismatch", f"`{op}` of an array of truth values", help="use ~x or np.where")
+        raise s.refuse("type-mismatch", f"`{op}` does not apply to an array of truth values", help="use ~x or np.where")
     return new_array(s, node if op == "+" else s.b.neg(node))
 
 
@@ -118,7 +127,7 @@ def truth(s: Specializer, v: Any) -> Any:
         raise s.refuse(
             "ambiguous-truth",
             "the truth value of an array with several elements is ambiguous",
-            help="use .any() or .all()",
+            help="write .any() or .all(), or np.where for a choice in each element",
         )
     return x if x.type is BOOL else s.b.ne(x, constant(x.type, 0.0 if x.type.kind == "f" else 0))
 

@@ -55,10 +55,14 @@ def _axes(s: Specializer, v: Any, rank: int) -> tuple[int, ...] | None:
     for i in items:
         n = known_int(s, i, "an axis")
         if not -rank <= n < rank:
-            raise s.refuse("axis", f"axis {n} is out of bounds for an array of {rank} axes")
+            raise s.refuse(
+                "axis",
+                f"axis {n} is out of bounds for an array of {rank} {'axis' if rank == 1 else 'axes'}",
+                help=f"axes count from 0 to {rank - 1}, and backwards from -1" if rank else "a number has no axes",
+            )
         out.append(n % rank)
     if len(set(out)) != len(out):
-        raise s.refuse("axis", "an axis is named twice")
+        raise s.refuse("axis", "an axis is named twice", help="name each axis once")
     return tuple(sorted(out))
 
 
@@ -81,7 +85,7 @@ def _reduction_arguments(
     axis = axis if axis is not None else args[1] if len(args) == 2 else Known(None)
     rank = x.type.rank if isinstance(x.type, Array) else 0
     if not isinstance(keep, Constant):
-        raise s.needs_static("keepdims must be known at compile time")
+        raise s.needs_static("keepdims must be known at compile time", "write keepdims=True or keepdims=False")
     return x, _axes(s, axis, rank) if rank else None, bool(keep.value)
 
 

@@ -32,14 +32,16 @@ def reshape(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     t = array_type(s, v)
     unknown = [i for i, x in enumerate(items) if isinstance(x, Constant) and x.value == -1]
     if len(unknown) > 1:
-        raise s.refuse("shape-mismatch", "a shape has one unknown size at most")
+        raise s.refuse("shape-mismatch", "a shape has one unknown size, -1, at most", help="write the other sizes as numbers")
     if unknown:
         known = math.prod(x.value for i, x in enumerate(items) if i not in unknown and isinstance(x, Constant))
         if all(isinstance(x, Constant) for x in items) and all(isinstance(d, int) for d in t.shape):
             total = math.prod(t.shape)
             if known == 0 or total % known:
                 raise s.refuse(
-                    "shape-mismatch", f"an array of {total} elements cannot be reshaped into {[x.value for x in items]}"
+                    "shape-mismatch",
+                    f"an array of {total} elements cannot be reshaped into ({', '.join(str(x.value) for x in items)})",
+                    help=f"the product of the sizes must divide {total}",
                 )
             items[unknown[0]] = literal(total // known)
         else:
@@ -49,7 +51,13 @@ def reshape(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
             items[unknown[0]] = size
     shape, dims = shape_of(s, Compound("tuple", None, items))
     if all(isinstance(d, int) for d in (*shape, *t.shape)) and math.prod(shape) != math.prod(t.shape):
-        raise s.refuse("shape-mismatch", f"an array of shape {shape_text(t.shape)} cannot be reshaped into {shape_text(shape)}")
+        raise s.refuse(
+            "shape-mismatch",
+            f"an array of shape {shape_text(t.shape)} cannot be reshaped into {shape_text(shape)}",
+            help=f"the sizes must multiply to {math.prod(t.shape)}"
+            if all(isinstance(d, int) for d in t.shape)
+            else "the sizes must multiply to the number of elements",
+        )
     if not shape:
         return element(s, v, [literal(0)] * t.rank)
     if is_ordered(s, v):
@@ -77,7 +85,9 @@ def transpose(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         else tuple(known_int(s, a, "an axis") % rank for a in objects.known_items(s, axes))
     )
     if sorted(order) != list(range(rank)):
-        raise s.refuse("axis", f"the axes {order} are no permutation of {rank} axes")
+        raise s.refuse(
+            "axis", f"the axes {order} are no permutation of {rank} axes", help=f"name each of {tuple(range(rank))} once"
+        )
     return view(s, v, ("transpose", order)) if order != tuple(range(rank)) else v
 
 
@@ -95,16 +105,20 @@ def matmul(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if tx.rank > 2 or ty.rank > 2:
         raise s.refuse(
             "unsupported-matmul",
-            "products of arrays with more than two axes cannot be compiled yet",
-            help="loop over the first axes",
+            f"`@` of shapes {shape_text(tx.shape)} and {shape_text(ty.shape)}: products take one or two axes",
+            help="loop over the first axis, x[i] @ y[i], and put the results into an array made before",
         )
     dtype = promote(s, [x, y], "@")
     if dtype is BOOL:
-        raise s.refuse("unsupported-dtype", "a product of arrays of truth values", help="convert them: x.astype(int)")
+        raise s.refuse("unsupported-dtype", "`@` does not apply to arrays of truth values", help="convert them: x.astype(int)")
     x, y = (v if s.b.scalar_of(v) is dtype else b.convert(v, to=dtype) for v in (x, y))
     m, n = tx.shape[-1], ty.shape[0]
     if isinstance(m, int) and isinstance(n, int) and m != n:
-        raise s.refuse("shape-mismatch", f"`@` cannot join shapes {shape_text(tx.shape)} and {shape_text(ty.shape)}")
+        raise s.refuse(
+            "shape-mismatch",
+            f"`@` cannot join shapes {shape_text(tx.shape)} and {shape_text(ty.shape)}: {m} against {n}",
+            help="the last axis of the left is summed with the first of the right: transpose one, x.T",
+        )
     if m != n:  # found out at run time
         fixed = m if isinstance(m, int) else n
         x = b.retype(x, to=Array(dtype, (*tx.shape[:-1], fixed)))

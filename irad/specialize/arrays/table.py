@@ -30,4 +30,8 @@ def no_keywords(s: Specializer, name: str, kwargs: dict[str, Any]) -> None:
 
 def check_count(s: Specializer, name: str, args: list[Any], least: int, most: int | None = None) -> None:
     if not least <= len(args) <= (most or least):
-        raise s.refuse("wrong-arguments", f"np.{name} takes {least}{f' to {most}' if most else ''} arguments, not {len(args)}")
+        raise s.refuse(
+            "wrong-arguments",
+            f"np.{name} takes {least}{f' to {most}' if most else ''} arguments here, not {len(args)}",
+            help="leave out the others, or write in Python what they do",
+        )

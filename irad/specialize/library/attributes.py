@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from irad.errors import nearest
 from irad.graph.build import constant, literal
 from irad.specialize import objects
 from irad.specialize.library.methods import METHODS
+from irad.specialize.library.table import INSTEAD, supported
 from irad.specialize.values import Compound, Known, Ref, is_number
 
 if TYPE_CHECKING:
@@ -33,12 +34,34 @@ def getattr_(s: Specializer, v: Any, name: str) -> Any:
         return Compound("built-in method", (kind, name), [v])
     if isinstance(v, Compound) and v.kind == "partial" and name == "func":
         return v.children[0]
-    near = difflib.get_close_matches(name, [n for k, n in METHODS if k == kind] + list(NUMBER_ATTRIBUTES), 1)
     raise s.refuse(
         "unsupported-attribute",
         f"`.{name}` of {s.describe(v)} cannot be compiled",
-        help=f"did you mean `.{near[0]}`?" if near else "write it out in Python, or compute it outside the compiled function",
+        help=INSTEAD.get(name)
+        or nearest(name, _attributes(s, v, kind), "write it out in Python, or compute it outside the compiled function"),
     )
+
+
+def _attributes(s: Specializer, v: Any, kind: str) -> list[str]:
+    """The names that a value has in compiled code."""
+    names = [n for k, n in METHODS if k == kind]
+    if kind == "array":
+        return [*names, *s.arrays.names()]
+    if kind == "number":
+        return names + list(NUMBER_ATTRIBUTES)
+    return names + objects.names(s, v)
+
+
+def _nearest_attribute(s: Specializer, value: Any, name: str) -> str:
+    """The nearest name that has a meaning in compiled code; else the nearest that there is."""
+    otherwise = (
+        "see docs/python.md for the functions that there are"
+        if isinstance(value, ModuleType)
+        else "see its definition for the names that it has"
+    )
+    there = [n for n in dir(value) if not n.startswith("_")]
+    known = [n for n in there if supported(s, getattr(value, n, None))]
+    return INSTEAD.get(name) or nearest(name, known) or nearest(name, there, otherwise)
 
 
 def _static_attribute(s: Specializer, value: Any, name: str) -> Any:
@@ -51,11 +74,11 @@ def _static_attribute(s: Specializer, value: Any, name: str) -> Any:
                 f"None has no attribute `{name}`: the value may be None on this path",
                 help="test it with `is None` first",
             ) from None
-        near = difflib.get_close_matches(name, dir(value), 1)
+        what = "module" if isinstance(value, ModuleType) else "class" if isinstance(value, type) else "object"
         raise s.refuse(
             "unknown-attribute",
-            f"{getattr(value, '__name__', value)!r} has no attribute `{name}`",
-            help=f"did you mean `{near[0]}`?" if near else "",
+            f"the {what} `{getattr(value, '__name__', value)}` has no attribute `{name}`",
+            help=_nearest_attribute(s, value, name),
         ) from None
     if isinstance(value, str):
         return Compound("built-in method", ("text", name), [Known(value)])

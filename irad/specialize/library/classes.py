@@ -48,7 +48,9 @@ def _isinstance(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         [c.value for c in classes.children] if is_tuple(classes) else [classes.value] if isinstance(classes, Known) else None
     )
     if wanted is None or not all(isinstance(c, type) for c in wanted):
-        raise s.refuse("type-mismatch", "isinstance() takes a class or a tuple of classes")
+        raise s.refuse(
+            "type-mismatch", "isinstance() takes a class or a tuple of classes", help="write isinstance(x, (int, float))"
+        )
     return literal(any(_is_a(s, v, c) for c in wanted))
 
 
@@ -85,7 +87,11 @@ def _callable(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
 def _getattr_call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     need(s, "getattr", args, kwargs, 2)
     if not (isinstance(args[1], Known) and isinstance(args[1].value, str)):
-        raise s.refuse("not-static", "the name of an attribute must be known at compile time")
+        raise s.refuse(
+            "not-static",
+            "the name of an attribute must be known at compile time",
+            help="write the attribute out, x.name, with `if` where there are several",
+        )
     return getattr_(s, args[0], args[1].value)
 
 
@@ -100,7 +106,11 @@ def _replace(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:
     (v,) = args
     cls = objects.class_of(v)
     if cls is None or not objects.is_instance(v):
-        raise s.refuse("type-mismatch", f"replace() takes a dataclass instance, not {s.describe(v)}")
+        raise s.refuse(
+            "type-mismatch",
+            f"replace() takes a dataclass instance, not {s.describe(v)}",
+            help="a NamedTuple has the method _replace; of others make a new one",
+        )
     fields = objects.content(s, v)
     init = {f.name for f in dataclasses.fields(cls) if f.init}
     values = {k: x for k, x in zip(fields.head, fields.children, strict=True) if k in init}

@@ -134,7 +134,7 @@ def _round(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         raise s.refuse(
             "unsupported-round",
             "round() to a number of digits cannot be compiled: Python rounds the decimal text",
-            help="scale by a power of ten and use round(), or np.round",
+            help="scale and round to an integer: round(x * 100) / 100",
         )
     return rounding("round", "rint")(s, args[:1], {})
 

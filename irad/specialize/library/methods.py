@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from irad.errors import nearest
 from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task, run
@@ -26,7 +27,11 @@ def _pop(s: Specializer, v: Ref, i: Any = None) -> Any:
     found = objects.growing(s, v)
     if found is not None:
         if i is not None and not (isinstance(i, Constant) and i.value == -1):
-            raise s.refuse("unsupported-pop", "only the last item of a list of run-time length can be popped")
+            raise s.refuse(
+                "unsupported-pop",
+                "only the last item of a list of run-time length can be popped",
+                help="write xs.pop(), or keep the position of the first item in a variable",
+            )
         popped = s.b.list_pop(found.children[0])
         objects.grown(s, v, s.b.getitem(popped, index=1))
         return objects.item_value(s, found.head, s.b.getitem(popped, index=0))
@@ -108,7 +113,7 @@ def _index(s: Specializer, v: Any, x: Any) -> Node:
         if isinstance(same, Constant) and same.value:
             return literal(i)
         if not isinstance(same, Constant):
-            raise s.needs_static("index() of a value known at run time only", "compare in a loop")
+            raise s.needs_static("index() of a value known at run time only", "compare in a loop: if xs[i] == x")
     s.b.raise_(error="ValueError", message="value is not in the sequence")
     raise s.Bottom
 
@@ -116,7 +121,11 @@ def _index(s: Specializer, v: Any, x: Any) -> Node:
 def _namedtuple_replace(s: Specializer, v: Compound, kwargs: dict[str, Any]) -> Compound:
     unknown = [k for k in kwargs if v.head is None or k not in v.head._fields]
     if unknown:
-        raise s.refuse("wrong-arguments", f"_replace() got an unexpected field name '{unknown[0]}'")
+        raise s.refuse(
+            "wrong-arguments",
+            f"_replace() got an unexpected field name '{unknown[0]}'",
+            help=nearest(unknown[0], v.head._fields, f"its fields are {', '.join(v.head._fields)}"),
+        )
     return Compound("tuple", v.head, [kwargs.get(n, c) for n, c in zip(v.head._fields, v.children, strict=True)])
 
 
@@ -140,5 +149,9 @@ def call_method(s: Specializer, head: tuple[str, str], self_: Any, args: list[An
     except TypeError as e:
         if "argument" not in str(e):
             raise
-        raise s.refuse("wrong-arguments", f"{head[0]}.{head[1]}(): {str(e).split('() ')[-1]}") from None
+        raise s.refuse(
+            "wrong-arguments",
+            f"{head[0]}.{head[1]}(): {str(e).split('() ')[-1]}",
+            help="write the arguments as Python has them, by position",
+        ) from None
     return (yield value) if hasattr(value, "send") else value

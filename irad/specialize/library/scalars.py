@@ -33,7 +33,9 @@ def _abs(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         return s.call(method, [], {})
     if s.arrays.is_array(s, x):
         return s.arrays.handler(s, np.abs)(s, args, {})
-    raise s.refuse("type-mismatch", f"abs() takes a number, not {s.describe(x)}")
+    raise s.refuse(
+        "type-mismatch", f"abs() takes a number, not {s.describe(x)}", help="take it of each item: [abs(y) for y in x]"
+    )
 
 
 @handles(float)
@@ -69,7 +71,11 @@ def _machine(t: Scalar) -> Handler:
         need(s, str(t.dtype), args, kwargs, 1)
         x = s.as_scalar(args[0])
         if not is_number(x):
-            raise s.refuse("type-mismatch", f"{t.dtype}() takes a number, not {s.describe(x)}")
+            raise s.refuse(
+                "type-mismatch",
+                f"{t.dtype}() takes a number, not {s.describe(x)}",
+                help="convert each item: [float(y) for y in x]",
+            )
         return x if x.type is t else s.b.convert(x, to=t)
 
     return call
@@ -131,7 +137,11 @@ def _chosen(s: Specializer, test: Node, x: Any, y: Any, name: str) -> Any:
     if isinstance(test, Constant):
         return x if test.value else y
     if not (is_number(x) and is_number(y)):
-        raise s.refuse("type-mismatch", f"{name}() takes numbers, not {s.describe(x)} and {s.describe(y)}")
+        raise s.refuse(
+            "type-mismatch",
+            f"{name}() compares numbers, not {s.describe(x)} and {s.describe(y)}",
+            help="compare one number of each; np.maximum and np.minimum take arrays",
+        )
     if x.type is not y.type:
         x, y, _ = common(s, x, y, name)
     return s.b.select(test, x, y)

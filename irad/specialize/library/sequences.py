@@ -35,7 +35,11 @@ def _len(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     method = objects.special_method(s, args[0], "__len__")
     if method is not None:
         return s.call(method, [], {})
-    raise s.refuse("type-mismatch", f"{s.describe(args[0])} has no len()")
+    raise s.refuse(
+        "type-mismatch",
+        f"{s.describe(args[0])} has no len()",
+        help="take the length of a tuple, list, dict or array; make a list of a generator expression",
+    )
 
 
 @handles(range)
@@ -45,7 +49,9 @@ def _range(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Compound:
     for a in args:
         x = s.as_scalar(a)
         if not is_number(x) or x.type.kind == "f":
-            raise s.refuse("type-mismatch", f"range() takes integers, not {s.describe(a)}", help="write int(...)")
+            raise s.refuse(
+                "type-mismatch", f"range() takes integers, not {s.describe(a)}", help="write int(...), or // instead of /"
+            )
         parts.append(s.convert(as_int(s, x), INT))
     if len(parts) == 1:
         parts.insert(0, literal(0))
@@ -120,7 +126,11 @@ def _dict(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if args:
         keys = objects.dict_keys(s, args[0])
         if keys is None:
-            raise s.refuse("type-mismatch", f"dict() takes a dict or keywords here, not {s.describe(args[0])}")
+            raise s.refuse(
+                "type-mismatch",
+                f"dict() takes a dict or keywords here, not {s.describe(args[0])}",
+                help="write {key: value} with constant keys",
+            )
         table = objects.content(s, args[0])
         merged = {**dict(zip(table.head, table.children, strict=True)), **kwargs}
     else:
@@ -138,5 +148,7 @@ def known_mapping(s: Specializer, v: Any) -> dict[str, Any]:
     """The entries of a dict given as `**`."""
     keys = objects.dict_keys(s, v)
     if keys is None or not all(isinstance(k, str) for k in keys):
-        raise s.refuse("type-mismatch", f"`**` takes a dict with string keys, not {s.describe(v)}")
+        raise s.refuse(
+            "type-mismatch", f"`**` takes a dict with string keys, not {s.describe(v)}", help="name the arguments: g(a=x, b=y)"
+        )
     return dict(zip(keys, objects.content(s, v).children, strict=True))

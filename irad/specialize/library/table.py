@@ -6,12 +6,12 @@ A handler takes (s, args, kwargs) and gives a value, or a task that gives one.
 from __future__ import annotations
 
 import dataclasses
-import difflib
+import sys
 from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from irad.errors import CompileError
+from irad.errors import CompileError, nearest
 from irad.graph.walk import Task
 from irad.specialize import objects
 from irad.specialize.values import Compound
@@ -58,14 +58,70 @@ def unknown_call(s: Specializer, value: Any) -> CompileError:
     module = getattr(value, "__module__", "") or ""
     module = ".".join(part for part in module.split(".") if not part.startswith("_"))
     label = f"{module}.{name}" if module not in ("", "builtins") else name
-    known = sorted({c.__name__ for c in HANDLERS if hasattr(c, "__name__")})
-    near = difflib.get_close_matches(name, known, 1, 0.75)
-    help = (
-        f"did you mean `{near[0]}`?"
-        if near and near[0] != name
-        else "write it out in Python, or call it outside the compiled function"
-    )
+    scope = sys.modules.get(module or "builtins")
+    names = [n for n in dir(scope) if supported(s, getattr(scope, n, None))]
+    otherwise = "write it out in Python, or call it outside the compiled function"
+    help = INSTEAD.get(label.removeprefix("numpy.")) or nearest(name, names, otherwise, 0.75)
     return s.refuse("unsupported-call", f"`{label}` cannot be compiled", help=help)
+
+
+def supported(s: Specializer, value: Any) -> bool:
+    """Whether a callable has a meaning in compiled code."""
+    try:
+        return value in HANDLERS or s.arrays.handler(s, value) is not None
+    except (TypeError, ValueError):
+        return False
+
+
+# What to write for well-known functions and methods that are not there.
+INSTEAD = {
+    "append": "make the array as large as it gets first, and write into it",
+    "concatenate": "make an array first and write into its parts: out[:n] = x; out[n:] = y",
+    "hstack": "make an array first and write into its parts: out[:, :n] = x; out[:, n:] = y",
+    "vstack": "make an array first and write into its rows: out[0] = x; out[1] = y",
+    "stack": "make an array first and write into its rows: out[0] = x; out[1] = y",
+    "cumsum": "add up in a loop: total += x[i]; out[i] = total",
+    "cumprod": "multiply in a loop: total *= x[i]; out[i] = total",
+    "diff": "write x[1:] - x[:-1]",
+    "std": "write np.sqrt(np.mean((x - x.mean()) ** 2))",
+    "var": "write np.mean((x - x.mean()) ** 2)",
+    "median": "compute it outside the compiled function",
+    "average": "write np.sum(w * x) / np.sum(w), or x.mean()",
+    "argmax": "search in a loop: if x[i] > best: best, where = x[i], i",
+    "argmin": "search in a loop: if x[i] < best: best, where = x[i], i",
+    "sort": "sort outside the compiled function",
+    "sorted": "sort outside the compiled function",
+    "argsort": "sort outside the compiled function",
+    "outer": "write x[:, None] * y",
+    "inner": "write x @ y",
+    "vdot": "write x @ y",
+    "einsum": "write the product with `@`, or with loops",
+    "tensordot": "write the product with `@`, or with loops",
+    "trace": "write sum(m[i, i] for i in range(len(m)))",
+    "diag": "write a loop over x[i, i]",
+    "linalg.norm": "write np.sqrt(np.sum(x * x))",
+    "linalg.solve": "write the elimination as loops, or solve outside the compiled function",
+    "linalg.inv": "solve outside the compiled function",
+    "expand_dims": "write x[:, None], or x[None]",
+    "squeeze": "write x[0], or x.reshape(...)",
+    "repeat": "write x[:, None] * np.ones(n), or a loop",
+    "tile": "write x[None] * np.ones((n, 1)), or a loop",
+    "flip": "write x[::-1]",
+    "roll": "write a loop: out[(i + k) % len(x)] = x[i]",
+    "meshgrid": "use axes: x[:, None] and y[None, :]",
+    "interp": "write a loop that finds the interval",
+    "tolist": "return the array, and convert it outside the compiled function",
+    "logaddexp": "write m + np.log(np.exp(x - m) + np.exp(y - m)) with m = np.maximum(x, y)",
+    "nansum": "write np.sum(np.where(np.isnan(x), 0.0, x))",
+    "isclose": "write abs(x - y) <= 1e-8 + 1e-5 * abs(y)",
+    "allclose": "write np.all(abs(x - y) <= 1e-8 + 1e-5 * abs(y))",
+    "heaviside": "write np.where(x > 0.0, 1.0, 0.0)",
+    "vectorize": "call the function on arrays, or in a loop",
+    "math.gamma": "write math.exp(math.lgamma(x)) for positive x",
+    "math.fsum": "write sum(xs)",
+    "math.dist": "write math.sqrt(sum((a - b) ** 2 for a, b in zip(p, q)))",
+    "math.comb": "write a loop of products",
+}
 
 
 def in_python(s: Specializer, function: Callable[..., Any], args: list[Any]) -> Task:
@@ -79,7 +135,11 @@ def need(s: Specializer, name: str, args: list[Any], kwargs: dict[str, Any], lea
     most = least if most is None else most
     if not least <= len(args) <= most:
         wanted = str(least) if least == most else f"{least} to {most}"
-        raise s.refuse("wrong-arguments", f"{name}() takes {wanted} arguments, not {len(args)}")
+        raise s.refuse(
+            "wrong-arguments",
+            f"{name}() takes {wanted} argument{'s' * (wanted != '1')} here, not {len(args)}",
+            help="write the call as Python has it; other forms cannot be compiled",
+        )
     if kwargs:
         raise s.refuse(
             "unsupported-keyword",

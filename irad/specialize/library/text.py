@@ -61,7 +61,7 @@ def text_parts(s: Specializer, v: Any) -> tuple[str, list[Node]]:
             raise s.refuse(
                 "unsupported-text",
                 f"{s.describe(x)} cannot be shown by compiled code",
-                help="show numbers, strings, or tuples of them",
+                help="show numbers, strings, and tuples and lists of them; return arrays, and print them outside",
             )
 
     show(v)
@@ -79,16 +79,22 @@ def emit_raise(s: Specializer, v: Any) -> None:
     )
     if not (isinstance(cls, type) and issubclass(cls, Exception)):
         raise s.refuse(
-            "unsupported-raise", f"{s.describe(v)} cannot be raised", help="raise a built-in exception with a message"
+            "unsupported-raise",
+            f"{s.describe(v)} cannot be raised",
+            help='raise a built-in exception with a message: ValueError("...")',
         )
     name = cls.__name__
     if getattr(builtins, name, None) is not cls:
         raise s.refuse(
             "unsupported-raise",
             f"`{name}` is not a built-in exception",
-            help="raise ValueError, RuntimeError, ... and translate outside",
+            help="raise ValueError or RuntimeError, and translate it where the function is called",
         )
     if len(args) > 1:
-        raise s.refuse("unsupported-raise", "an exception takes one message here", help="use an f-string")
+        raise s.refuse(
+            "unsupported-raise",
+            "an exception takes one message in compiled code",
+            help='put the values into an f-string: ValueError(f"{x} is negative")',
+        )
     text, values = text_parts(s, args[0]) if args else ("", [])
     s.b.raise_(*values, error=name, message=text)

@@ -514,9 +514,6 @@ class _Function:
     def expr_DictComp(self, e: ast.DictComp) -> Task:
         return (yield self.comprehension(e, "dict", [e.key, e.value]))
 
-    def expr_Starred(self, e: ast.Starred) -> Task:
-        raise self.refuse("unsupported-starred", "`*` in this place", e, "unpack into names first")
-
 
 class _Generator(_Function):
     """A comprehension: nested loops that yield, with variables of their own. Its graph takes the outermost iterable."""

@@ -253,7 +253,11 @@ def parse_ir(
     limit is exceeded. Nothing in the text is evaluated or imported.
     """
     if not isinstance(text, str):
-        raise refuse("wrong-arguments", f"parse_ir takes text, not {_named(text)}", help="read the file first: parse_ir(open(name).read())")
+        raise refuse(
+            "wrong-arguments",
+            f"parse_ir takes text, not {_named(text)}",
+            help="read the file first",
+        )
     parsed = parse_module(text, {**REGISTRY, **PYTHON}, file=file, limits=Limits(max_length, max_depth, max_nodes))
     try:
         return verify(parsed.module)

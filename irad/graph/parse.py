@@ -77,9 +77,9 @@ def parse_signature(text: str) -> list[Type]:
     except UnexpectedInput:
         raise refuse("signature", f"{text!r} is not a signature", help='write types, as in "f64[3], int -> f64"') from None
     except TextError as e:
-        raise refuse(e.name, e.message, help=e.help) from None
+        raise refuse(e.name, e.message, help=e.help or HELP[e.name]) from None
     if any(OBJECT in leaves(t) for t in types):
-        raise refuse("ir-type", "no type of an argument is called object")
+        raise refuse("ir-type", "no type of an argument is called object", help=HELP["ir-type"])
     return types
 
 
@@ -147,6 +147,18 @@ def _scan(text: str, limits: Limits) -> _Scanned:
 # -- messages -----------------------------------------------------------------------------------------------------------
 
 SHOWN = 90  # characters of a line
+HELP = {  # where a message has no more to say
+    "ir-constant": "write a number of the type: 1.0 for a float, 1 for an integer of 64 bits",
+    "ir-function-value": "call it, as @f(%x), or give it to cond, for_loop or while_loop",
+    "ir-invalid": "`irad ir FILE:FUNCTION` prints valid text to compare with",
+    "ir-name": "declare it once, above its use",
+    "ir-operation": "`irad explain NAME` shows what an operation takes",
+    "ir-scope": "pass it as an argument, or nest the graph that uses it in the other",
+    "ir-syntax": "`irad ir FILE:FUNCTION` prints text that reads back",
+    "ir-too-deep": "write graphs beside each other, or raise the limit: parse_ir(text, max_depth=...)",
+    "ir-too-large": "raise the limit, if the text is what you mean: max_length=..., max_nodes=...",
+    "ir-type": "types are written as f64, int, bool, f64[3], (int, f64)",
+}
 
 
 class TextSpan(Span):
@@ -164,6 +176,7 @@ class TextSpan(Span):
 
 def _refusal(text: str, file: str, name: str, message: str, place: Any, help: str = "") -> CompileError:
     """The diagnostic with the line of the text, and a caret where the column is known."""
+    help = help or HELP[name]
     number, column = getattr(place, "line", None), getattr(place, "column", None)
     if not isinstance(number, int) or number < 1:
         return CompileError(Diagnostic(name, message, help=help))

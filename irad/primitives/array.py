@@ -96,6 +96,7 @@ def _update_ref(x: Any, v: Any, *i: Any) -> Any:
 
 
 def _add_ref(x: Any, v: Any, *i: Any) -> Any:
+    _check(i, x.shape)
     x = x.copy()
     x[i] += v
     return x

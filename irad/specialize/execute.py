@@ -444,6 +444,7 @@ class Activation:
         if isinstance(test, Constant) and test.value:
             return None
         message = yield self.value_of(node.graphs[0])
+        self.s.span = self.b.span = node.span
         text, values = self.s.text_parts(message) if not (isinstance(message, Known) and message.value is None) else ("", [])
         if isinstance(test, Constant):
             self.b.raise_(*values, error="AssertionError", message=text)

@@ -134,6 +134,7 @@ class Loop:
                         self.store.set(key, rebuild(shape, partial(b.parameter, graph, name=name), self.store, objects))
                 check = self.bind(index) if self.bind is not None and index is not None else None
                 exits = yield a.block(self.body, CONTINUE)
+                s.span = b.span = self.node.span
                 if check is not None and CONTINUE in exits:
                     check(PathStore(exits[CONTINUE].changes, self.store))
                 if self.again is not None and CONTINUE in exits:

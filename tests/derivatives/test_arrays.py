@@ -215,3 +215,30 @@ def test_results_share_nothing_with_arguments() -> None:
         np.testing.assert_array_equal(out[1], [8.0, 3.0])
         assert ct_p == {"a": 3.0}
         np.testing.assert_array_equal(ct_x, [0.0, 2.0, 3.0])
+
+
+def _read_all(x, n):
+    total = 0.0
+    for i in range(n):
+        total += x[i]
+    return total
+
+
+def _read_one(x, n):
+    return x[n]
+
+
+def _written(x, n):
+    y = 2.0 * x
+    y[n] = 0.0
+    return y.sum()
+
+
+@pytest.mark.parametrize("f", [_read_all, _read_one, _written])
+@pytest.mark.parametrize("backend", ["llvm", "interpreter"])
+def test_an_index_out_of_bounds_raises_where_its_value_is_not_needed(f, backend):
+    """The gradient of a sum of elements reads no element, and adds at each place."""
+    gradient = irad.compile(irad.grad(f), backend=backend)
+    for n in (7, -4, 10**9, -(10**9)) if f is not _read_all else (7, 1000):
+        with pytest.raises(IndexError, match="out of bounds"):
+            gradient(np.ones(3), n)

@@ -11,11 +11,13 @@ import io
 import linecache
 import math
 import re
+import sys
 import traceback
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
@@ -51,12 +53,14 @@ def outcome(text: str, folder: Path) -> tuple[BaseException | None, str]:
     path = folder / "example.py"
     path.write_text(text, encoding="utf-8")
     linecache.checkcache(str(path))
-    scope: dict[str, Any] = {"__name__": "example", "irad": irad, "np": np, "math": math}
-    scope |= {"dataclass": dataclass, "NamedTuple": NamedTuple}
+    module = sys.modules["example"] = ModuleType("example")
+    vars(module).update(irad=irad, np=np, math=math, dataclass=dataclass, NamedTuple=NamedTuple)
     try:
         with redirect_stdout(io.StringIO()):
-            exec(compile(text, str(path), "exec"), scope)
+            exec(compile(text, str(path), "exec"), vars(module))
     except BaseException as e:
         shown = str(e) if isinstance(e, irad.CompileError) else "".join(traceback.format_exception_only(e))
         return e, shown.rstrip("\n") + "\n"
+    finally:
+        del sys.modules["example"]
     return None, ""

@@ -8,7 +8,7 @@ from typing import Any
 from irad.api import compile
 from irad.cli.colour import add_color, show_text
 from irad.cli.output import add_json, print_json, write
-from irad.cli.passes import Printed, Watch, add_passes, show_pass
+from irad.cli.passes import Printed, Watch, add_passes, asks_for_passes, show_pass
 from irad.cli.target import UsageError, add_grad, add_target, target
 from irad.compiled import core_of
 from irad.errors import CompileError
@@ -26,13 +26,15 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Prints the program that irad makes of a function, for arguments of given types.",
         epilog='examples:\n  irad ir model.py:f --types "f64, f64[3], int" --grad\n'
-        '  irad ir model.py:f --types "f64" --grad --print-after-all --time-passes\n',
+        '  irad ir model.py:f --types "f64" --grad --print-after-all --time-passes\n'
+        '  irad ir model.py:f --types "f64" --grad --report report.html\n',
     )
     add_target(p)
     p.add_argument("--types", metavar="TYPES", help='the types of the arguments: "f64, f64[3], int"')
     add_grad(p)
     p.add_argument("--stage", choices=STAGES, default="optimized", help="default: optimized")
     p.add_argument("--svg", metavar="FILE", help="draw the program's graph to a file, instead of printing text")
+    p.add_argument("--report", metavar="FILE", help="write a page of HTML: source, stages, passes and graph, with lines linked")
     add_passes(p)
     add_color(p)
     add_json(p)
@@ -41,12 +43,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def show(a: argparse.Namespace) -> int:
     """Print what the command asks for."""
-    if a.stage in ("python", "typed") and (
-        a.print_after or a.print_after_all or a.stop_after or a.time_passes or a.verify_each
-    ):
+    if a.stage in ("python", "typed") and asks_for_passes(a):
         raise UsageError(f"no pass runs before --stage {a.stage}: leave out what asks for passes")
     if a.svg is not None and (a.stage == "python" or a.json):
         raise UsageError("--svg draws a graph: it goes with the stages from typed on, and without --json")
+    if a.report is not None and (a.stage != "optimized" or a.svg is not None or a.json or asks_for_passes(a)):
+        raise UsageError("--report shows every stage and every pass: leave out --stage, --svg, --json and what asks for passes")
     fn = target(a.target, a.grad)
     if isinstance(fn, Module):
         types = [p.type for p in fn.entry.params]
@@ -55,6 +57,12 @@ def show(a: argparse.Namespace) -> int:
     else:
         types = _types(a.types or "")
     core: Any = core_of(compile(fn))
+    if a.report is not None:
+        from irad.report.collect import collect
+        from irad.report.page import page
+
+        write(a.report, page(collect(core, types)))
+        return 0
     after: list[Printed] = []
     watch = Watch(a, after.append if a.json else lambda p: show_pass(p, a.color))
     found: list[IR] = []

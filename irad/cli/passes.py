@@ -12,7 +12,7 @@ from irad.graph.nodes import Module
 from irad.optimize.passes import Pass
 from irad.pipeline import LEAN, OPTIMIZE, Hook
 
-__all__ = ["EXPAND", "NAMES", "PASSES", "Printed", "Watch", "add_passes", "show_pass"]
+__all__ = ["EXPAND", "NAMES", "PASSES", "Printed", "Watch", "add_passes", "asks_for_passes", "show_pass"]
 
 EXPAND = "expand"  # gives transforms their bodies; not a pass of the optimizer, but a step of the pipeline like them
 PASSES: dict[str, Pass] = {p.name: p for p in (*LEAN, *OPTIMIZE)}
@@ -28,6 +28,10 @@ def add_passes(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--stop-after", help="end with the first run of a pass", **choice)  # type: ignore[arg-type]
     parser.add_argument("--verify-each", action="store_true", help="verify the program after each pass")
     parser.add_argument("--time-passes", action="store_true", help="print the time of each pass to standard error")
+
+
+def asks_for_passes(a: argparse.Namespace) -> bool:
+    return bool(a.print_after or a.print_after_all or a.stop_after or a.time_passes or a.verify_each)
 
 
 class Printed(NamedTuple):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import inspect
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -23,6 +24,8 @@ from irad.frontend import lower
 from irad.graph.nodes import Module
 from irad.graph.normal import normal_form
 from irad.graph.parse import parse_signature
+from irad.graph.text import print_graph
+from irad.internal import ours, too_deep
 from irad.pipeline import Hook, optimize
 from irad.primitives import REGISTRY
 from irad.primitives.python import refuse_python_stage
@@ -187,7 +190,10 @@ class Compiled:
 
     def program(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Program, list[Type]]:
         """The program for these arguments, and the arguments' types."""
-        types = [self._type(i, v) for i, v in enumerate(args)] + [type_of(v) for v in kwargs.values()]
+        try:
+            types = [self._type(i, v) for i, v in enumerate(args)] + [type_of(v) for v in kwargs.values()]
+        except RecursionError as e:
+            raise too_deep(e) from None
         parts = [structure_key(t.value) if isinstance(t, Static) else t for t in types]
         key = (_key(self.fn), tuple(parts), tuple(kwargs), self.options)
         given = (*args, *kwargs.values())
@@ -242,10 +248,35 @@ class Compiled:
         """The typed module for arguments of these types."""
         if isinstance(self.fn, Module):
             return self._module_entry(self.fn, types, keywords)
-        names = self.parameter_names()
         hooks = {"unwrap": unwrap}
         label = self.fn.kind if isinstance(self.fn, Transform) else "main"
-        return specialize(self.fn, types, lower, name=label, names=names, hooks=hooks, keywords=keywords)
+        with ours("specialize", self._source_text, self._command(types, keywords)):
+            names = self.parameter_names()
+            return specialize(self.fn, types, lower, name=label, names=names, hooks=hooks, keywords=keywords)
+
+    def _source_text(self) -> str:
+        """The program as it was read; the source where it cannot be read."""
+        if self.function is None:
+            return ""
+        try:
+            return print_graph(lower(self.function))
+        except Exception:
+            return "".join(f"# {line}" for line in inspect.getsourcelines(self.function)[0])
+
+    def _command(self, types: Sequence[Type], keywords: Sequence[str]) -> str | None:
+        """What specializes this program again, where the command line can name it."""
+        fn, grad = self.fn, ""
+        if isinstance(fn, Transform) and fn.kind == "grad":
+            numbers = dict(fn.options)["argnums"]
+            grad = f" --grad {','.join(map(str, numbers if isinstance(numbers, tuple) else (numbers,)))}"
+            fn = fn.fn
+        if keywords or not isinstance(fn, FunctionType) or "<" in fn.__qualname__ + fn.__code__.co_filename:
+            return None
+        import shlex
+
+        place, shown = f"{fn.__code__.co_filename}:{fn.__qualname__}", ", ".join(map(str, types))
+        command = f"ir {shlex.quote(place)} --types {shlex.quote(shown)}{grad} --stage typed"
+        return command.replace("{", "{{").replace("}", "}}")
 
     @staticmethod
     def _module_entry(module: Module, types: Sequence[Type], keywords: Sequence[str]) -> Entry:
@@ -283,7 +314,8 @@ class Compiled:
             from irad.backends.interpreter.run import loaded
 
             return Program(entry, loaded(module), None, module, None)
-        return self._load(entry, module, types, keywords)
+        with ours("code generation", lambda: str(module), "ir {file} --stage asm"):
+            return self._load(entry, module, types, keywords)
 
     def _load(self, entry: Entry, module: Module, types: Sequence[Type], keywords: Sequence[str]) -> Program:
         from irad.backends.llvm import run as llvm

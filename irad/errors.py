@@ -174,7 +174,7 @@ class CompileError(Exception):
 class InternalError(Exception):
     """A failure of irad itself, never of the user's program."""
 
-    complete = False  # whether it says already what to do about it
+    saved = False  # whether it says where the program is, and what repeats it
 
 
 def refuse(
@@ -241,9 +241,21 @@ def call_span() -> Span | None:
 def public(f: Callable[P, R]) -> Callable[P, R]:
     """A function of irad's that users call: a refusal names the user's line, and shows none of irad's insides."""
 
+    code = f.__code__
+    names = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+    any_name = bool(code.co_flags & 8)
+
     @functools.wraps(f)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
+            if not any_name:
+                for name in kwargs:
+                    if name not in names:
+                        raise refuse(
+                            "unknown-option",
+                            f"{f.__name__} has no option `{name}`",
+                            help=nearest(name, names, f"its options are {', '.join(names)}"),
+                        )
             return f(*args, **kwargs)
         except CompileError as e:
             raise at_call(e) from None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from irad.graph.nodes import Module
+from irad.internal import ours
 from irad.optimize.passes import Pass, drop, hoist, inline, nans, quotients, residuals, simplify
 from irad.transforms.expand import expand_transforms, has_transforms
 from irad.verify import verify
@@ -62,14 +63,15 @@ class Hook:
     def run(self, name: str, stage: str, f: Callable[[Module], Module], module: Module) -> Module:
         before, start = module, time.perf_counter()
         self.depth += 1
-        module = f(module)
+        with ours(f"the pass {name}", lambda: str(before), f"opt {{file}} --passes {name}"):
+            module = f(module)
+            if self.verify_each:
+                verify(module, stage)
         self.depth -= 1
         seconds = time.perf_counter() - start
         self.times[name] = self.times.get(name, 0.0) + seconds
         if self.steps is not None:
             self.steps.append(Step(name, before, module, seconds, self.depth))
-        if self.verify_each:
-            verify(module, stage)
         if self.after is not None:
             self.after(name, module)
         return module

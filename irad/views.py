@@ -12,6 +12,7 @@ from irad.frontend import lower
 from irad.graph.nodes import Apply, Module
 from irad.graph.text import Line, alone, joined, printed
 from irad.graph.walk import all_graphs
+from irad.internal import ours
 from irad.optimize.residuals import nbytes, padding
 from irad.pipeline import Hook, expand, optimize
 from irad.specialize.entry import type_of
@@ -115,7 +116,8 @@ def program_at(core: Any, types: Sequence[Type], keywords: Sequence[str], stage:
     elif stage != "typed":
         module = optimize(module, hook, debug_nans=core.options.debug_nans)
     if stage in ("llvm", "asm"):
-        return _machine(stage, module, core.options.fast_math)
+        with ours("code generation", lambda: str(module), f"ir {{file}} --stage {stage}"):
+            return _machine(stage, module, core.options.fast_math)
     return of_module(stage, module)
 
 

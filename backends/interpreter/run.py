@@ -125,8 +125,10 @@ class _Interpreter:
             return None  # computed from a value that is never read
         try:
             return node.fn.ref(*xs, **node.facts())  # type: ignore[operator, misc]
-        except (ArithmeticError, ValueError, LookupError) as e:
+        except (ArithmeticError, ValueError, LookupError, MemoryError) as e:
             raise located(e, node.span) from None
+        except Exception as e:
+            raise InternalError(f"the interpreter's `{name}` failed: {type(e).__name__}: {e}") from e
 
     def effect(self, node: Apply, xs: list[Any]) -> Any:
         facts = node.facts()

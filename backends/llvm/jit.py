@@ -16,7 +16,7 @@ from typing import Any
 
 from irad.errors import InternalError
 
-__all__ = ["Code", "assembly", "compile_text", "link", "object_code"]
+__all__ = ["Code", "assembly", "compile_text", "described", "link", "object_code"]
 
 # An LLJIT takes 0.8 ms to make, so programs share one. Each leaves some 10 kB in it that is freed with the last of them.
 PROGRAMS_PER_LLJIT = 32
@@ -47,6 +47,15 @@ def _machine(level: int) -> Any:
         codemodel="small",
         jit=True,
     )
+
+
+def described() -> tuple[str, str]:
+    """The version of LLVM, and what it generates code for."""
+    import llvmlite
+    import llvmlite.binding as llvm
+
+    version = ".".join(map(str, llvm.llvm_version_info))
+    return f"{version} (llvmlite {llvmlite.__version__})", f"{llvm.get_process_triple()}, {llvm.get_host_cpu_name()}"
 
 
 class Code:

@@ -138,16 +138,16 @@ def _title(fn: Any) -> str:
 
 
 def _about(core: Compiled) -> list[tuple[str, str]]:
-    import llvmlite
-    import llvmlite.binding as llvm
+    from irad.backends.llvm.jit import described
 
+    version, machine = described()
     options = [name for name in ("fast_math", "debug_nans") if getattr(core.options, name)]
     return [
         ("irad", irad.__version__),
         ("Python", platform.python_version()),
         ("NumPy", np.__version__),
-        ("LLVM", f"{'.'.join(map(str, llvm.llvm_version_info))} (llvmlite {llvmlite.__version__})"),
-        ("target", f"{llvm.get_process_triple()}, {llvm.get_host_cpu_name()}"),
+        ("LLVM", version),
+        ("target", machine),
         ("options", ", ".join(options) or "none"),
     ]
 

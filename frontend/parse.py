@@ -15,8 +15,9 @@ from __future__ import annotations
 import ast
 import keyword
 from collections.abc import Sequence
-from types import FunctionType
+from types import CodeType, FunctionType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from irad.frontend.scope import Scope, Signature, defaults_of, own_nodes
 from irad.frontend.source import Definition, definition
@@ -32,7 +33,7 @@ from irad.types import NONE, OBJECT, Static
 __all__ = ["lower"]
 
 
-_lowered: dict[Any, Graph] = {}
+_lowered: WeakKeyDictionary[CodeType, Graph] = WeakKeyDictionary()
 
 
 def lower(function: FunctionType) -> Graph:

@@ -26,6 +26,7 @@ class Signature:
     cells: set[str] = field(default_factory=set)  # variables that inner functions read or write
     rebound: set[str] = field(default_factory=set)  # ... that inner functions write (nonlocal)
     first_line: int = 0
+    liveness: Any = None  # of the variables: found when it is first needed
 
     @property
     def parameters(self) -> list[str]:

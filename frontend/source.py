@@ -6,6 +6,7 @@ from __future__ import annotations
 import ast
 import linecache
 import os
+from collections import OrderedDict
 from types import CodeType, FunctionType
 from typing import Any
 
@@ -13,7 +14,8 @@ from irad.errors import CompileError, Span, refuse
 
 __all__ = ["definition"]
 
-_trees: dict[str, tuple[list[str], ast.Module]] = {}
+MAX_TREES = 32  # files whose trees are kept: those that functions were read from last
+_trees: OrderedDict[str, tuple[list[str], ast.Module]] = OrderedDict()
 
 Definition = ast.FunctionDef | ast.Lambda
 
@@ -56,6 +58,9 @@ def _tree(code: CodeType, function: FunctionType) -> ast.Module:
                 help="break the expression into statements",
             ) from None
         cached = _trees[file] = (lines, tree)
+        while len(_trees) > MAX_TREES:
+            _trees.popitem(last=False)
+    _trees.move_to_end(file)
     return cached[1]
 
 

@@ -11,6 +11,7 @@ from irad.compiled import CacheInfo, Compiled, Options, Transform, checked_optio
 from irad.errors import public, refuse
 from irad.graph.nodes import Module
 from irad.graph.parse import Limits, parse_module
+from irad.lock import LOCK
 from irad.primitives import REGISTRY
 from irad.primitives.python import PYTHON
 from irad.specialize import derivatives, library
@@ -238,7 +239,8 @@ def ir(f: Any, *args: Any, stage: str = "optimized", **kwargs: Any) -> IR:
     `str()` is its text, `.operations` counts operations by primitive, `.residuals` lists what loops store.
     """
     core = core_of(f)
-    return view(core if core is not None else Compiled(f, Options()), args, kwargs, stage)
+    with LOCK:
+        return view(core if core is not None else Compiled(f, Options()), args, kwargs, stage)
 
 
 @public
@@ -258,8 +260,9 @@ def parse_ir(
             f"parse_ir takes text, not {_named(text)}",
             help="read the file first",
         )
-    parsed = parse_module(text, {**REGISTRY, **PYTHON}, file=file, limits=Limits(max_length, max_depth, max_nodes))
-    try:
-        return verify(parsed.module)
-    except InvalidModule as e:
-        raise parsed.refusal("ir-invalid", str(e), e.about) from None
+    with LOCK:
+        parsed = parse_module(text, {**REGISTRY, **PYTHON}, file=file, limits=Limits(max_length, max_depth, max_nodes))
+        try:
+            return verify(parsed.module)
+        except InvalidModule as e:
+            raise parsed.refusal("ir-invalid", str(e), e.about) from None

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import functools
 import inspect
-import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from irad.graph.normal import normal_form
 from irad.graph.parse import parse_signature
 from irad.graph.text import print_graph
 from irad.internal import ours, too_deep
+from irad.lock import LOCK
 from irad.pipeline import Hook, optimize
 from irad.primitives import REGISTRY
 from irad.primitives.python import refuse_python_stage
@@ -100,7 +100,6 @@ def _attribute(o: Any, name: str) -> Any:
 
 
 _programs: OrderedDict[Any, list[Program]] = OrderedDict()
-_lock = threading.RLock()
 
 
 def core_of(value: Any) -> Compiled | None:
@@ -190,14 +189,14 @@ class Compiled:
 
     def program(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Program, list[Type]]:
         """The program for these arguments, and the arguments' types."""
-        try:
-            types = [self._type(i, v) for i, v in enumerate(args)] + [type_of(v) for v in kwargs.values()]
-        except RecursionError as e:
-            raise too_deep(e) from None
-        parts = [structure_key(t.value) if isinstance(t, Static) else t for t in types]
-        key = (_key(self.fn), tuple(parts), tuple(kwargs), self.options)
-        given = (*args, *kwargs.values())
-        with _lock:
+        with LOCK:
+            try:
+                types = [self._type(i, v) for i, v in enumerate(args)] + [type_of(v) for v in kwargs.values()]
+            except RecursionError as e:
+                raise too_deep(e) from None
+            parts = [structure_key(t.value) if isinstance(t, Static) else t for t in types]
+            key = (_key(self.fn), tuple(parts), tuple(kwargs), self.options)
+            given = (*args, *kwargs.values())
             found = self.programs.get(key)
             if found is not None and found.valid(self.fn, given):
                 self.hits += 1
@@ -225,6 +224,8 @@ class Compiled:
         """Make the program one of this function's, the first that a call tries."""
         self.programs.pop(key, None)
         self.programs[key] = program
+        if len(self.programs) > MAX_PROGRAMS:
+            self.programs.pop(next(iter(self.programs)))
         from irad.backends.llvm.native import set_stubs
 
         stubs = [p.stub for p in reversed(self.programs.values()) if p.stub is not None and p.owner in (None, self)]
@@ -236,7 +237,7 @@ class Compiled:
     def clear(self) -> None:
         from irad.backends.llvm.native import set_stubs
 
-        with _lock:
+        with LOCK:
             for key in self.programs:
                 _programs.pop(key, None)
             self.programs.clear()
@@ -294,8 +295,8 @@ class Compiled:
 
     def ahead(self, signature: str) -> None:
         """Compile for the types of a signature, before any call."""
-        types = parse_signature(signature)
-        with _lock:
+        with LOCK:
+            types = parse_signature(signature)
             key = (_key(self.fn), tuple(types), (), self.options)
             if key not in self.programs:
                 self.misses += 1

@@ -50,7 +50,7 @@ def project_zero(e: Any, node: Apply) -> Operands:
     e.branch(e.emit(f"icmp eq i64 {tag}, {case}"), mine, other)
     e.start(other)
     e.used.add("irad.release")
-    e.do(f"call void @irad.release(ptr {block})")
+    e.do(f"call void @irad.release(ptr %ctx, ptr {block})")
     e.jump(go_on)
     e.start(mine)
     fields = stacks.fields_of(e, node, block, node.type)
@@ -211,7 +211,7 @@ class _Adder:
         e.lines.append(f"  %next = add i64 {i}, 1")
         e.jump(loop)
         e.start(done)
-        e.do(f"call void @irad.release(ptr {small})")
+        e.do(f"call void @irad.release(ptr %ctx, ptr {small})")
         return (own, length)
 
 

@@ -51,6 +51,7 @@ class Program:
     long: bool  # it gives up the interpreter's lock at once
     polls: bool  # it gives it up when it was found to take long
     prints: bool
+    allocates: bool
 
 
 def emit_module(module: Module, *, name: str = "fn", fast: bool = False) -> Program:
@@ -141,6 +142,7 @@ class _ModuleEmitter:
             bool(self.recursive) or is_long(self.module),
             "irad.poll" in self.used,
             "irad.print" in self.used,
+            bool(self.used & {"irad.alloc", "irad.alloc_zeroed", "irad.grow", "irad.list_room"}),
         )
 
     def assembled(self, bodies: list[str]) -> str:

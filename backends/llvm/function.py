@@ -243,7 +243,7 @@ class FunctionEmitter(ScalarOps):
 
     def release(self, r: Ref) -> None:
         self.used.add("irad.release")
-        self.do(f"call void @irad.release(ptr {self.operand_of(r)})")
+        self.do(f"call void @irad.release(ptr %ctx, ptr {self.operand_of(r)})")
 
     def operation(self, node: Apply) -> None:
         if node in self.virtual:

@@ -10,18 +10,17 @@ it and holds no address, so that an object can be linked again.
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from irad.errors import InternalError
+from irad.lock import LOCK
 
 __all__ = ["Code", "assembly", "compile_text", "described", "link", "object_code"]
 
 # An LLJIT takes 0.8 ms to make, so programs share one. Each leaves some 10 kB in it that is freed with the last of them.
 PROGRAMS_PER_LLJIT = 32
 
-_lock = threading.RLock()
 _jit: Any = None
 _linked = 0
 
@@ -81,7 +80,7 @@ def _parsed(text: str) -> Any:
 
 def object_code(text: str, *, level: int = 1) -> bytes:
     """The object file that LLVM text becomes. Raises InternalError."""
-    with _lock:
+    with LOCK:
         machine = _machine(level)
         module = _parsed(text)
         image: bytes = machine.emit_object(module)
@@ -102,7 +101,7 @@ def link(objects: Sequence[bytes], exports: Sequence[str], symbols: Mapping[str,
         library.import_symbol(name, address)
     for name in exports:
         library.export_symbol(name)
-    with _lock:
+    with LOCK:
         if _linked % PROGRAMS_PER_LLJIT == 0:
             _jit = llvm.create_lljit_compiler(_machine(1))
         _linked += 1
@@ -116,7 +115,7 @@ def compile_text(text: str, exports: Sequence[str], symbols: Mapping[str, int] |
 
 def assembly(text: str, *, level: int = 1) -> str:
     """The assembly that `compile_text` makes of the text."""
-    with _lock:
+    with LOCK:
         module = _parsed(text)
         result: str = _machine(level).emit_assembly(module)
         module.close()

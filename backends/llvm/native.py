@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import ctypes
 import sys
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import CellType
@@ -22,6 +21,7 @@ import numpy as np
 from irad.backends.llvm.jit import compile_text
 
 from irad.errors import InternalError
+from irad.lock import LOCK
 
 __all__ = [
     "ARRAY_DATA",
@@ -78,12 +78,11 @@ T = TypeVar("T")
 
 def once(make: Callable[[], T]) -> Callable[[], T]:
     """A function that makes something on its first call, one for all threads, and keeps it."""
-    lock = threading.RLock()
     made: list[T] = []
 
     def get() -> T:
         if not made:
-            with lock:
+            with LOCK:
                 if not made:
                     made.append(make())
         return made[0]

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 from irad.backends.llvm import native, runtime
 from irad.backends.llvm.jit import Code, compile_text
+from irad.backends.llvm.layout import HEADER
 from irad.backends.llvm.native import once
 from irad.backends.llvm.signals import SIGNALS, signal_symbols
 
-__all__ = ["BOX", "DECLARATIONS", "DTYPES", "HEAD", "LIBRARY_OF", "NEXT", "OBJECTS", "PREVIOUS"]
+__all__ = ["BOX", "DECLARATIONS", "DTYPES", "HEAD", "LIBRARY_OF", "NEXT", "OBJECTS", "PREVIOUS", "live_bytes"]
 
 # `nonlazybind`: a call goes straight to the function, not by a jump on the way (4 ns on a tuple of 5).
 CPYTHON = """\
@@ -68,7 +69,7 @@ OBJECTS: dict[str, object] = {
     **{f"stub.dtype.{name}": dtype for name, dtype in DTYPES.items()},
 }
 
-PREVIOUS, NEXT = 32, 40  # the links of a block
+CAPACITY, PREVIOUS, NEXT = 24, 32, 40  # of a block: its bytes, its links
 HEAD = runtime.LINKS - PREVIOUS  # of the context: as if a block began there
 HANDED_OVER = 16 << 10  # bytes from which on a result keeps the memory of its block instead of a copy
 RESERVE = 128 << 10  # of a thread's stack, for what compiled code calls; a quarter at most
@@ -266,23 +267,42 @@ done:
   ret i1 %equal
 }}
 
-; free the blocks of a call
+; the blocks of a call that ended have so many bytes
+define void @stub.note_bytes(ptr %ctx) nounwind {{
+  %place = getelementptr i8, ptr %ctx, i64 {runtime.BYTES}
+  %bytes = load i64, ptr %place
+  %before = load i64, ptr @stub.live
+  %after = add i64 %before, %bytes
+  store i64 %after, ptr @stub.live
+  ret void
+}}
+
+; free the blocks of a call; what was handed over lives on
 define void @stub.free_blocks(ptr %ctx) nounwind {{
 entry:
   %head = getelementptr i8, ptr %ctx, i64 {HEAD}
   %link = getelementptr i8, ptr %head, i64 {NEXT}
   %first = load ptr, ptr %link
+  %place = getelementptr i8, ptr %ctx, i64 {runtime.BYTES}
+  %bytes = load i64, ptr %place
   br label %loop
 loop:
   %block = phi ptr [ %first, %entry ], [ %next, %one ]
+  %rest = phi i64 [ %bytes, %entry ], [ %less, %one ]
   %end = icmp eq ptr %block, %head
   br i1 %end, label %done, label %one
 one:
-  %place = getelementptr i8, ptr %block, i64 {NEXT}
-  %next = load ptr, ptr %place
+  %next.place = getelementptr i8, ptr %block, i64 {NEXT}
+  %next = load ptr, ptr %next.place
+  %capacity.place = getelementptr i8, ptr %block, i64 {CAPACITY}
+  %capacity = load i64, ptr %capacity.place
+  %size = add i64 %capacity, {HEADER}
+  %less = sub i64 %rest, %size
   call void @free(ptr %block)
   br label %loop
 done:
+  store i64 %rest, ptr %place
+  call void @stub.note_bytes(ptr %ctx)
   ret void
 }}
 
@@ -343,6 +363,12 @@ declare void @free(ptr)
 
 define void @stub.free_block(ptr %capsule) nounwind {{
   %block = call ptr @PyCapsule_GetPointer(ptr %capsule, ptr @stub.block)
+  %place = getelementptr i8, ptr %block, i64 {CAPACITY}
+  %capacity = load i64, ptr %place
+  %size = add i64 %capacity, {HEADER}
+  %before = load i64, ptr @stub.live
+  %after = sub i64 %before, %size
+  store i64 %after, ptr @stub.live
   call void @free(ptr %block)
   ret void
 }}
@@ -451,11 +477,19 @@ unknown:
 }}
 """
 
+_live = ctypes.c_int64()
+
+
+def live_bytes() -> int:
+    """The bytes of all blocks that calls left: what arrays keep that were results, and nothing else."""
+    return _live.value
+
+
 FUNCTION = re.compile(r"^(?:declare|define) (?!internal)(.*?) @([\w.]+)(\(.*?\))", re.M)
 
 
 def _library(text: str, level: int, symbols: dict[str, int] | None = None) -> Code:
-    symbols = {name: id(x) for name, x in OBJECTS.items()} | (symbols or {})
+    symbols = {name: id(x) for name, x in OBJECTS.items()} | {"stub.live": ctypes.addressof(_live)} | (symbols or {})
     external = "".join(f"@{name} = external global i8\n" for name in symbols if f"@{name}(" not in text)
     exports = re.findall(r"^define (?!internal).*? @([\w.]+)\(", text, re.M)
     return compile_text(CPYTHON + external + text, exports, symbols, level=level)

@@ -6,7 +6,8 @@ call that fails frees them all; a block in a frame of the stack has no links.
 
 The context of a call: { i64 error, [8 x i64] values, ptr stack limit, ptr previous, ptr next, i64 bytes, i64 budget,
 ptr thread, i64 next look, ptr printer }. `error` is the number of the place that failed, RAISED where an exception is set
-already; `thread` is the state of a thread that gave up the interpreter's lock, null while it holds it. See `polls`.
+already; `bytes` are those of the linked blocks; `thread` is the state of a thread that gave up the interpreter's lock,
+null while it holds it. See `polls`.
 """
 
 from __future__ import annotations
@@ -86,13 +87,20 @@ define internal void @irad.link(ptr %ctx, ptr %b) {
   store ptr %b, ptr %headnext
   %q4 = getelementptr i8, ptr %first, i64 32
   store ptr %b, ptr %q4
+  %p3 = getelementptr i8, ptr %b, i64 24
+  %capacity = load i64, ptr %p3
+  %size = add i64 %capacity, 48
+  %total = getelementptr i8, ptr %ctx, i64 96
+  %before = load i64, ptr %total
+  %after = add i64 %before, %size
+  store i64 %after, ptr %total
   ret void
 }""",
     ),
     "irad.unlink": (
         (),
         """
-define internal void @irad.unlink(ptr %b) {
+define internal void @irad.unlink(ptr %ctx, ptr %b) {
   %p4 = getelementptr i8, ptr %b, i64 32
   %p5 = getelementptr i8, ptr %b, i64 40
   %prev = load ptr, ptr %p4
@@ -101,6 +109,13 @@ define internal void @irad.unlink(ptr %b) {
   store ptr %next, ptr %pn
   %np = getelementptr i8, ptr %next, i64 32
   store ptr %prev, ptr %np
+  %p3 = getelementptr i8, ptr %b, i64 24
+  %capacity = load i64, ptr %p3
+  %size = add i64 %capacity, 48
+  %total = getelementptr i8, ptr %ctx, i64 96
+  %before = load i64, ptr %total
+  %after = sub i64 %before, %size
+  store i64 %after, ptr %total
   ret void
 }""",
     ),
@@ -152,7 +167,7 @@ done:
     "irad.release": (
         ("irad.release_visitor", "irad.unlink"),
         """
-define internal void @irad.release(ptr %b) {
+define internal void @irad.release(ptr %ctx, ptr %b) {
   %list = alloca ptr
   store ptr null, ptr %list
   call void @irad.release_visitor(ptr %b, ptr %list)
@@ -177,7 +192,7 @@ drop:
   %framed = icmp eq ptr %prev, null
   br i1 %framed, label %loop, label %heap
 heap:
-  call void @irad.unlink(ptr %x)
+  call void @irad.unlink(ptr %ctx, ptr %x)
   call void @free(ptr %x)
   br label %loop
 done:
@@ -211,7 +226,7 @@ alone:
   %framed = icmp eq ptr %prev, null
   br i1 %framed, label %move, label %resize
 resize:
-  call void @irad.unlink(ptr %b)
+  call void @irad.unlink(ptr %ctx, ptr %b)
   %total = add i64 %want, 48
   %r = call ptr @realloc(ptr %b, i64 %total)
   %rnull = icmp eq ptr %r, null
@@ -293,7 +308,7 @@ copy:
   %nd = getelementptr i8, ptr %n, i64 48
   %bd = getelementptr i8, ptr %b, i64 48
   call void @llvm.memcpy.p0.p0.i64(ptr %nd, ptr %bd, i64 %have, i1 false)
-  call void @irad.release(ptr %b)
+  call void @irad.release(ptr %ctx, ptr %b)
   br label %clear
 check:
   %fnull = icmp eq ptr %f, null

@@ -235,7 +235,7 @@ def fields_of(e: Any, node: Apply, block: str, t: Type) -> Operands:
     e.branch(e.emit(f"icmp eq i64 {count}, 1"), ours, shared)
     e.start(ours)
     e.used |= {"irad.unlink", "irad.retain"}
-    e.do(f"call void @irad.unlink(ptr {block})")
+    e.do(f"call void @irad.unlink(ptr %ctx, ptr {block})")
     e.do(f"call void @free(ptr {block})")
     e.jump(go_on)
     e.start(shared)

@@ -31,6 +31,7 @@ from irad.backends.llvm.objects import BOX, DECLARATIONS, DTYPES, HEAD, LIBRARY_
 from irad.backends.llvm.work import BUDGET
 
 from irad.errors import InternalError
+from irad.lock import LOCK
 from irad.types import BOOL, INT, Array, Dim, Record, Scalar, Static, Struct, Tuple, Type, leaves
 
 __all__ = [
@@ -127,13 +128,15 @@ CALL, FLAT = "stub.call", "stub.flat"
 def compile_stub(program: Program, plan: CallPlan, *, level: int = 1) -> Stub:
     """Compile a program with its stubs. What they refer to lives as long as the Stub."""
     stub = stub_text(program, plan)
+    with LOCK:
+        _free_code()
     code = compile_text(program.text + stub.text, [CALL, FLAT], stub.symbols, level=level)
     return Stub(code.address(CALL), code.address(FLAT), _Owner(code, stub.running, (plan, stub.objects)))
 
 
 _loaded: dict[int, Code] = {}  # held here, so that no garbage collection frees code before its owner is asked
 _numbers = itertools.count()
-_in_use: list[object] = []  # what code refers to that was given up while a thread ran it
+_given_up: deque[tuple[int, ctypes.c_int64, object]] = deque()  # code to free, and what it needs while a thread runs it
 
 
 class _Owner:
@@ -143,11 +146,18 @@ class _Owner:
         self.number, self.running, self.objects = next(_numbers), running, objects
         _loaded[self.number] = code
 
-    def __del__(self, loaded: dict[int, Code] = _loaded, in_use: list[object] = _in_use) -> None:  # when Python ends, too
-        if self.running.value:
-            in_use.append((self.running, self.objects))
+    def __del__(self, given_up: deque[Any] = _given_up) -> None:  # when Python ends, too
+        given_up.append((self.number, self.running, self.objects if self.running.value else None))
+
+
+def _free_code() -> None:
+    """Free the code that was given up and that nothing runs. Not where it is given up: that may be anywhere."""
+    for _ in range(len(_given_up)):
+        number, running, objects = _given_up.popleft()
+        if running.value:
+            _given_up.append((number, running, objects))
         else:
-            loaded.pop(self.number, None)
+            _loaded.pop(number, None)
 
 
 def stub_text(program: Program, plan: CallPlan) -> StubText:
@@ -470,6 +480,8 @@ class _Stubs:
         head = f.at("%ctx", HEAD)
         for link in (PREVIOUS, NEXT):
             f.do(f"store ptr {head}, ptr {f.at(head, link)}")
+        if self.program.allocates or self.program.fails:
+            f.do(f"store i64 0, ptr {f.at('%ctx', runtime.BYTES)}")
         if self.plan.recursive:
             f.do(f"store ptr {f.emit('call ptr @stub.stack_limit()')}, ptr {f.at('%ctx', runtime.STACK_LIMIT)}")
         changes = self.program.long or self.program.polls  # whether it holds the lock
@@ -486,6 +498,8 @@ class _Stubs:
             self.take_lock(f)
         if self.program.fails:
             f.need_equal(status, "0", "failed", type="i32")
+        if self.program.allocates and not managed(self.program.result):
+            f.do("call void @stub.note_bytes(ptr %ctx)")
         self.result(f)
         if self.program.fails:
             f.start("failed")

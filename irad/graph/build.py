@@ -33,7 +33,7 @@ def constant(type: Type, value: Any) -> Constant:
     except TypeError:  # an unhashable static value
         return Constant(type, value)
     if found is None:
-        if len(_constants) > 100_000:
+        if len(_constants) > 10_000:
             _constants.clear()  # a bound on memory; losing an entry loses only sharing
         found = _constants[key] = Constant(type, value)
     return found

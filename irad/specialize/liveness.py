@@ -44,16 +44,11 @@ class _Summary:
         return live
 
 
-_cache: dict[Graph, Liveness] = {}
-
-
 def liveness(function: Graph) -> Liveness:
-    """The liveness of the variables of one function (not of functions inside it)."""
-    found = _cache.get(function)
+    """The liveness of the variables of one function (not of functions inside it); it is kept with the function."""
+    found: Liveness | None = function.info.liveness
     if found is None:
-        found = _cache[function] = _Analysis(function).run()
-        if len(_cache) > 10_000:
-            _cache.clear()
+        found = function.info.liveness = _Analysis(function).run()
     return found
 
 

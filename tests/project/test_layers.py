@@ -23,6 +23,7 @@ LIBRARIES = {
 # What each part may import of irad, besides itself. `TYPE_CHECKING` imports and imports inside functions count too.
 MAY_IMPORT = {
     "errors": set(),
+    "lock": set(),
     "types": {"errors"},
     "graph": {"errors", "types", "grammar"},
     "primitives": {"errors", "types", "graph"},

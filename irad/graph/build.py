@@ -141,6 +141,14 @@ class Builder:
                     g.open = True
         self.graph = before  # type: ignore[assignment]
 
+    def empty(self, graph: Graph) -> None:
+        """Start a graph again: nodes that it had are not found any more."""
+        for node in graph.body:
+            key = (node.fn, node.args, node.static)
+            if self._table.get(key) is node:
+                del self._table[key]
+        graph.params, graph.body = [], []
+
     # -- nodes -----------------------------------------------------------------------------------------------------
 
     def apply(self, prim: Any, args: Sequence[Node], static: tuple[Any, ...] = (), graphs: tuple[Graph, ...] = ()) -> Node:

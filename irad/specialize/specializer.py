@@ -51,7 +51,7 @@ from irad.specialize.values import (
     unreadable,
     widen,
 )
-from irad.types import BOOL, FLOAT, INT, SCALARS, Array, Scalar, Type
+from irad.types import BOOL, FLOAT, INT, SCALARS, UNIT, Array, Scalar, Type
 
 __all__ = ["Copy", "Specializer"]
 
@@ -92,6 +92,7 @@ class Copy:
         self.hidden: dict[Hidden, Parameter] = {}
         self.assumed_hidden: set[Hidden] = set()
         self.done = self.recursive = self.effects = False
+        self.never = False  # found to return on no path, but to do something: calls of itself are calls
         self.depends: set[Copy] = set()
         self.tentative: list[Copy] = []
 
@@ -393,7 +394,7 @@ class Specializer:
             copy.recursive = True
             for c in self.running[self.running.index(copy) + 1 :]:
                 c.depends.add(copy)
-            if copy.result is None:
+            if copy.result is None and not copy.never:
                 raise Bottom
         else:
             for c in self.running:
@@ -409,7 +410,7 @@ class Specializer:
     def emit_call(self, copy: Copy, nodes: list[Node], objects: dict[int, Obj]) -> Any:
         result = copy.result
         if result is None:  # it always raises, or never ends
-            if copy.effects:
+            if copy.effects or copy.never:
                 self.b.call(copy.graph, nodes + [self.hidden(p, q.type) for p, q in copy.hidden.items()])
             raise Bottom
         types = [t for s in result.shapes() for t in leaf_types(s)]
@@ -473,7 +474,10 @@ class Specializer:
                     copy.result = found
                     break
                 if found is None:
-                    break
+                    if (copy.never and hidden == copy.assumed_hidden) or not typed.effects:
+                        break
+                    copy.never, copy.assumed_hidden = True, hidden
+                    continue
                 assumed = copy.result
                 joined = found.joined(found) if assumed is None else assumed.joined(found)
                 copy.result = joined
@@ -505,8 +509,10 @@ class Specializer:
     def run_copy(self, copy: Copy, shape: Shape, fn: Compound) -> Task:
         """Run the function once for these shapes; its typed graph, and the shapes of what it gives back."""
         b, store, typed, python = self.b, self.store, copy.graph, copy.python
-        typed.params, typed.body, typed.effects = [], [], False
-        if copy.result is not None:
+        b.empty(typed)  # its effects stay: a call of itself has them
+        if copy.never:
+            typed.result = UNIT
+        elif copy.result is not None:
             typed.result = result_type(tuple(t for s in copy.result.shapes() for t in leaf_types(s)))
         names = iter([None, *python.info.parameters] if python is not None else [None] * len(shape[3]))
         with b.inside(typed):

@@ -229,7 +229,7 @@ def main() -> int:
         stayed, blocks = growth(work, times, times // 10)
         fine = fine and stayed < GROWTH and blocks == 0
         print(
-            f"{times:9,} {name:10s}: {stayed / 1e3:8.0f} kB more in memory (below {GROWTH / 1e3:.0f}), {blocks} bytes in blocks"
+            f"{times:9,} {name:10s}: {stayed / 1e3:8.0f} kB more (below {GROWTH / 1e3:.0f}), {blocks} bytes in blocks"
         )
     count = COMPILES // part
     each = compile_growth(count, 400)

@@ -228,9 +228,7 @@ def main() -> int:
     for name, work, times in (("calls", call, CALLS // part), ("exceptions", fail, EXCEPTIONS // part)):
         stayed, blocks = growth(work, times, times // 10)
         fine = fine and stayed < GROWTH and blocks == 0
-        print(
-            f"{times:9,} {name:10s}: {stayed / 1e3:8.0f} kB more (below {GROWTH / 1e3:.0f}), {blocks} bytes in blocks"
-        )
+        print(f"{times:9,} {name:10s}: {stayed / 1e3:8.0f} kB more (below {GROWTH / 1e3:.0f}), {blocks} bytes in blocks")
     count = COMPILES // part
     each = compile_growth(count, 400)
     fine = fine and each < PER_COMPILE

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from irad.errors import Span, nearest, refuse
 from irad.frontend import lower
-from irad.graph.nodes import Apply, Module
-from irad.graph.text import Line, alone, joined, printed
+from irad.graph.nodes import Apply, Constant, Module
+from irad.graph.text import Line, alone, constant_text, joined, printed
 from irad.graph.walk import all_graphs
 from irad.internal import ours
 from irad.optimize.residuals import nbytes, padding
@@ -118,7 +118,31 @@ def program_at(core: Any, types: Sequence[Type], keywords: Sequence[str], stage:
     if stage in ("llvm", "asm"):
         with ours("code generation", lambda: str(module), f"ir {{file}} --stage {stage}"):
             return _machine(stage, module, core.options.fast_math)
+    if stage == "lowered":
+        return _lowered(module, core.options.fast_math)
     return of_module(stage, module)
+
+
+def _lowered(module: Module, fast: bool) -> IR:
+    """The optimized program, with what the backend decides behind its lines."""
+    from irad.backends.llvm.emit import decisions
+    from irad.backends.llvm.layout import managed
+
+    lines, names = printed(module)
+
+    def shown(part: Any) -> str:
+        node, k = part if isinstance(part, tuple) else (part, None)
+        if isinstance(node, str):
+            return node
+        name = constant_text(node) if isinstance(node, Constant) else names.get(node, "?")
+        return name if k is None or len(managed(node.type)) == 1 else f"{name}[{managed(node.type).index(k)}]"
+
+    found = decisions(module, fast=fast)
+    for i, line in enumerate(lines):
+        if line.node is not None and line.node in found:
+            remarks = ["".join(map(shown, parts)) for parts in found[line.node]]
+            lines[i] = line._replace(comment="; ".join([*filter(None, [line.comment]), *dict.fromkeys(remarks)]))
+    return _of_lines("lowered", lines, module)
 
 
 def of_module(stage: str, module: Module) -> IR:

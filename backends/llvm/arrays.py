@@ -140,6 +140,12 @@ def store(e: Any, t: Array, value: str, p: str) -> None:
 
 def allocate(e: Any, t: Array, dims: Sequence[str], *, zeroed: bool = False) -> Operands:
     """A new array, its elements not set (or zero)."""
+    known = all(d.isdigit() for d in dims)
+    e.note(f"a new array, {math.prod(map(int, dims)) * item_size(t)} bytes" if known else "a new array")
+    return _memory(e, t, dims, zeroed=zeroed)
+
+
+def _memory(e: Any, t: Array, dims: Sequence[str], *, zeroed: bool = False) -> Operands:
     unknown = [d for d in dims if not d.isdigit()]
     if unknown:  # in floats, which do not overflow
         sizes = [e.emit(f"uitofp i64 {d} to double") for d in unknown]
@@ -165,6 +171,7 @@ def zero_array(e: Any, t: Array) -> Operands:
 def owned(e: Any, node: Node, dims: Sequence[str]) -> tuple[str, str]:
     """The elements and block of an array that is given up, as memory that may be written: its own where nobody else
     sees it, else a copy."""
+    e.note_update(node)
     data, block = e.get(node)[:2]
     t = array_type(node)
     ours, shared, copy, go_on = (e.new_label(n) for n in ("ours", "block", "copy", "own"))
@@ -177,7 +184,7 @@ def owned(e: Any, node: Node, dims: Sequence[str]) -> tuple[str, str]:
     e.put("i64", e.emit(f"sub i64 {count}, 1"), block, 0)
     e.jump(copy)
     e.start(copy)
-    new, own, *_ = allocate(e, t, dims)
+    new, own, *_ = _memory(e, t, dims)
     nelems = product(e, dims)
     size = item_size(t)
     total = str(int(nelems) * size) if nelems.isdigit() else e.emit(f"mul nsw i64 {nelems}, {size}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from irad.backends.llvm import runtime
-from irad.backends.llvm.function import FunctionEmitter
+from irad.backends.llvm.function import FunctionEmitter, Part
 from irad.backends.llvm.layout import HEADER, item_layout, managed
 from irad.backends.llvm.ownership import Captures
 from irad.backends.llvm.work import Work, is_long
@@ -19,7 +19,7 @@ from irad.graph.nodes import Apply, Graph, Module
 from irad.graph.walk import applies, nested_graphs, run
 from irad.types import Array, List, Scalar, Stack, Sum, Type
 
-__all__ = ["Program", "Site", "emit_module", "emit_with_spans"]
+__all__ = ["Program", "Site", "decisions", "emit_module", "emit_with_spans"]
 
 ATTRIBUTES = """\
 attributes #0 = { nounwind "frame-pointer"="none" }
@@ -66,6 +66,18 @@ def emit_with_spans(module: Module, *, fast: bool = False) -> tuple[str, list[Sp
     inside = [span for f in m.emitters for span in f.spans()]
     after: list[Span | None] = [None] * len(ATTRIBUTES.splitlines())
     return text, [*[None] * (len(text.splitlines()) - len(inside) - len(after)), *inside, *after]
+
+
+def decisions(module: Module, *, fast: bool = False) -> dict[Apply | Graph, list[tuple[Part, ...]]]:
+    """What is decided while a module is emitted: what is new, written in place, copied, released, where stacks have room."""
+    m = _ModuleEmitter(module, "fn", fast)
+    m.emit()
+    found: dict[Apply | Graph, list[tuple[Part, ...]]] = {}
+    for f in m.emitters:
+        for where, parts in f.notes:
+            if parts not in found.setdefault(where, []):
+                found[where].append(parts)
+    return found
 
 
 class _ModuleEmitter:

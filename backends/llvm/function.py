@@ -6,18 +6,20 @@ from typing import Any
 
 from irad.backends.llvm import arrays, cotangents, lists, polls, runtime, stacks
 from irad.backends.llvm.layout import flat, item_layout, literal_text, offsets, scalar_type
-from irad.backends.llvm.ownership import Plan, Ref, plan
+from irad.backends.llvm.ownership import Plan, Ref, plan, refs
 from irad.backends.llvm.scalar import ScalarOps
 from irad.backends.llvm.work import BUDGET
 
 from irad.errors import InternalError, Span
-from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Node
+from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Node, Parameter
 from irad.graph.walk import Task
 from irad.types import Array, Scalar, Struct, Type
 
-__all__ = ["FunctionEmitter"]
+__all__ = ["FunctionEmitter", "Part"]
 
 Operands = tuple[str, ...]
+IN_STRIPS = "in strips, between which Ctrl-C is looked for"
+Part = str | Node | Ref  # of a note: text, or a value that is named
 # How a value becomes a word of eight bytes that is shown in a message.
 WIDE = {"i1": "zext i1 {} to i64", "i32": "sext i32 {} to i64", "float": "fpext float {} to double"}
 
@@ -30,6 +32,8 @@ class FunctionEmitter(ScalarOps):
         self.m, self.graph, self.fast = m, graph, m.fast
         self.text: list[str] = []
         self.values: dict[Node, Operands] = {}
+        self.notes: list[tuple[Apply | Graph, tuple[Part, ...]]] = []  # what is decided here, for those who look
+        self.retained: list[Ref] = []  # by the operation at hand
         self.frame: list[str] = []  # allocas, in the entry block
         self.failures: list[tuple[Span | None, list[str]]] = []  # cold blocks, with their places
         self.places: list[tuple[int, int, Span | None]] = []  # lines first ... last - 1 come from there; inner ones first
@@ -98,6 +102,19 @@ class FunctionEmitter(ScalarOps):
         if t == "i1":
             value, t = self.emit(f"zext i1 {value} to i8"), "i8"
         self.do(f"store {t} {value}, ptr {p}")
+
+    def note(self, *parts: Part) -> None:
+        """Something that the optimized program does not say about the operation at hand."""
+        self.notes.append((self.node, parts))
+
+    def note_update(self, x: Node) -> None:
+        """Whether an operation that gives up x writes to its memory or to a copy."""
+        if isinstance(x, Parameter) and x.graph is self.m.module.entry:
+            self.note("copies ", x, ", the caller's")
+        elif any(r in self.retained for r in refs(x)):
+            self.note("copies ", x, ", which is read again")
+        else:
+            self.note("in place, where ", x, " has no other owner")
 
     # -- failure ---------------------------------------------------------------------------------------------------------
 
@@ -191,6 +208,7 @@ class FunctionEmitter(ScalarOps):
 
     def check_stack(self) -> None:
         """RecursionError before the thread's stack ends."""
+        self.notes.append((self.graph, ("checks that the thread's stack has room",)))
         self.frame.append("%here = alloca i8")
         limit = self.load("ptr", "%ctx", runtime.STACK_LIMIT)
         low = self.emit(f"icmp ult ptr %here, {limit}")
@@ -216,22 +234,28 @@ class FunctionEmitter(ScalarOps):
         """The operations of a graph; its output's blocks are then owned by whoever takes it."""
         if p is not None:
             for r in p.first:
+                self.notes.append((graph, ("releases ", r)))
                 self.release(r)
         for i, node in enumerate(graph.body):
             self.node, first = node, len(self.lines)
             if p is not None:
-                for r in p.retain.get(i, ()):
+                self.retained = p.retain.get(i, [])
+                for r in self.retained:
+                    self.note("retains ", r)
                     self.retain(r)
             if node.graphs:
                 yield CONTROL[node.fn.name](self, node, p)
             else:
                 self.operation(node)
             if p is not None:
+                self.node = node
                 for r in p.release.get(i, ()):
+                    self.note("releases ", r)
                     self.release(r)
             self.places.append((first, len(self.lines), node.span))
         if p is not None:
             for r in p.end:
+                self.notes.append((graph, ("retains ", r, " as its result")))
                 self.retain(r)
 
     def operand_of(self, r: Ref) -> str:
@@ -247,6 +271,7 @@ class FunctionEmitter(ScalarOps):
 
     def operation(self, node: Apply) -> None:
         if node in self.virtual:
+            self.note("computed where it is read")
             self.values[node] = arrays.make_virtual(self, node)
             return
         special = OPERATIONS.get(node.fn.name)
@@ -329,6 +354,7 @@ class FunctionEmitter(ScalarOps):
             self.branch(self.emit(f"icmp sgt i64 {trips}, 0"), start, done)
         entry, begin, end, outer = before, "0", first_end, []
         if stripped:
+            self.note(IN_STRIPS)
             self.start(start)
             outer = self.phi_lines(["i64", "i64"], ["0", first_end], before)
             outer += self.loop_head(list(body.params[1:]), init, before)
@@ -404,6 +430,7 @@ class FunctionEmitter(ScalarOps):
         outer: list[tuple[int, str, str, str]] = []
         entry = before
         if not counts:
+            self.note(IN_STRIPS)
             self.jump(start)
             self.start(start)
             outer = self.phi_lines(["i64"], [budget], before) + self.loop_head(list(body.params), init, before)

@@ -83,6 +83,7 @@ def _make(e: Any, node: Apply) -> Operands:
         return ("null", "0")
     t, n = _item(node), len(node.args)
     size = item_layout(t)[1]
+    e.note(f"a new list, {n * size} bytes")
     block = e.allocate(str(n * size), "null")
     e.put("i64", str(n), block, 16)
     for k, a in enumerate(node.args):
@@ -96,6 +97,7 @@ def _append(e: Any, node: Apply) -> Operands:
     t = _item(x)
     block, length = e.get(x)
     longer = e.emit(f"add nuw nsw i64 {length}, 1")
+    e.note("grows where it is full")
     block = stacks.room(e, x.type, block, length, item_layout(t)[1])
     e.put("i64", longer, block, 16)
     _store(e, t, e.get(v), _place(e, t, block, length))
@@ -112,6 +114,7 @@ def _update(e: Any, node: Apply) -> Operands:
     t = _item(x)
     block, length = e.get(x)
     _checked_place(e, node, i, block, length)
+    e.note_update(x)
     block = _owned(e, t, block, length)
     _store(e, t, e.get(v), _place(e, t, block, e.one(i)))
     return (block, length)
@@ -181,6 +184,7 @@ def _clear(e: Any, node: Apply) -> Operands:
     before = e.label
     e.branch(e.emit(f"icmp ult i64 {e.one(i)}, {length}"), clear, go_on)
     e.start(clear)
+    e.note_update(x)
     own = _owned(e, t, block, length)
     zero = {"double": "0.0", "float": "0.0", "i1": "false"}
     _store(e, t, tuple(zero.get(f.type, "0") for f in item_layout(t)[0]), _place(e, t, own, e.one(i)))

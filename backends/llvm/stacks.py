@@ -51,8 +51,10 @@ def prepare_stacks(e: Any, node: Apply, body: Graph, init: list[Operands], trips
                     e.fail_if(e.emit(f"icmp ugt i64 {count}, {MOST_ITEMS}"), "MemoryError", "residuals of so many trips")
                 init[k] = (e.allocate(e.emit(f"mul i64 {count}, {size}"), e.m.visit(t)), "0")
                 filled.append((place, count))
+                e.note("room for ", node.args[0], f" × {size} bytes on ", param)
             elif size and size * FRAME_SLOTS <= 4096 and not managed(t.item) and stays_here(e, node, place):
                 init[k] = (frame_block(e, size * FRAME_SLOTS), "0")
+                e.note(f"room for {FRAME_SLOTS} × {size} bytes on ", param, " in the frame")
         place += len(flat(t))
     return filled
 
@@ -117,7 +119,10 @@ def push(e: Any, node: Apply) -> Operands:
     fields, size = item_layout(stack.type.item)
     block, length = e.get(stack)
     longer = e.emit(f"add nuw nsw i64 {length}, 1")
-    if stack not in e.fresh:
+    if stack in e.fresh:
+        e.note("there is room")
+    else:
+        e.note("grows where it is full")
         block = room(e, stack.type, block, length, size)
         e.put("i64", longer, block, 16)
     place = item_address(e, block, length, size)
@@ -200,6 +205,7 @@ def inject(e: Any, node: Apply) -> Operands:
     of, case = node.static
     item = Tuple(e.m.module.sums[of.name][case])
     fields, size = item_layout(item)
+    e.note(f"a block of {size} bytes")
     block = e.allocate(str(size), e.m.visit(of))
     e.put("i64", str(case), block, 16)
     values = [v for a in node.args for v in e.get(a)]

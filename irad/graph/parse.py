@@ -86,7 +86,7 @@ def parse_signature(text: str) -> list[Type]:
 # -- what the text would cost -----------------------------------------------------------------------------------------
 
 _SCAN = re.compile(r""""(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|#([^\n]*)|\bgraph\b|[][(){};]|\n""")
-_SPAN = re.compile(r"\s*(.+):(\d+)\s*")
+_SPAN = re.compile(r"\s*(.+?):(\d+)\s*(?:;.*)?")  # remarks follow a semicolon
 _MAX_LINE = 10**9  # of a file, in a comment
 
 

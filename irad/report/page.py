@@ -167,7 +167,7 @@ class _Page:
         return f"<div{attributes(class_=f'l{more}', data_l=key)}>{number}<code>{self.code(text, kind, marks)}</code></div>"
 
     def ir_line(self, line: Line, more: str = "", marks: Marks | None = None) -> str:
-        shown = line.comment if line.node is None or line.comment != str(line.span) else ""
+        shown = line.comment if line.span is None else line.comment.removeprefix(str(line.span)).removeprefix("; ")
         text = f"{line.code}  # {shown}" if shown else line.code
         return self.line(text, line.span, "ir", more, marks)
 
@@ -284,8 +284,9 @@ class _Page:
     def stage_line(self, text: str, span: Span | None, line: Pieces, kind: str) -> str:
         """As `line`, with pieces that were found in the whole text. The place stands before the line, not behind it."""
         key = self.key(span)
-        if kind == "ir" and key and line[-1][0] == "comment" and line[-1][1] == f"# {span}":
-            line = [*line[:-2], (line[-2][0], line[-2][1].rstrip())]
+        if kind == "ir" and key and line[-1][0] == "comment" and line[-1][1].startswith(f"# {span}"):
+            rest = line[-1][1].removeprefix(f"# {span}").removeprefix("; ")
+            line = [*line[:-2], (line[-2][0], line[-2][1].rstrip()), *([("comment", f"  # {rest}")] if rest else [])]
         number = f'<a href="#L{key}">{key}</a>' if key else "<i></i>"
         return f"<div{attributes(class_='l', data_l=key)}>{number}<code>{_marked(line, [])}</code></div>"
 

@@ -106,7 +106,8 @@ def test_the_page_of_a_program(program):
         for line, text, span in zip(lines, str(view).splitlines(), view.spans, strict=True):
             key = line.attributes.get("data-l")
             assert key == (str(span.line) if span is not None else None)
-            assert shown(line) == (re.sub(rf" *# {re.escape(str(span))}$", "", text) if key else text)
+            place = re.compile(rf" *# {re.escape(str(span))}(?:; (.*))?$")
+            assert shown(line) == (place.sub(lambda m: f"  # {m[1]}" if m[1] else "", text) if key else text)
     links = {e.attributes["data-l"] for e in document.root.all() if "data-l" in e.attributes}
     ids = [e.id for e in document.root.all() if e.id]
     assert len(ids) == len(set(ids))

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import types
+from collections import Counter
 
 import pytest
 from hypothesis import given
@@ -49,7 +50,7 @@ def test_pieces_and_places(program, stage):
 def test_every_operation_with_a_place_has_a_line(program, stage):
     view = seen(program, stage)
     nodes = [n for g in all_graphs(view.module) for n in g.body]
-    assert sorted(s for s in view.spans if s) == sorted(
+    assert Counter(s for s in view.spans if s) == Counter(
         [n.span for n in nodes if n.span] + [g.span for g in all_graphs(view.module) if g.span]
     )
     for line, span in zip(str(view).splitlines(), view.spans, strict=True):

@@ -4,7 +4,8 @@
     python -m tests.docs.outputs --update    rewrite the blocks
 
 COMMAND is `irad ...` or `python -m MODULE ...`, run from the project's folder. `| from REGEX` starts the output at the first
-line that matches, `| to REGEX` ends it there. A block `<!-- text of: FILE -->` is the file.
+line that matches, `| to REGEX` ends it there. A block `<!-- text of: FILE -->` is the file. The picture behind
+`<!-- picture of: irad ... -->` is what the command draws with `--svg`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import re
 import runpy
 import shlex
 import sys
+import tempfile
 from pathlib import Path
 
 from irad.__main__ import main as irad_main
@@ -23,8 +25,20 @@ from irad.__main__ import main as irad_main
 __all__ = ["PAGES", "ROOT", "stale", "updated"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PAGES = ("README.md", "ARCHITECTURE.md", "benchmarks/README.md")
+PAGES = ("README.md", "ARCHITECTURE.md", "benchmarks/README.md", "docs/looking.md")
 _BLOCK = re.compile(r"(<!-- (output|text) of: (.*?) -->\n+(?:```\w*\n)?)(.*?)(^```$|^<!-- end -->$)", re.MULTILINE | re.DOTALL)
+_PICTURE = re.compile(r"<!-- picture of: (.*?) -->\n+!\[[^\]]*\]\(([^)]+)\)")
+
+
+def pictures(page: str) -> list[tuple[Path, str]]:
+    """The pictures of a page: the file, and what it holds now if it is up to date."""
+    out = []
+    with tempfile.TemporaryDirectory() as folder:
+        for command, name in _PICTURE.findall((ROOT / page).read_text(encoding="utf-8")):
+            file = Path(folder) / "picture.svg"
+            _output(f"{command} --svg {file}")
+            out.append(((ROOT / page).parent / name, file.read_text(encoding="utf-8")))
+    return out
 
 
 def updated(page: str) -> str:
@@ -35,6 +49,9 @@ def updated(page: str) -> str:
 
 def stale(page: str) -> str:
     """What differs, as a diff; empty where the page is up to date."""
+    for file, now in pictures(page):
+        if not file.exists() or file.read_text(encoding="utf-8") != now:
+            return f"{file.relative_to(ROOT)} is another picture now"
     before, after = (ROOT / page).read_text(encoding="utf-8"), updated(page)
     return "\n".join(difflib.unified_diff(before.splitlines(), after.splitlines(), page, "now", lineterm=""))
 
@@ -70,6 +87,8 @@ def main() -> int:
     for page in PAGES:
         if "--update" in sys.argv[1:]:
             (ROOT / page).write_text(updated(page), encoding="utf-8")
+            for file, now in pictures(page):
+                file.write_text(now, encoding="utf-8")
         elif diff := stale(page):
             print(diff)
             behind = 1

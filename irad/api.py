@@ -47,7 +47,7 @@ def compile(
     """A compiled function: native code for each combination of argument types it is called with.
 
     f: a function (or a transformed one), or a module from `parse_ir`; without it, a decorator is returned.
-    signature: "f64, int -> f64" compiles ahead of the first call. backend: "llvm" or "interpreter".
+    signature: "f64, int -> f64" compiles ahead of the first call. backend: "llvm", "interpreter" or "source" (Python).
     static_argnums: arguments that are compiled in. fast_math: reassociate and contract primal values too.
     debug_nans: raise FloatingPointError at the first operation that gives nan, with its line, in derivatives too.
 

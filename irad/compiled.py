@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import inspect
+import os
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,8 +39,16 @@ from irad.types import Static, Type
 
 __all__ = ["BACKENDS", "CacheInfo", "Compiled", "Options", "Transform", "core_of", "unwrap"]
 
-BACKENDS = ("llvm", "interpreter")
+BACKENDS = ("llvm", "interpreter", "source")
 MAX_PROGRAMS = 1024
+TITLES = {
+    "grad": "The gradient of",
+    "value_and_grad": "The value and gradient of",
+    "jacfwd": "The Jacobian of",
+    "jacrev": "The Jacobian of",
+    "hessian": "The Hessian of",
+    "hvp": "The Hessian-vector product of",
+}
 STEPS_TO_FUNCTION = frozenset({"compiled", "fn", "core", "func"})  # of a path: they lead to the compiled function itself
 
 
@@ -316,7 +325,26 @@ class Compiled:
 
             return Program(entry, loaded(module), None, module, None)
         with ours("code generation", lambda: str(module), "ir {file} --stage asm"):
+            if self.options.backend == "source":
+                from irad.backends.source.run import Loaded
+
+                return Program(entry, Loaded(module, self.title(module), self.label()), None, module, None)
             return self._load(entry, module, types, keywords)
+
+    def label(self) -> str:
+        """A name for the program: `loss_grad`."""
+        name = getattr(self.function, "__name__", "program")
+        name = name if name.isidentifier() else "function"
+        return f"{name}_{self.fn.kind}" if isinstance(self.fn, Transform) else name
+
+    def title(self, module: Module) -> str:
+        """What the program is, in a sentence."""
+        f = self.function
+        types = ", ".join(f"{p.name}: {p.type}" for p in module.entry.params)
+        where = f" ({os.path.basename(f.__code__.co_filename)}:{f.__code__.co_firstlineno})" if f is not None else ""
+        name = f.__name__ if f is not None else module.entry.name
+        what = TITLES.get(self.fn.kind, f"{self.fn.kind} of") + " " if isinstance(self.fn, Transform) else ""
+        return f"{what}{name}{where} for ({types})."
 
     def _load(self, entry: Entry, module: Module, types: Sequence[Type], keywords: Sequence[str]) -> Program:
         from irad.backends.llvm import run as llvm

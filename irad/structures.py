@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from irad.errors import refuse
-from irad.types import COLUMN, Array, List, Record, Scalar, Static, Struct, Tuple, Type
+from irad.types import COLUMN, Array, Form, List, Record, Scalar, Static, Struct, Tuple, Type
 
-__all__ = ["assemble", "check_apart", "flatten", "resolve", "restore", "restorer", "structure_key", "write_back"]
+__all__ = ["assemble", "check_apart", "flatten", "record", "resolve", "restore", "restorer", "structure_key", "write_back"]
 
 
 def flatten(value: Any, t: Type, out: list[Any]) -> None:
@@ -48,22 +48,25 @@ def assemble(t: Type, leaf: Callable[[Type], Any]) -> Any:
         return tuple([assemble(u, leaf) for u in t.items])
     if isinstance(t, Record):
         items = [assemble(u, leaf) for u in t.items]
-        if t.form.kind == "list":
-            return items
         if t.form.kind == "growing":
             return items[0].tolist() if t.form is COLUMN else list(zip(*[c.tolist() for c in items], strict=True))
-        if t.form.kind == "dict":
-            return dict(zip(t.form.keys, items, strict=True))
-        cls = t.form.python_class
-        if t.form.kind == "namedtuple" and cls is not None:
-            return cls(*items)
-        if cls is None:
-            return dict(zip(t.form.keys, items, strict=True))
-        made: Any = object.__new__(cls)  # no __init__: the fields are what compiled code left in them
-        for k, v in zip(t.form.keys, items, strict=True):
-            object.__setattr__(made, k, v)
-        return made
+        return record(t.form, items)
     return leaf(t)
+
+
+def record(form: Form, items: list[Any]) -> Any:
+    """A list, dict, NamedTuple or dataclass of these fields."""
+    if form.kind == "list":
+        return items
+    cls = form.python_class
+    if form.kind == "dict" or cls is None:
+        return dict(zip(form.keys, items, strict=True))
+    if form.kind == "namedtuple":
+        return cls(*items)
+    made: Any = object.__new__(cls)  # no __init__: the fields are what compiled code left in them
+    for k, v in zip(form.keys, items, strict=True):
+        object.__setattr__(made, k, v)
+    return made
 
 
 def restorer(t: Type) -> Callable[[tuple[Any, ...]], Any]:

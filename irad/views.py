@@ -20,7 +20,7 @@ from irad.types import Stack, Tuple, Type
 
 __all__ = ["IR", "STAGES", "Residual", "language", "of_module", "program_at", "view"]
 
-STAGES = ("python", "typed", "adjoint", "optimized", "lowered", "llvm", "asm")
+STAGES = ("python", "typed", "adjoint", "optimized", "lowered", "source", "llvm", "asm")
 LANGUAGES = {"source": "python", "llvm": "llvm", "asm": "asm"}  # of the stages that are not IR
 PLUMBING = frozenset({"make_tuple", "make_record", "getitem", "push", "pop", "pop_zero", "empty_stack", "stack_size"})
 
@@ -118,6 +118,9 @@ def program_at(core: Any, types: Sequence[Type], keywords: Sequence[str], stage:
     if stage in ("llvm", "asm"):
         with ours("code generation", lambda: str(module), f"ir {{file}} --stage {stage}"):
             return _machine(stage, module, core.options.fast_math)
+    if stage == "source":
+        with ours("code generation", lambda: str(module), "ir {file} --stage source"):
+            return _source(module, core.title(module), core.label())
     if stage == "lowered":
         return _lowered(module, core.options.fast_math)
     return of_module(stage, module)
@@ -143,6 +146,17 @@ def _lowered(module: Module, fast: bool) -> IR:
             remarks = ["".join(map(shown, parts)) for parts in found[line.node]]
             lines[i] = line._replace(comment="; ".join([*filter(None, [line.comment]), *dict.fromkeys(remarks)]))
     return _of_lines("lowered", lines, module)
+
+
+def _source(module: Module, title: str, entry: str) -> IR:
+    """The module as Python."""
+    from irad.backends.source import generate
+
+    found = generate(module, title=title, entry=entry)
+    places: list[Span | None] = [None] * found.text.count("\n")
+    for n, spans in found.spans.items():
+        places[n - 1] = spans[0]
+    return IR("source", found.text, module, lambda: places)
 
 
 def of_module(stage: str, module: Module) -> IR:

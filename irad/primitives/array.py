@@ -75,6 +75,7 @@ index = primitive(
     jvp=BY_TRANSFORM,
     llvm=IN_KERNELS,
     cost=2,
+    source=lambda s, x, *i: s.element(x, *i),
 )
 
 
@@ -111,6 +112,7 @@ index_update = primitive(
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
     llvm=IN_KERNELS,
+    source=lambda s, x, v, *i: s.put(s.subscript(x, s.checked_index(x, i)), "=", v),
 )
 index_add = primitive(
     "index_add",
@@ -121,6 +123,7 @@ index_add = primitive(
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
     llvm=IN_KERNELS,
+    source=lambda s, x, v, *i: s.put(s.subscript(x, [k.tree for k in i]), "+=", v),
 )
 
 # -- blocks: slices with a step, in every axis ------------------------------------------------------------------------------
@@ -160,6 +163,7 @@ slice_ = primitive(
     llvm=IN_KERNELS,
     order=CHECKED,
     doc="A block of x: for each axis `shape` elements from a start, `steps` apart. The caller sees to the bounds.",
+    source=lambda s, x, *rest, shape, steps: s.block(x, rest[: len(steps)], steps, s.sizes(shape, rest[len(steps) :])),
 )
 
 
@@ -195,6 +199,7 @@ slice_update = primitive(
     llvm=IN_KERNELS,
     doc="x with the block v put at a start in each axis, `steps` apart.",
     order=CHECKED,
+    source=lambda s, x, v, *starts, steps: s.put(s.block(x, starts, steps, s.sizes_of(v)), "=", v),
 )
 slice_add = primitive(
     "slice_add",
@@ -206,6 +211,7 @@ slice_add = primitive(
     llvm=IN_KERNELS,
     doc="x with the block v added at a start in each axis, `steps` apart.",
     order=CHECKED,
+    source=lambda s, x, v, *starts, steps: s.put(s.block(x, starts, steps, s.sizes_of(v)), "+=", v),
 )
 
 # -- shapes ---------------------------------------------------------------------------------------------------------------
@@ -242,6 +248,7 @@ broadcast = primitive(
     jvp=lambda b, out, x, *rest, shape: b.broadcast(rest[len(rest) // 2], *rest[: len(rest) // 2], shape=shape),
     llvm=IN_KERNELS,
     cost=0,
+    source=lambda s, x, *dims, shape: s.broadcast(x, s.sizes(shape, dims)),
 )
 reshape = primitive(
     "reshape",
@@ -254,6 +261,7 @@ reshape = primitive(
     jvp=lambda b, out, x, *rest, shape: b.reshape(rest[len(rest) // 2], *rest[: len(rest) // 2], shape=shape),
     llvm=IN_KERNELS,
     cost=0,
+    source=lambda s, x, *dims, shape: s.reshaped(x, s.sizes(shape, dims)),
 )
 
 
@@ -276,6 +284,7 @@ transpose = primitive(
     vjp=lambda b, out, x, ct, *, axes: (b.transpose(ct, axes=_inverse(axes)),),
     jvp=lambda b, out, x, dx, *, axes: b.transpose(dx, axes=axes),
     llvm=IN_KERNELS,
+    source=lambda s, x, *, axes: s.transposed(x, axes),
 )
 
 
@@ -302,6 +311,7 @@ retype = primitive(
     vjp=lambda b, out, x, ct, *, to: (b.retype(ct, to=x.type),),
     jvp=lambda b, out, x, dx, *, to: b.retype(dx, to=to),
     llvm=IN_KERNELS,
+    source=lambda s, x, *, to: s.retyped(x, to),
 )
 
 
@@ -318,6 +328,7 @@ dim = primitive(
     ref=lambda x, *, axis: np.int64(x.shape[axis]),
     llvm=IN_KERNELS,
     cost=0,
+    source=lambda s, x, *, axis: s.size(x, axis),
 )
 same_dim = primitive(
     "same_dim",
@@ -326,6 +337,7 @@ same_dim = primitive(
     order=CHECKED,
     ref=lambda m, n: _same_dim(m, n),
     llvm=lambda e, m, n: e.same_dim(m, n),
+    source=lambda s, m, n: s.helper("same_size", m, n),
 )
 
 
@@ -355,6 +367,7 @@ zeros = primitive(
     doc="An array of zeros.",
     ref=lambda *dims, of: np.zeros(concrete(of.shape, dims), of.dtype.dtype),
     llvm=IN_KERNELS,
+    source=lambda s, *dims, of: s.array("np.zeros", s.shape(s.sizes(of.shape, dims)), **s.dtype(of.dtype)),
 )
 iota = primitive(
     "iota",
@@ -363,6 +376,7 @@ iota = primitive(
     doc="0, 1, 2, ... along the only axis.",
     ref=lambda *dims, of: np.arange(*concrete(of.shape, dims), dtype=of.dtype.dtype),
     llvm=IN_KERNELS,
+    source=lambda s, *dims, of: s.array("np.arange", *s.sizes(of.shape, dims), **s.dtype_of_range(of.dtype)),
 )
 
 
@@ -391,6 +405,7 @@ array = primitive(
         *[b.zero(x.type) if d is None else d for x, d in zip(xs[: len(xs) // 2], xs[len(xs) // 2 :], strict=True)],
         shape=shape,
     ),
+    source=lambda s, *xs, shape: s.nested(xs, shape),
 )
 
 # -- reductions -------------------------------------------------------------------------------------------------------------
@@ -424,6 +439,7 @@ sum_ = primitive(
     vjp=lambda b, out, x, ct, *, axes: (_spread(b, ct, x, axes),),
     jvp=lambda b, out, x, dx, *, axes: b.sum(dx, axes=axes),
     llvm=IN_KERNELS,
+    source=lambda s, x, *, axes: s.reduced("np.sum", x, axes),
 )
 
 
@@ -446,6 +462,7 @@ prod = primitive(
     vjp=lambda b, out, x, ct, *, axes: (b.mul(_spread(b, ct, x, axes), _prod_partial(b, out, x, axes)),),
     jvp=lambda b, out, x, dx, *, axes: b.sum(b.mul(dx, _prod_partial(b, out, x, axes)), axes=axes),
     llvm=IN_KERNELS,
+    source=lambda s, x, *, axes: s.reduced("np.prod", x, axes),
 )
 
 
@@ -463,6 +480,7 @@ def _extreme(name: str, doc: str, ref: Any) -> Primitive:
         statics=("axes",),
         doc=doc,
         ref=_ref_over(ref),
+        source=lambda s, x, *, axes: s.reduced(f"np.{name}", x, axes),
         order=CHECKED,
         vjp=lambda b, out, x, ct, *, axes: (b.mul(_spread(b, ct, x, axes), _extreme_share(b, out, x, axes)),),
         jvp=lambda b, out, x, dx, *, axes: b.sum(b.mul(dx, _extreme_share(b, out, x, axes)), axes=axes),
@@ -479,6 +497,7 @@ any_ = primitive(
     doc="Whether some element over axes is true.",
     ref=_ref_over(np.any),
     llvm=IN_KERNELS,
+    source=lambda s, x, *, axes: s.reduced("np.any", x, axes),
 )
 all_ = primitive(
     "all",
@@ -487,6 +506,7 @@ all_ = primitive(
     doc="Whether all elements over axes are true.",
     ref=_ref_over(np.all),
     llvm=IN_KERNELS,
+    source=lambda s, x, *, axes: s.reduced("np.all", x, axes),
 )
 
 # -- products ---------------------------------------------------------------------------------------------------------------
@@ -527,4 +547,5 @@ matmul = primitive(
     jvp=_matmul_jvp,
     llvm=IN_KERNELS,
     cost=50,
+    source="x @ y",
 )

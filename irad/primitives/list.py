@@ -93,15 +93,37 @@ def _popped(x: Any) -> Any:
     return x[-1], x[:-1]
 
 
-make_list = _operation("make_list", _make_infer, "[x, y, ...] as a list that may grow.", lambda *xs, of: xs, statics=("of",))
-list_append = _operation("list_append", _append_infer, "The list with an item more.", lambda x, v: (*x, v))
-list_index = _operation("list_index", _index_infer("list_index"), "Item i, counted from 0.", _checked, order=CHECKED, cost=2)
+make_list = _operation(
+    "make_list",
+    _make_infer,
+    "[x, y, ...] as a list that may grow.",
+    lambda *xs, of: xs,
+    statics=("of",),
+    source=lambda s, *xs, of: s.listed(xs),
+)
+list_append = _operation(
+    "list_append",
+    _append_infer,
+    "The list with an item more.",
+    lambda x, v: (*x, v),
+    source=lambda s, x, v: s.do("x.append(y)", x, v),
+)
+list_index = _operation(
+    "list_index",
+    _index_infer("list_index"),
+    "Item i, counted from 0.",
+    _checked,
+    order=CHECKED,
+    cost=2,
+    source=lambda s, x, i: s.item(x, i),
+)
 list_update = _operation(
     "list_update",
     _put_infer("list_update"),
     "The list with another item at i.",
     lambda x, i, v: (_checked(x, i), (*x[:i], v, *x[i + 1 :]))[1],
     order=CHECKED,
+    source=lambda s, x, i, v: s.put(s.item(x, i), "=", v),
 )
 list_pop = _operation(
     "list_pop",
@@ -117,7 +139,7 @@ def _size_infer(types: tuple[Type, ...]) -> Type:
     return INT
 
 
-list_size = primitive("list_size", _size_infer, doc="len(list).", ref=len, llvm=IN_BACKEND)
+list_size = primitive("list_size", _size_infer, doc="len(list).", ref=len, llvm=IN_BACKEND, source="len(x)")
 
 # -- what derivatives need: lists in which what is missing is zero ---------------------------------------------------------
 
@@ -159,6 +181,7 @@ list_column = _operation(
     "An array of length n of number `leaf` of each item; zeros where there are no items.",
     _column_ref,
     statics=("leaf", "to"),
+    source=lambda s, x, n, *, leaf, to: s.helper("column", x, n, s.leaf_path(x.type.item, leaf), s.dtype_name(to.dtype)),
 )
 
 
@@ -182,6 +205,7 @@ list_from_column = _operation(
     "A list of items that are zero but for number `leaf`, which an array gives.",
     lambda a, *, leaf, of: tuple(_placed(of, leaf, v, [0]) for v in a),
     statics=("leaf", "of"),
+    source=lambda s, a, *, leaf, of: s.helper("from_column", a, s.item_around(of, leaf)),
 )
 IN_INTERPRETER = Missing("needs the item's type: the interpreter has it")
 list_add = _operation(
@@ -189,13 +213,21 @@ list_add = _operation(
     _put_infer("list_add"),
     "The list with v added at i; it is extended by zeros up to there.",
     IN_INTERPRETER,
+    source=lambda s, x, i, v: s.do_helper("list_add", x, i, v, s.zero(x.type.item)),
 )
-list_get = _operation("list_get", _index_infer("list_get"), "Item i, zero where there is none.", IN_INTERPRETER)
+list_get = _operation(
+    "list_get",
+    _index_infer("list_get"),
+    "Item i, zero where there is none.",
+    IN_INTERPRETER,
+    source=lambda s, x, i: s.helper("list_get", x, i, s.zero(x.type.item)),
+)
 list_clear = _operation(
     "list_clear",
     lambda types: _list("list_clear", types[0]),
     "The list with zero at i, where it has an item there.",
     IN_INTERPRETER,
+    source=lambda s, x, i: s.do_helper("list_clear", x, i, s.zero(x.type.item)),
 )
 list_take = _operation(
     "list_take",
@@ -208,4 +240,5 @@ list_plus = _operation(
     lambda types: _list("list_plus", types[0]),
     "The sum of two lists, item by item; the shorter is extended by zeros.",
     IN_INTERPRETER,
+    source=lambda s, x, y: s.helper("list_plus", x, y),
 )

@@ -53,6 +53,7 @@ add = primitive(
     vjp=lambda b, out, x, y, ct: (ct, ct),
     jvp=lambda b, out, x, y, dx, dy: dy if dx is None else dx if dy is None else b.add(dx, dy),
     llvm=lambda e, x, y: e.arith("fadd", "add", x, y),
+    source=lambda s, x, y: s.integer("x + y", x, y),
 )
 sub = primitive(
     "sub",
@@ -62,6 +63,7 @@ sub = primitive(
     vjp=lambda b, out, x, y, ct: (ct, lambda: b.neg(ct)),
     jvp=lambda b, out, x, y, dx, dy: b.neg(dy) if dx is None else dx if dy is None else b.sub(dx, dy),
     llvm=lambda e, x, y: e.arith("fsub", "sub", x, y),
+    source=lambda s, x, y: s.integer("x - y", x, y),
 )
 mul = primitive(
     "mul",
@@ -71,6 +73,7 @@ mul = primitive(
     commutes=True,
     partials=lambda b, out, x, y: (y, x),
     llvm=lambda e, x, y: e.arith("fmul", "mul", x, y),
+    source=lambda s, x, y: s.integer("x * y", x, y),
 )
 neg = primitive(
     "neg",
@@ -80,6 +83,7 @@ neg = primitive(
     vjp=lambda b, out, x, ct: (b.neg(ct),),
     jvp=lambda b, out, x, dx: b.neg(dx),
     llvm=lambda e, x: e.negate(x),
+    source=lambda s, x: s.integer("-x", x),
 )
 
 
@@ -102,6 +106,7 @@ div = primitive(
     jvp=_div_jvp,
     llvm=lambda e, x, y: e.arith("fdiv", "", x, y),
     cost=5,
+    source=lambda s, x, y: s.quotient("/", x, y),
 )
 
 
@@ -126,6 +131,7 @@ floordiv = primitive(
     partials=lambda b, out, x, y: (None, None),
     llvm=lambda e, x, y: e.helper("floordiv", x, y) if e.is_float(x) else e.int_floordiv(x, y),
     cost=FUNCTION_COST,
+    source=lambda s, x, y: s.whole("//", x, y),
 )
 mod = primitive(
     "mod",
@@ -136,6 +142,7 @@ mod = primitive(
     partials=lambda b, out, x, y: (b.like(1.0, x), lambda: b.neg(b.floordiv(x, y))),
     llvm=lambda e, x, y: e.helper("mod", x, y) if e.is_float(x) else e.int_mod(x, y),
     cost=FUNCTION_COST,
+    source=lambda s, x, y: s.whole("%", x, y),
 )
 fmod = primitive(
     "fmod",
@@ -145,6 +152,7 @@ fmod = primitive(
     partials=lambda b, out, x, y: (b.like(1.0, x), lambda: b.neg(b.trunc(b.div(x, y)))),
     llvm=lambda e, x, y: e.libm("fmod", x, y),
     cost=FUNCTION_COST,
+    source=lambda s, x, y: s.libm("fmod", "fmod", x, y),
 )
 
 
@@ -169,6 +177,7 @@ pow_ = primitive(
     partials=lambda b, out, x, y: (lambda: _pow_dx(b, x, y), lambda: _pow_dy(b, out, x)),
     llvm=lambda e, x, y: e.power(x, y),
     cost=3 * FUNCTION_COST,
+    source=lambda s, x, y: s.libm("pow", "power", x, y),
 )
 
 
@@ -186,6 +195,7 @@ ipow = primitive(
     order=CHECKED,
     llvm=lambda e, x, n: e.int_power(x, n),
     cost=FUNCTION_COST,
+    source=lambda s, x, n: s.number(s.helper("int_power", x, n), x.type),
 )
 abs_ = primitive(
     "abs",
@@ -194,6 +204,7 @@ abs_ = primitive(
     ref=np.abs,
     partials=lambda b, out, x: (lambda: b.sign(x),),
     llvm=lambda e, x: e.absolute(x),
+    source=lambda s, x: s.integer("abs(x)", x),
 )
 sign = primitive(
     "sign",
@@ -275,6 +286,7 @@ def _comparison(name: str, doc: str, ref: Any, predicate: str, *, signature: str
         ref=ref,
         commutes=name in ("eq", "ne"),
         llvm=lambda e, x, y: e.compare(predicate, x, y),
+        source=doc.rstrip("."),
     )
 
 
@@ -285,7 +297,14 @@ le = _comparison("le", "x <= y.", np.less_equal, "le")
 gt = _comparison("gt", "x > y.", np.greater, "gt")
 ge = _comparison("ge", "x >= y.", np.greater_equal, "ge")
 
-not_ = primitive("not", "(bool) -> bool", doc="not p.", ref=np.logical_not, llvm=lambda e, p: e.inst("xor", p, e.true))
+not_ = primitive(
+    "not",
+    "(bool) -> bool",
+    doc="not p.",
+    ref=np.logical_not,
+    llvm=lambda e, p: e.inst("xor", p, e.true),
+    source=lambda s, p: s.negation(p),
+)
 and_ = primitive(
     "and",
     "[T: bits] (T, T) -> T",
@@ -293,6 +312,7 @@ and_ = primitive(
     ref=np.bitwise_and,
     commutes=True,
     llvm=lambda e, x, y: e.inst("and", x, y),
+    source=lambda s, x, y: s.logical("and", "x & y", x, y),
 )
 or_ = primitive(
     "or",
@@ -301,6 +321,7 @@ or_ = primitive(
     ref=np.bitwise_or,
     commutes=True,
     llvm=lambda e, x, y: e.inst("or", x, y),
+    source=lambda s, x, y: s.logical("or", "x | y", x, y),
 )
 xor = primitive(
     "xor",
@@ -309,8 +330,11 @@ xor = primitive(
     ref=np.bitwise_xor,
     commutes=True,
     llvm=lambda e, x, y: e.inst("xor", x, y),
+    source=lambda s, x, y: s.logical("!=", "x ^ y", x, y),
 )
-invert = primitive("invert", "[T: int] (T) -> T", doc="~x.", ref=np.invert, llvm=lambda e, x: e.inst("xor", x, e.integer(-1)))
+invert = primitive(
+    "invert", "[T: int] (T) -> T", doc="~x.", ref=np.invert, llvm=lambda e, x: e.inst("xor", x, e.integer(-1)), source="~x"
+)
 
 
 def _shift_ref(f: Any) -> Any:
@@ -329,6 +353,7 @@ lshift = primitive(
     ref=_shift_ref(np.left_shift),
     order=CHECKED,
     llvm=lambda e, x, n: e.int_shift("shl", x, n),
+    source=lambda s, x, n: s.number(s.helper("left_shift", x, n), x.type),
 )
 rshift = primitive(
     "rshift",
@@ -337,6 +362,7 @@ rshift = primitive(
     ref=_shift_ref(np.right_shift),
     order=CHECKED,
     llvm=lambda e, x, n: e.int_shift("ashr", x, n),
+    source=lambda s, x, n: s.number(s.helper("right_shift", x, n), x.type),
 )
 isnan = primitive(
     "isnan", "[T: float] (T) -> bool", doc="x is not a number.", ref=np.isnan, llvm=lambda e, x: e.fcmp("uno", x, x)
@@ -374,6 +400,7 @@ convert = primitive(
     llvm=lambda e, x, *, to: e.convert(x, to),
     vjp=lambda b, out, x, ct, *, to: (b.convert(ct, to=b.scalar_of(x)),),
     jvp=lambda b, out, x, dx, *, to: b.convert(dx, to=to) if to.kind == "f" else None,
+    source=lambda s, x, *, to: s.convert(x, to),
 )
 
 
@@ -406,6 +433,7 @@ select = primitive(
         c, b.like(0.0, dy) if dx is None else dx, b.like(0.0, dx) if dy is None else dy
     ),
     llvm=lambda e, c, x, y: e.choose(c, x, y),
+    source=lambda s, c, x, y: s.choice(c, x, y),
 )
 stop_gradient = primitive(
     "stop_gradient",
@@ -414,6 +442,7 @@ stop_gradient = primitive(
     ref=lambda x: x,
     partials=lambda b, out, x: (None,),
     llvm=lambda e, x: x,
+    source="x",
 )
 
 # -- elementary functions -----------------------------------------------------------------------------------------
@@ -430,6 +459,7 @@ def _function(
         ref=libm(name, np_name),
         partials=lambda b, out, x: (lambda: partial(b, out, x),),
         llvm=(lambda e, x: e.intrinsic(intrinsic, x)) if intrinsic else (lambda e, x: e.libm(name, x)),
+        source=lambda s, x: s.libm(name, np_name or name, x),
         cost=cost,
     )
 
@@ -508,6 +538,7 @@ cbrt = primitive(
     partials=lambda b, out, x: (lambda: b.mul(recip(b, _square(b, out)), b.like(1 / 3, x)),),
     llvm=lambda e, x: e.libm("cbrt", x),
     cost=FUNCTION_COST,
+    source=lambda s, x: s.libm("cbrt", "cbrt", x),
 )
 
 
@@ -529,6 +560,7 @@ atan2 = primitive(
     partials=_atan2_partials,
     llvm=lambda e, y, x: e.libm("atan2", y, x),
     cost=FUNCTION_COST,
+    source=lambda s, y, x: s.libm("atan2", "arctan2", y, x),
 )
 hypot = primitive(
     "hypot",
@@ -539,4 +571,5 @@ hypot = primitive(
     partials=lambda b, out, x, y: (lambda: b.mul(x, recip(b, out)), lambda: b.mul(y, recip(b, out))),
     llvm=lambda e, x, y: e.libm("hypot", x, y),
     cost=FUNCTION_COST,
+    source=lambda s, x, y: s.libm("hypot", "hypot", x, y),
 )

@@ -79,6 +79,7 @@ empty_stack = primitive(
     statics=("of",),
     doc="A stack without items.",
     ref=lambda *, of: (),
+    source=lambda s, *, of: s.listed(()),
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
 )
@@ -127,6 +128,7 @@ stack_size = primitive(
     _size_infer,
     doc="How many items a stack has.",
     ref=_stack_size_ref,
+    source="len(x)",
 )
 
 # -- sums: residuals of recursion, function values not known at compile time ---------------------------------------

@@ -44,6 +44,8 @@ class Primitive:
     partials(b, out, *xs): one local partial an input, None where it is zero.
     vjp(b, out, *xs, ct): one cotangent an input.    jvp(b, out, *xs, *dxs): the tangent; a dx may be None (zero).
     llvm(e, *xs): the result of the scalar operation.
+    source: the Python text, in which x, y, z stand for the inputs; or source(s, *xs), which makes it. Left out where
+    `ref` is a function of NumPy's that says it.
     order: TOTAL operations move freely; CHECKED ones may be shared and dropped; EFFECTs stay where they are.
     layout: how many value arguments stand before the graphs, and how many graphs (control operations only).
     """
@@ -56,6 +58,7 @@ class Primitive:
     vjp: Callable[..., Any] | Missing | None = None
     jvp: Callable[..., Any] | Missing | None = None
     llvm: Callable[..., Any] | Missing | None = None
+    source: str | Callable[..., Any] | None = None
     statics: tuple[str, ...] = ()
     defaults: tuple[Any, ...] = ()
     order: str = TOTAL

@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from irad.backends.interpreter.run import located
 from irad.backends.source.emit import generate
 
-from irad.errors import refuse
+from irad.errors import located, refuse
 from irad.graph.nodes import Module
 from irad.structures import record
 from irad.types import Array, List, Record, Scalar, Static, Struct, Type

@@ -21,7 +21,7 @@ from irad.primitives.structure import same_bits
 from irad.primitives.table import Primitive
 from irad.types import OBJECT, UNBOUND, Dim, Form, List, Record, Scalar, Stack, Struct, Sum, Type, leaves
 
-__all__ = ["TRANSFORMS", "InvalidModule", "verify"]
+__all__ = ["TRANSFORMS", "InvalidModule", "argument_count", "verify"]
 
 TRANSFORMS = frozenset({"jvp", "vjp_forward", "vjp_backward"})
 BLOCKS = {"cond": "branch", "for_loop": "loop", "while_loop": "loop"}  # what runs graphs in place, and their role
@@ -141,7 +141,7 @@ class _Verifier:
             raise InvalidModule(f"{node!r} is left at the stage {self.stage}", node)
         self.facts(node)
         types = tuple(a.type for a in node.args)
-        count = _argument_count(node.fn)
+        count = argument_count(node.fn)
         if count is not None and len(types) != count:
             raise InvalidModule(f"{graph}: {node!r} has {len(types)} arguments, not {count}", node)
         try:
@@ -201,7 +201,7 @@ def _is_column(t: Type) -> bool:
 
 
 @functools.cache
-def _argument_count(fn: Primitive) -> int | None:
+def argument_count(fn: Primitive) -> int | None:
     """How many arguments an operation takes, as its reference says; None where that is open."""
     if isinstance(fn.ref, np.ufunc):
         return fn.ref.nin

@@ -283,17 +283,7 @@ def at(e: Any, node: Node, index: list[str], dims: Sequence[str]) -> str:
         return at(e, node.args[0], _sliced(e, node, index), dims)
     if name == "iota":
         return index[0]
-    return scalar(e, node, [at(e, a, index, dims) for a in node.args])
-
-
-def scalar(e: Any, node: Apply, operands: list[str]) -> str:
-    """One element of an elementwise operation."""
-    before = e.node, e.operand
-    e.node = node
-    e.operand = e.scalar(node.args[0].type)
-    out: str = node.fn.llvm(e, *operands, **node.facts())  # type: ignore[operator, misc]
-    e.node, e.operand = before
-    return out
+    return e.instruction(node, [at(e, a, index, dims) for a in node.args])  # type: ignore[no-any-return]
 
 
 def _into(x: Node, index: list[str]) -> list[str]:
@@ -451,13 +441,13 @@ def _put_block(e: Any, node: Apply, *, add: bool) -> Operands:
 
 def reduction(e: Any, node: Apply) -> Operands:
     (x,) = node.args
-    (axes,) = node.static
+    axes = sorted(node.static[0])
     t, dims = array_type(x), shape(e, x)
     ll = SCALAR[str(t.dtype)]
     kept = [i for i in range(t.rank) if i not in axes]
     if node.fn.name in ("max", "min"):
         count = product(e, [dims[a] for a in axes])
-        if not count.isdigit():
+        if not count.isdigit() or count == "0":
             e.fail_if(
                 e.emit(f"icmp eq i64 {count}, 0"),
                 "ValueError",

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from irad.backends.llvm import stacks
+from irad.backends.llvm import arrays, stacks
 from irad.backends.llvm.layout import HEADER, flat, item_layout, managed
 
 from irad.errors import InternalError
 from irad.graph.nodes import Apply
-from irad.types import Scalar, Stack, Struct, Sum, Tuple, Type
+from irad.types import Array, Scalar, Stack, Struct, Sum, Tuple, Type, leaves
 
 __all__ = ["OPERATIONS"]
 
@@ -22,18 +22,31 @@ def pop_zero(e: Any, node: Apply) -> Operands:
     """The last item of a stack of cotangents, zeros where it is empty."""
     (stack,) = node.args
     block, length = e.get(stack)
-    some, go_on = e.new_label("some"), e.new_label("popped")
+    none, some, go_on = e.new_label("none"), e.new_label("some"), e.new_label("popped")
     empty = e.emit(f"icmp eq i64 {length}, 0")
+    e.branch(empty, none, some)
+    e.start(none)
+    assert isinstance(node.type, Struct)
+    nothing = (*zeros_of(e, node.type.items[0]), block, length)
     before = e.label
-    e.branch(empty, go_on, some)
+    e.jump(go_on)
     e.start(some)
-    popped = stacks.pop(e, node)
+    popped = stacks.take(e, node)
     last = e.label
     e.jump(go_on)
     e.start(go_on)
-    assert isinstance(node.type, Struct)
-    nothing = (*(ZERO[t] for t in flat(node.type.items[0])), block, length)
     return e.phis(node.type, [(nothing, before), (popped, last)])  # type: ignore[no-any-return]
+
+
+def zeros_of(e: Any, t: Type) -> Operands:
+    """The zero cotangent of type t. (That of an array whose size is not known here has no elements.)"""
+    out: list[str] = []
+    for leaf in leaves(t):
+        if isinstance(leaf, Array) and leaf.static_shape is not None:
+            out += arrays.zero_array(e, leaf)
+        else:
+            out += [ZERO[ll] for ll in flat(leaf)]
+    return tuple(out)
 
 
 def project_zero(e: Any, node: Apply) -> Operands:
@@ -41,24 +54,26 @@ def project_zero(e: Any, node: Apply) -> Operands:
     (x,) = node.args
     (block,) = e.get(x)
     (case,) = node.static
-    some, mine, other, go_on = (e.new_label(n) for n in ("some", "mine", "other", "fields"))
+    some, mine, other, none, go_on = (e.new_label(n) for n in ("some", "mine", "other", "none", "fields"))
     null = e.emit(f"icmp eq ptr {block}, null")
-    before = e.label
-    e.branch(null, go_on, some)
+    e.branch(null, none, some)
     e.start(some)
     tag = e.load("i64", block, 16)
     e.branch(e.emit(f"icmp eq i64 {tag}, {case}"), mine, other)
     e.start(other)
     e.used.add("irad.release")
     e.do(f"call void @irad.release(ptr %ctx, ptr {block})")
+    e.jump(none)
+    e.start(none)
+    zeros = zeros_of(e, node.type)
+    before = e.label
     e.jump(go_on)
     e.start(mine)
     fields = stacks.fields_of(e, node, block, node.type)
     last = e.label
     e.jump(go_on)
     e.start(go_on)
-    zeros = tuple(ZERO[t] for t in flat(node.type))
-    return e.phis(node.type, [(zeros, before), (zeros, other), (fields, last)])  # type: ignore[no-any-return]
+    return e.phis(node.type, [(zeros, before), (fields, last)])  # type: ignore[no-any-return]
 
 
 def add_sum(e: Any, node: Apply) -> Operands:
@@ -167,58 +182,63 @@ class _Adder:
     def items(self, t: Type, x: Operands, y: Operands) -> Operands:
         """The sum of two values of any type, item by item."""
         e, out, at = self.e, [], 0
-        for leaf in _leaves(t):
+        for leaf in leaves(t):
             n = len(flat(leaf))
             a, b = x[at : at + n], y[at : at + n]
             at += n
             if isinstance(leaf, Scalar):
-                out.append(e.emit(f"fadd {flat(leaf)[0]} {a[0]}, {b[0]}"))
+                out.append(e.plus(leaf, a[0], b[0]))
             elif isinstance(leaf, (Sum, Stack)):
                 out += call_adder(e, self.m, leaf, (*a, *b))
+            elif isinstance(leaf, Array):
+                out += self.array_of(leaf, a, b)
             else:
                 raise InternalError(f"cotangents of type {leaf} cannot be added here")
         return tuple(out)
+
+    def array_of(self, t: Array, x: Operands, y: Operands) -> Operands:
+        e, dims = self.e, arrays.filled_shape(t, x[2:])
+        out = arrays.allocate(e, t, dims)
+
+        def element(i: list[str]) -> None:
+            a, b, to = (arrays.address(e, t, data, i, [count]) for data in (x[0], y[0], out[0]))
+            arrays.store(e, t, e.plus(t.dtype, arrays.load(e, t, a), arrays.load(e, t, b)), to)
+
+        count = arrays.product(e, dims)
+        arrays.nest(e, [count], element)
+        e.used.add("irad.release")
+        for block in (x[1], y[1]):
+            e.do(f"call void @irad.release(ptr %ctx, ptr {block})")
+        return out
 
     def stack_of(self, x: Operands, y: Operands) -> Operands:
         """Add the shorter stack to the top of the longer, in a copy that is ours."""
         e, t = self.e, self.t
         assert isinstance(t, Stack)
-        if managed(t.item):
-            raise InternalError("stacks of cotangents that hold stacks cannot be added yet")
         fields, size = item_layout(t.item)
-        e.used |= {"irad.grow", "irad.release"}
+        e.used |= {"irad.grow", "irad.release", "irad.retain"}
         longer = e.emit(f"icmp uge i64 {x[1]}, {y[1]}")
         block, length, small, count = (
             e.emit(f"select i1 {longer}, {ll} {a}, {ll} {b}")
             for ll, a, b in (("ptr", x[0], y[0]), ("i64", x[1], y[1]), ("ptr", y[0], x[0]), ("i64", y[1], x[1]))
         )
-        loop, body, done = e.new_label("loop"), e.new_label("item"), e.new_label("done")
-        own = e.emit(f"call ptr @irad.grow(ptr %ctx, ptr {block}, i64 {length}, i64 {size or 1}, ptr null)")
+        own = e.emit(f"call ptr @irad.grow(ptr %ctx, ptr {block}, i64 {length}, i64 {size or 1}, ptr {self.m.visit(t)})")
         e.fail_if(e.emit(f"icmp eq ptr {own}, null"), "MemoryError", "")
         e.put("i64", length, own, 16)
         gap = e.emit(f"sub i64 {length}, {count}")
-        before = e.label
-        e.jump(loop)
-        e.start(loop)
-        i = e.emit(f"phi i64 [ 0, %{before} ], [ %next, %{body} ]")
-        e.branch(e.emit(f"icmp ult i64 {i}, {count}"), body, done)
-        e.start(body)
-        place = stacks.item_address(e, own, e.emit(f"add i64 {i}, {gap}"), size)
-        other = stacks.item_address(e, small, i, size)
-        for f in fields:
-            a, b = e.load(f.type, place, f.offset), e.load(f.type, other, f.offset)
-            e.put(f.type, e.emit(f"fadd {f.type} {a}, {b}"), place, f.offset)
-        e.lines.append(f"  %next = add i64 {i}, 1")
-        e.jump(loop)
-        e.start(done)
+
+        def item(i: list[str]) -> None:
+            place = stacks.item_address(e, own, e.emit(f"add i64 {i[0]}, {gap}"), size)
+            other = stacks.item_address(e, small, i[0], size)
+            a, b = (tuple(e.load(f.type, p, f.offset) for f in fields) for p in (place, other))
+            for k in managed(t.item):
+                e.do(f"call void @irad.retain(ptr {b[k]})")
+            for f, v in zip(fields, self.items(t.item, a, b), strict=True):
+                e.put(f.type, v, place, f.offset)
+
+        arrays.nest(e, [count], item)
         e.do(f"call void @irad.release(ptr %ctx, ptr {small})")
         return (own, length)
-
-
-def _leaves(t: Type) -> list[Type]:
-    from irad.types import leaves
-
-    return leaves(t)
 
 
 OPERATIONS = {"pop_zero": pop_zero, "project_zero": project_zero, "add_sum": add_sum}

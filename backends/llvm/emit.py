@@ -166,14 +166,15 @@ class _ModuleEmitter:
                 t = "double" if symbol.endswith("f64") else "float"
                 declared.add(f"declare {t} @{symbol}({', '.join([t] * int(arity))})")
         for name in external:
+            base, t, suffix = (name[:-4], "float", "f32") if name.endswith(".f32") else (name, "double", "f64")
             if name == "irad.print":
                 declared.add("declare i32 @irad.print(ptr, i64, ptr, i64)")
             elif name == "irad.poll":
                 declared.add("declare preserve_allcc void @irad.poll(ptr, i64)")
-            elif name in ("floor", "copysign"):
-                declared.add(f"declare double @llvm.{name}.f64({'double' if name == 'floor' else 'double, double'})")
+            elif base in ("floor", "copysign"):
+                declared.add(f"declare {t} @llvm.{base}.{suffix}({t if base == 'floor' else f'{t}, {t}'})")
             else:
-                self.libm_used.add((name, "double", 2))
+                self.libm_used.add((base, t, 2))
         for name, t, count in self.libm_used:
             declared.add(f"declare {t} @{name}{'' if t == 'double' else 'f'}({', '.join([t] * count)}) #1")
         return "\n".join([runtime.PRELUDE, *sorted(declared), helpers, *self.visit_text, *bodies, ATTRIBUTES, ""])
@@ -206,7 +207,7 @@ def _may_fail(node: Apply) -> bool:
         return True
     if node.fn.order == "checked":
         float_arithmetic = node.fn.elementwise and isinstance(node.type, Scalar) and node.type.kind == "f"
-        return node.fn.name != "pop" and not float_arithmetic
+        return not (node.fn.name == "pop" and node.adjoint) and not float_arithmetic
     return node.fn.name in ("push", "inject", "add_sum", "pop_zero", "project_zero", "list_plus") or isinstance(
         node.type, (Array, List)
     )

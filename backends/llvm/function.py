@@ -10,7 +10,7 @@ from irad.backends.llvm.ownership import Plan, Ref, plan, refs
 from irad.backends.llvm.scalar import ScalarOps
 from irad.backends.llvm.work import BUDGET
 
-from irad.errors import InternalError, Span
+from irad.errors import Span
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Node, Parameter
 from irad.graph.walk import Task
 from irad.types import Array, Scalar, Struct, Type
@@ -280,10 +280,7 @@ class FunctionEmitter(ScalarOps):
             if self.m.work.is_large(node):
                 polls.charge(self, arrays.elements(self, node))
             return
-        if not callable(node.fn.llvm):
-            raise InternalError(f"the LLVM backend has no lowering of `{node.fn.name}`")
-        self.operand = self.scalar(node.args[0].type)
-        self.values[node] = (node.fn.llvm(self, *[self.one(a) for a in node.args], **node.facts()),)
+        self.values[node] = (self.instruction(node, [self.one(a) for a in node.args]),)
 
     # -- control -----------------------------------------------------------------------------------------------------------
 

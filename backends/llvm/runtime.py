@@ -419,14 +419,22 @@ done:
 
 def needed(names: set[str]) -> tuple[str, set[str]]:
     """The text of the helpers of these names and of what they use, and the external functions they call."""
-    todo, seen, external = sorted(names), set(), set()
+    todo, seen, external, texts = sorted(names), set(), set(), []
     while todo:
         name = todo.pop()
         if name in seen:
             continue
         seen.add(name)
-        if name in HELPERS:
-            todo.extend(HELPERS[name][0])
+        base, narrow = name.removesuffix(".f32"), name.endswith(".f32")
+        if base in HELPERS:
+            todo.extend(n + ".f32" * narrow for n in HELPERS[base][0])
+            texts.append(_narrowed(base) if narrow else HELPERS[base][1])
         else:
             external.add(name)
-    return "\n".join(HELPERS[n][1] for n in sorted(seen) if n in HELPERS), external
+    return "\n".join(texts), external
+
+
+def _narrowed(name: str) -> str:
+    """A helper for doubles as one for floats."""
+    text = HELPERS[name][1].replace(f"@irad.{name}(", f"@irad.{name}.f32(").replace("@fmod(", "@fmodf(")
+    return text.replace("double", "float").replace(".f64(", ".f32(")

@@ -7,8 +7,9 @@ from typing import Any
 
 from irad.backends.llvm.layout import SCALAR, literal_text
 
-from irad.errors import InternalError
+from irad.errors import InternalError, refuse
 from irad.graph.nodes import UNDEF, Apply, Constant
+from irad.primitives.table import Missing
 from irad.types import F64, Scalar
 
 __all__ = ["ScalarOps"]
@@ -44,7 +45,21 @@ class ScalarOps:
         self.lines.append(f"  {name} = {text}")
         return name
 
+    label: str
+
     def fail_if(self, bad: str, error: str, message: str, values: Any = ()) -> None:
+        raise NotImplementedError
+
+    def new_label(self, name: str) -> str:
+        raise NotImplementedError
+
+    def start(self, label: str) -> None:
+        raise NotImplementedError
+
+    def jump(self, label: str) -> None:
+        raise NotImplementedError
+
+    def branch(self, test: str, then: str, orelse: str, *, unlikely: bool = False) -> None:
         raise NotImplementedError
 
     @property
@@ -65,6 +80,17 @@ class ScalarOps:
 
     def integer(self, value: int) -> str:
         return str(value)
+
+    def instruction(self, node: Apply, operands: list[str]) -> str:
+        """A scalar operation by its record."""
+        if not callable(node.fn.llvm):
+            reason = node.fn.llvm.reason if isinstance(node.fn.llvm, Missing) else "no rule is declared"
+            raise refuse("no-lowering", f"`{node.fn.name}` cannot be compiled for this machine: {reason}", node.span)
+        before = self.node, self.operand
+        self.node, self.operand = node, self.scalar(node.args[0].type)
+        out: str = node.fn.llvm(self, *operands, **node.facts())
+        self.node, self.operand = before
+        return out
 
     # -- arithmetic ----------------------------------------------------------------------------------------------------
 
@@ -100,12 +126,10 @@ class ScalarOps:
         return self.emit(f"call {self.ll} @{name}{suffix}({', '.join(f'{self.ll} {x}' for x in xs)}) #1")
 
     def helper(self, name: str, *xs: str) -> str:
-        """A function of the run time, which has them for doubles."""
+        """A function of the run time, of which each has a version for floats."""
+        name += ".f32" if self.ll == "float" else ""
         self.used.add(name)
-        narrow = self.ll == "float"
-        wide = [self.emit(f"fpext float {x} to double") for x in xs] if narrow else xs
-        result = self.emit(f"call double @irad.{name}({', '.join(f'double {x}' for x in wide)}) #1")
-        return self.emit(f"fptrunc double {result} to float") if narrow else result
+        return self.emit(f"call {self.ll} @irad.{name}({', '.join(f'{self.ll} {x}' for x in xs)}) #1")
 
     def constant_argument(self, i: int) -> float | None:
         a = self.node.args[i]
@@ -116,12 +140,24 @@ class ScalarOps:
         n = self.constant_argument(1)
         if n is not None and math.isfinite(n) and n == int(n) and 0 < abs(n) <= 64:
             power = self.product(x, abs(int(n)))
-            return power if n > 0 else self.emit(f"fdiv{self.flags} {self.ll} {self.real(1.0)}, {power}")
+            return power if n > 0 else self.inverse_power(x, y, power)
         if n == 0.5:
             root = self.intrinsic("sqrt", self.emit(f"fadd {self.ll} {x}, {self.real(0.0)}"))
             infinite = self.emit(f"fcmp oeq {self.ll} {x}, {self.real(-math.inf)}")
             return self.emit(f"select i1 {infinite}, {self.ll} {self.real(math.inf)}, {self.ll} {root}")
         return self.libm("pow", x, y)
+
+    def inverse_power(self, x: str, y: str, power: str) -> str:
+        """1 / x**n; where x**n overflows its inverse may still be a (subnormal) number, which `pow` finds."""
+        inverse = self.emit(f"fdiv{self.flags} {self.ll} {self.real(1.0)}, {power}")
+        infinite = self.fcmp("oeq", self.intrinsic("fabs", power), self.real(math.inf))
+        before, cold, go_on = self.label, self.new_label("overflow"), self.new_label("power")
+        self.branch(infinite, cold, go_on, unlikely=True)
+        self.start(cold)
+        exact = self.libm("pow", x, y)
+        self.jump(go_on)
+        self.start(go_on)
+        return self.emit(f"phi {self.ll} [ {inverse}, %{before} ], [ {exact}, %{cold} ]")
 
     def product(self, x: str, n: int) -> str:
         result = ""

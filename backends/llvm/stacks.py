@@ -14,7 +14,7 @@ from irad.graph.nodes import Apply, Graph, Node
 from irad.graph.walk import applies, nested_graphs
 from irad.types import List, Stack, Struct, Tuple, Type
 
-__all__ = ["OPERATIONS", "close_stacks", "fields_of", "item_address", "prepare_stacks", "room"]
+__all__ = ["OPERATIONS", "close_stacks", "fields_of", "item_address", "prepare_stacks", "room", "take"]
 
 Operands = tuple[str, ...]
 MOST_ITEMS = 1 << 40  # more is not asked for, so that no size overflows
@@ -167,6 +167,15 @@ def room(e: Any, t: Stack | List, block: str, length: str, size: int) -> str:
 
 
 def pop(e: Any, node: Apply) -> Operands:
+    """The last item; derivative operations pop what they pushed."""
+    if not node.adjoint:
+        empty = e.emit(f"icmp eq i64 {e.get(node.args[0])[1]}, 0")
+        e.fail_if(empty, "IndexError", "pop from an empty stack")
+    return take(e, node)
+
+
+def take(e: Any, node: Apply) -> Operands:
+    """The last item of a stack that has one."""
     (stack,) = node.args
     assert isinstance(stack.type, Stack)
     fields, size = item_layout(stack.type.item)

@@ -313,6 +313,16 @@ class Builder:
             return self.broadcast(total, *self.dims(x), shape=x.type.shape)
         return self.reshape_like(total, x)
 
+    def either(self, test: Node, then: Callable[[], Node], orelse: Callable[[], Node]) -> Node:
+        """cond(test, then(), orelse())."""
+        graphs = []
+        for name, make in (("then", then), ("orelse", orelse)):
+            graph = self.new_graph(name, self.graph, "branch")
+            with self.inside(graph):
+                graph.finish(make())
+            graphs.append(graph)
+        return self.cond(test, graphs=tuple(graphs))
+
     def outer(self, x: Node, y: Node) -> Node:
         """x[i] * y[j]."""
         assert isinstance(x.type, Array)

@@ -8,6 +8,7 @@ that is a symbol, after their other arguments.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,10 @@ def _ints(name: str, types: tuple[Type, ...]) -> None:
 def concrete(shape: tuple[Any, ...], dims: tuple[Any, ...]) -> tuple[int, ...]:
     """A shape with the run-time dims filled in."""
     feed = iter(dims)
-    return tuple(int(next(feed)) if isinstance(d, Dim) else d for d in shape)
+    out = tuple(int(next(feed)) if isinstance(d, Dim) else d for d in shape)
+    if any(d < 0 for d in out):
+        raise ValueError("negative dimensions are not allowed")
+    return out
 
 
 def _check(index: tuple[Any, ...], shape: tuple[int, ...]) -> None:
@@ -89,6 +93,17 @@ def _update_infer(types: tuple[Type, ...]) -> Type:
     return x
 
 
+def _add_infer(name: str, infer: Any) -> Any:
+    """The type rule of an operation that adds to elements: they are numbers."""
+
+    def checked(types: tuple[Type, ...], *static: Any) -> Type:
+        if _array(name, types[0]).dtype is BOOL:
+            raise refuse("type-mismatch", f"`{name}` adds numbers, not truth values")
+        return infer(types, *static)  # type: ignore[no-any-return]
+
+    return checked
+
+
 def _update_ref(x: Any, v: Any, *i: Any) -> Any:
     _check(i, x.shape)
     x = x.copy()
@@ -116,7 +131,7 @@ index_update = primitive(
 )
 index_add = primitive(
     "index_add",
-    _update_infer,
+    _add_infer("index_add", _update_infer),
     doc="x with v added at [i, j, ...].",
     ref=_add_ref,
     order=CHECKED,
@@ -138,8 +153,11 @@ def _slice_infer(types: tuple[Type, ...], shape: tuple[Any, ...], steps: tuple[i
     return out
 
 
-def block(starts: tuple[Any, ...], steps: tuple[int, ...], shape: tuple[int, ...]) -> tuple[Any, ...]:
-    """NumPy's index for `shape` elements from each start."""
+def block(starts: tuple[Any, ...], steps: tuple[int, ...], shape: tuple[int, ...], of: tuple[int, ...]) -> tuple[Any, ...]:
+    """NumPy's index for `shape` elements from each start, of an array of shape `of`."""
+    for a, s, n, size in zip(starts, steps, shape, of, strict=True):
+        if n and not (0 <= a < size and 0 <= a + s * (n - 1) < size):
+            raise IndexError(f"{n} elements from {a}, {s} apart, are not within {size}")
     return tuple(
         np.s_[0:0] if n == 0 else np.arange(int(a), int(a) + s * n, s) for a, s, n in zip(starts, steps, shape, strict=True)
     )
@@ -150,7 +168,7 @@ def _slice_ref(x: Any, *rest: Any, shape: tuple[Any, ...], steps: tuple[int, ...
     sizes = concrete(shape, dims)
     if 0 in sizes:
         return np.zeros(sizes, x.dtype)
-    return x[np.ix_(*block(starts, steps, sizes))]
+    return x[np.ix_(*block(starts, steps, sizes, x.shape))]
 
 
 slice_ = primitive(
@@ -178,14 +196,14 @@ def _slice_update_infer(types: tuple[Type, ...], steps: tuple[int, ...]) -> Type
 def _slice_update_ref(x: Any, v: Any, *starts: Any, steps: tuple[int, ...]) -> Any:
     x = x.copy()
     if v.size:
-        x[np.ix_(*block(starts, steps, v.shape))] = v
+        x[np.ix_(*block(starts, steps, v.shape, x.shape))] = v
     return x
 
 
 def _slice_add_ref(x: Any, v: Any, *starts: Any, steps: tuple[int, ...]) -> Any:
     x = x.copy()
     if v.size:
-        x[np.ix_(*block(starts, steps, v.shape))] += v
+        x[np.ix_(*block(starts, steps, v.shape, x.shape))] += v
     return x
 
 
@@ -203,7 +221,7 @@ slice_update = primitive(
 )
 slice_add = primitive(
     "slice_add",
-    _slice_update_infer,
+    _add_infer("slice_add", _slice_update_infer),
     statics=("steps",),
     ref=_slice_add_ref,
     vjp=BY_TRANSFORM,
@@ -217,8 +235,8 @@ slice_add = primitive(
 # -- shapes ---------------------------------------------------------------------------------------------------------------
 
 
-def _shaped_infer(name: str) -> Any:
-    def infer(types: tuple[Type, ...], shape: tuple[Any, ...]) -> Type:
+def _shaped_infer(name: str) -> Callable[..., Array]:
+    def infer(types: tuple[Type, ...], shape: tuple[Any, ...]) -> Array:
         x = types[0]
         dtype = x.dtype if isinstance(x, Array) else x
         if not isinstance(dtype, Scalar):
@@ -232,6 +250,22 @@ def _shaped_infer(name: str) -> Any:
     return infer
 
 
+def _broadcast_infer(types: tuple[Type, ...], shape: tuple[Any, ...]) -> Type:
+    x, out = types[0], _shaped_infer("broadcast")(types, shape)
+    if isinstance(x, Array):
+        pairs = zip(reversed(x.shape), reversed(shape), strict=False)
+        if x.rank > len(shape) or any(isinstance(d, int) and isinstance(n, int) and d not in (1, n) for d, n in pairs):
+            raise refuse("shape-mismatch", f"`broadcast` cannot repeat {x} to {out}")
+    return out
+
+
+def _reshape_infer(types: tuple[Type, ...], shape: tuple[Any, ...]) -> Type:
+    x, out = _array("reshape", types[0]), _shaped_infer("reshape")(types, shape)
+    if all(isinstance(d, int) for d in (*x.shape, *shape)) and math.prod(x.shape) != math.prod(shape):
+        raise refuse("shape-mismatch", f"`reshape` cannot make {out} of {x}")
+    return out
+
+
 def _broadcast_vjp(b: Any, out: Any, x: Any, *rest: Any, shape: tuple[Any, ...]) -> Any:
     """The cotangent is summed over the axes that were repeated."""
     ct = rest[-1]
@@ -240,7 +274,7 @@ def _broadcast_vjp(b: Any, out: Any, x: Any, *rest: Any, shape: tuple[Any, ...])
 
 broadcast = primitive(
     "broadcast",
-    _shaped_infer("broadcast"),
+    _broadcast_infer,
     statics=("shape",),
     doc="x repeated along new and unit axes, as NumPy does; also of a number.",
     ref=lambda x, *dims, shape: np.broadcast_to(x, concrete(shape, dims)),
@@ -252,7 +286,7 @@ broadcast = primitive(
 )
 reshape = primitive(
     "reshape",
-    _shaped_infer("reshape"),
+    _reshape_infer,
     statics=("shape",),
     doc="The elements of x in C order in another shape of the same size.",
     ref=lambda x, *dims, shape: _reshape_ref(x, concrete(shape, dims)),
@@ -275,9 +309,16 @@ def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(axes.index(i) for i in range(len(axes)))
 
 
+def _transpose_infer(types: tuple[Type, ...], axes: tuple[int, ...]) -> Type:
+    x = _array("transpose", types[0])
+    if sorted(axes) != list(range(x.rank)):
+        raise refuse("type-mismatch", f"`transpose` of {x} takes its axes in another order, not {axes}")
+    return Array(x.dtype, [x.shape[a] for a in axes])
+
+
 transpose = primitive(
     "transpose",
-    lambda types, axes: Array(_array("transpose", types[0]).dtype, [types[0].shape[a] for a in axes]),
+    _transpose_infer,
     statics=("axes",),
     doc="x with its axes in the order `axes`.",
     ref=lambda x, *, axes: np.transpose(x, axes),
@@ -316,7 +357,8 @@ retype = primitive(
 
 
 def _dim_infer(types: tuple[Type, ...], axis: int) -> Type:
-    _array("dim", types[0])
+    if not 0 <= axis < _array("dim", types[0]).rank:
+        raise refuse("type-mismatch", f"{types[0]} has no axis {axis}")
     return INT
 
 
@@ -330,9 +372,16 @@ dim = primitive(
     cost=0,
     source=lambda s, x, *, axis: s.size(x, axis),
 )
+
+
+def _same_dim_infer(types: tuple[Type, ...]) -> Type:
+    _ints("same_dim", types)
+    return INT
+
+
 same_dim = primitive(
     "same_dim",
-    lambda types: INT,
+    _same_dim_infer,
     doc="Two sizes that must be equal: ValueError where they are not.",
     order=CHECKED,
     ref=lambda m, n: _same_dim(m, n),
@@ -350,8 +399,8 @@ def _same_dim(m: Any, n: Any) -> Any:
 # -- creation -------------------------------------------------------------------------------------------------------------
 
 
-def _created_infer(name: str) -> Any:
-    def infer(types: tuple[Type, ...], of: Array) -> Type:
+def _created_infer(name: str) -> Callable[..., Array]:
+    def infer(types: tuple[Type, ...], of: Array) -> Array:
         _ints(name, types)
         if not isinstance(of, Array) or len(types) != len(symbols(of)):
             raise refuse("type-mismatch", f"`{name}` of {of} takes its run-time dims")
@@ -369,9 +418,18 @@ zeros = primitive(
     llvm=IN_KERNELS,
     source=lambda s, *dims, of: s.array("np.zeros", s.shape(s.sizes(of.shape, dims)), **s.dtype(of.dtype)),
 )
+
+
+def _iota_infer(types: tuple[Type, ...], of: Array) -> Type:
+    out = _created_infer("iota")(types, of)
+    if of.rank != 1 or of.dtype is not I64:
+        raise refuse("type-mismatch", f"`iota` counts along one axis of i64, not in {of}")
+    return out
+
+
 iota = primitive(
     "iota",
-    _created_infer("iota"),
+    _iota_infer,
     statics=("of",),
     doc="0, 1, 2, ... along the only axis.",
     ref=lambda *dims, of: np.arange(*concrete(of.shape, dims), dtype=of.dtype.dtype),
@@ -411,18 +469,28 @@ array = primitive(
 # -- reductions -------------------------------------------------------------------------------------------------------------
 
 
-def _reduced(t: Type, axes: tuple[int, ...], dtype: Scalar | None = None) -> Type:
-    x = _array("a reduction", t)
-    shape = [d for i, d in enumerate(x.shape) if i not in axes]
-    kind = dtype or x.dtype
-    return Array(kind, shape) if shape else kind
+def _reduction(name: str, *, of_truth: bool) -> Any:
+    """The type rule of a reduction of numbers, or of truth values."""
+
+    def infer(types: tuple[Type, ...], axes: tuple[int, ...]) -> Type:
+        x = _array(name, types[0])
+        if (x.dtype is BOOL) is not of_truth:
+            raise refuse("type-mismatch", f"`{name}` takes an array of {'truth values' if of_truth else 'numbers'}, not {x}")
+        if len(set(axes)) != len(axes) or not all(0 <= a < x.rank for a in axes):
+            raise refuse("type-mismatch", f"`{name}` of {x} takes axes that it has, each once, not {axes}")
+        shape = [d for i, d in enumerate(x.shape) if i not in axes]
+        return Array(x.dtype, shape) if shape else x.dtype
+
+    return infer
 
 
 def _ref_over(f: Any) -> Any:
-    def ref(x: Any, *, axes: tuple[int, ...]) -> Any:
-        return f(x, axis=axes) if axes else x
+    return lambda x, *, axes: f(x, axis=axes) if axes else x
 
-    return ref
+
+def _in_dtype(f: Any) -> Any:
+    """NumPy's reduction without its wider result: i32 stays i32."""
+    return lambda x, *, axes: f(x, axis=axes, dtype=x.dtype) if axes else x
 
 
 def _spread(b: Any, v: Any, x: Any, axes: tuple[int, ...]) -> Any:
@@ -432,10 +500,10 @@ def _spread(b: Any, v: Any, x: Any, axes: tuple[int, ...]) -> Any:
 
 sum_ = primitive(
     "sum",
-    lambda types, axes: _reduced(types[0], axes),
+    _reduction("sum", of_truth=False),
     statics=("axes",),
     doc="The sum over axes.",
-    ref=_ref_over(np.sum),
+    ref=_in_dtype(np.sum),
     vjp=lambda b, out, x, ct, *, axes: (_spread(b, ct, x, axes),),
     jvp=lambda b, out, x, dx, *, axes: b.sum(dx, axes=axes),
     llvm=IN_KERNELS,
@@ -444,21 +512,44 @@ sum_ = primitive(
 
 
 def _prod_partial(b: Any, out: Any, x: Any, axes: tuple[int, ...]) -> Any:
-    """The product of the others, also where an element is zero."""
-    zero, one = b.like(0.0, x), b.like(1.0, x)
-    is_zero = b.eq(x, zero)
-    filled = b.select(is_zero, one, x)
-    count = _spread(b, b.sum(b.select(is_zero, one, zero), axes=axes), x, axes)
-    others = _spread(b, b.prod(filled, axes=axes), x, axes)
-    return b.select(b.eq(count, zero), b.div(others, filled), b.select(b.and_(is_zero, b.eq(count, one)), others, zero))
+    """The product of the others: a quotient, or products of n - 1 factors each where an element is zero."""
+    if not axes:
+        return b.like(1.0, x)
+    found = b.any(b.eq(x, b.like(0.0, x)), axes=tuple(range(x.type.rank)))
+    return b.either(found, lambda: _others(b, x, axes), lambda: b.div(_spread(b, out, x, axes), x))
+
+
+def _others(b: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    """prod(x[j] for j != i) for each i along `axes`; j gets axes of its own, behind those of x."""
+    rank, shape, axes = x.type.rank, x.type.shape, tuple(sorted(axes))
+    kept = tuple(a for a in range(rank) if a not in axes)
+    wide = (*shape, *(shape[a] for a in axes))
+
+    def sizes(*along: int) -> list[Any]:
+        return [b.dim(x, axis=a) for a in along if isinstance(shape[a], Dim)]
+
+    def spread(v: Any, *at: int) -> Any:
+        """v along the axes `at` of the wide shape."""
+        own = [d if i in at else 1 for i, d in enumerate(wide)]
+        source = (*range(rank), *axes)
+        v = b.reshape(v, *sizes(*(source[i] for i in at)), shape=tuple(own))
+        return b.broadcast(v, *sizes(*source), shape=wide)
+
+    same = None
+    for k, a in enumerate(axes):
+        count = b.iota(*sizes(a), of=Array(I64, (shape[a],)))
+        here = b.eq(spread(count, a), spread(count, rank + k))
+        same = here if same is None else b.and_(same, here)
+    factors = spread(b.transpose(x, axes=(*kept, *axes)), *kept, *range(rank, len(wide)))
+    return b.prod(b.select(same, b.like(1.0, factors), factors), axes=tuple(range(rank, len(wide))))
 
 
 prod = primitive(
     "prod",
-    lambda types, axes: _reduced(types[0], axes),
+    _reduction("prod", of_truth=False),
     statics=("axes",),
     doc="The product over axes.",
-    ref=_ref_over(np.prod),
+    ref=_in_dtype(np.prod),
     vjp=lambda b, out, x, ct, *, axes: (b.mul(_spread(b, ct, x, axes), _prod_partial(b, out, x, axes)),),
     jvp=lambda b, out, x, dx, *, axes: b.sum(b.mul(dx, _prod_partial(b, out, x, axes)), axes=axes),
     llvm=IN_KERNELS,
@@ -476,7 +567,7 @@ def _extreme_share(b: Any, out: Any, x: Any, axes: tuple[int, ...]) -> Any:
 def _extreme(name: str, doc: str, ref: Any) -> Primitive:
     return primitive(
         name,
-        lambda types, axes: _reduced(types[0], axes),
+        _reduction(name, of_truth=False),
         statics=("axes",),
         doc=doc,
         ref=_ref_over(ref),
@@ -492,7 +583,7 @@ max_ = _extreme("max", "The greatest over axes, nan where one is; ties share the
 min_ = _extreme("min", "The least over axes, nan where one is; ties share the derivative. Of nothing: ValueError.", np.min)
 any_ = primitive(
     "any",
-    lambda types, axes: _reduced(types[0], axes, BOOL),
+    _reduction("any", of_truth=True),
     statics=("axes",),
     doc="Whether some element over axes is true.",
     ref=_ref_over(np.any),
@@ -501,7 +592,7 @@ any_ = primitive(
 )
 all_ = primitive(
     "all",
-    lambda types, axes: _reduced(types[0], axes, BOOL),
+    _reduction("all", of_truth=True),
     statics=("axes",),
     doc="Whether all elements over axes are true.",
     ref=_ref_over(np.all),
@@ -514,8 +605,8 @@ all_ = primitive(
 
 def _matmul_infer(types: tuple[Type, ...]) -> Type:
     x, y = _array("matmul", types[0]), _array("matmul", types[1])
-    if x.dtype is not y.dtype or not (x.rank in (1, 2) and y.rank in (1, 2)):
-        raise refuse("type-mismatch", f"`matmul` takes vectors and matrices of one dtype, not {x} and {y}")
+    if x.dtype is not y.dtype or x.dtype is BOOL or not (x.rank in (1, 2) and y.rank in (1, 2)):
+        raise refuse("type-mismatch", f"`matmul` takes vectors and matrices of numbers of one dtype, not {x} and {y}")
     if x.shape[-1] != y.shape[0]:
         raise refuse("shape-mismatch", f"`matmul` cannot join {x} and {y}: {x.shape[-1]} against {y.shape[0]}")
     shape = [*x.shape[:-1], *y.shape[1:]]

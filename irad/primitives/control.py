@@ -47,6 +47,7 @@ call = primitive(
     ref=IN_BACKENDS,
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
+    llvm=IN_BACKENDS,
 )
 
 
@@ -78,6 +79,7 @@ cond = primitive(
     ref=IN_BACKENDS,
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
+    llvm=IN_BACKENDS,
 )
 
 
@@ -103,6 +105,7 @@ for_loop = primitive(
     ref=IN_BACKENDS,
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
+    llvm=IN_BACKENDS,
     doc="for_loop(n, @body, s, ...): the state after n trips of body(i, s, ...) -> s, i = 0 ... n-1.",
 )
 
@@ -122,12 +125,19 @@ while_loop = primitive(
     ref=IN_BACKENDS,
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
+    llvm=IN_BACKENDS,
     doc="while_loop(@body, s, ...): trips of body(s, ...) -> (again, s) until again is false; the first always runs.",
 )
 
 # -- effects ------------------------------------------------------------------------------------------------------
 
-_EFFECT_FACTS: dict[str, Any] = {"order": EFFECT, "ref": IN_BACKENDS, "vjp": BY_TRANSFORM, "jvp": BY_TRANSFORM}
+_EFFECT_FACTS: dict[str, Any] = {
+    "order": EFFECT,
+    "ref": IN_BACKENDS,
+    "vjp": BY_TRANSFORM,
+    "jvp": BY_TRANSFORM,
+    "llvm": IN_BACKENDS,
+}
 
 
 def _assert_infer(types: tuple[Type, ...], error: str, message: str) -> Type:

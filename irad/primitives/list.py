@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from irad.errors import refuse
-from irad.primitives.array import symbols
 from irad.primitives.structure import BY_TRANSFORM, same_bits
 from irad.primitives.table import CHECKED, Missing, Primitive, primitive
-from irad.types import I64, INT, Array, List, Scalar, Struct, Tuple, Type
+from irad.types import BOOL, I64, INT, Array, List, Scalar, Struct, Tuple, Type, leaves
 
 IN_BACKEND = Missing("lists are lowered by backends/llvm/lists")
 
@@ -28,6 +27,12 @@ def _list(name: str, t: Type) -> List:
 def _int(name: str, t: Type) -> None:
     if not (isinstance(t, Scalar) and t.strong is I64):
         raise refuse("type-mismatch", f"`{name}` takes an integer index, not {t}")
+
+
+def _numbers(name: str, t: List) -> List:
+    if BOOL in leaves(t.item):
+        raise refuse("type-mismatch", f"`{name}` adds numbers, not items of {t}")
+    return t
 
 
 def _item(name: str, wanted: Type, t: Type) -> None:
@@ -51,6 +56,8 @@ def _operation(name: str, infer: Any, doc: str, ref: Any, **facets: Any) -> Prim
 
 
 def _make_infer(types: tuple[Type, ...], of: Type) -> Type:
+    if not all(isinstance(t, Scalar) for t in leaves(of)):
+        raise refuse("type-mismatch", f"the items of a list that grows are numbers or tuples of them, not {of}")
     for t in types:
         _item("make_list", of, t)
     return List(of)
@@ -64,21 +71,44 @@ def _append_infer(types: tuple[Type, ...]) -> Type:
 
 def _index_infer(name: str) -> Any:
     def infer(types: tuple[Type, ...]) -> Type:
-        t = _list(name, types[0])
-        _int(name, types[1])
-        return t.item
+        x, i = types
+        _int(name, i)
+        return _list(name, x).item
 
     return infer
 
 
 def _put_infer(name: str) -> Any:
     def infer(types: tuple[Type, ...]) -> Type:
-        t = _list(name, types[0])
-        _int(name, types[1])
-        _item(name, t.item, types[2])
-        return t
+        x, i, v = types
+        _int(name, i)
+        _item(name, _list(name, x).item, v)
+        return x
 
     return infer
+
+
+def _clear_infer(types: tuple[Type, ...]) -> Type:
+    x, i = types
+    _int("list_clear", i)
+    return _list("list_clear", x)
+
+
+def _take_infer(types: tuple[Type, ...]) -> Type:
+    x, n = types
+    _int("list_take", n)
+    return Tuple((_list("list_take", x).item, x))
+
+
+def _plus_infer(types: tuple[Type, ...]) -> Type:
+    x, y = types
+    if x is not y:
+        raise refuse("type-mismatch", f"`list_plus` takes two lists of one type, not {x} and {y}")
+    return _numbers("list_plus", _list("list_plus", x))
+
+
+def _add_infer(types: tuple[Type, ...]) -> Type:
+    return _numbers("list_add", _put_infer("list_add")(types))
 
 
 def _checked(x: Any, i: Any) -> Any:
@@ -135,7 +165,8 @@ list_pop = _operation(
 
 
 def _size_infer(types: tuple[Type, ...]) -> Type:
-    _list("list_size", types[0])
+    (x,) = types
+    _list("list_size", x)
     return INT
 
 
@@ -146,11 +177,18 @@ list_size = primitive("list_size", _size_infer, doc="len(list).", ref=len, llvm=
 
 def _column_infer(types: tuple[Type, ...], leaf: int, to: Array) -> Type:
     _list("list_column", types[0])
-    for t in types[1:]:
-        _int("list_column", t)
-    if len(types) - 1 != 1 or to.rank != 1 or len(symbols(to)) > 1:
-        raise refuse("type-mismatch", "`list_column` takes a list and a length, and gives an array of one axis")
+    x, n = types
+    _int("list_column", n)
+    if not isinstance(to, Array) or to.rank != 1 or _leaf_type("list_column", x.item, leaf) is not to.dtype:  # type: ignore[attr-defined]
+        raise refuse("type-mismatch", f"`list_column` takes a list and a length, and gives an array of its numbers, not {to}")
     return to
+
+
+def _leaf_type(name: str, item: Type, leaf: int) -> Type:
+    found = leaves(item)
+    if not 0 <= leaf < len(found) or not isinstance(found[leaf], Scalar):
+        raise refuse("type-mismatch", f"`{name}` takes number {leaf} of items, which {item} has not")
+    return found[leaf].strong  # type: ignore[attr-defined, no-any-return]
 
 
 def leaf_of(item: Any, leaf: int) -> Any:
@@ -169,6 +207,8 @@ def leaf_of(item: Any, leaf: int) -> Any:
 
 
 def _column_ref(x: Any, n: Any, *, leaf: int, to: Array) -> Any:
+    if isinstance(to.shape[0], int) and to.shape[0] != n:
+        raise ValueError(f"{n} items do not make {to}")
     out = np.zeros(int(n), to.dtype.dtype)
     for k in range(min(int(n), len(x))):
         out[k] = leaf_of(x[k], leaf)
@@ -186,8 +226,9 @@ list_column = _operation(
 
 
 def _from_column_infer(types: tuple[Type, ...], leaf: int, of: Type) -> Type:
-    if not isinstance(types[0], Array):
-        raise refuse("type-mismatch", f"`list_from_column` takes an array, not {types[0]}")
+    (x,) = types
+    if not isinstance(x, Array) or x.rank != 1 or _leaf_type("list_from_column", of, leaf) is not x.dtype:
+        raise refuse("type-mismatch", f"`list_from_column` takes an array of one axis, of number {leaf} of {of}, not {x}")
     return List(of)
 
 
@@ -210,7 +251,7 @@ list_from_column = _operation(
 IN_INTERPRETER = Missing("needs the item's type: the interpreter has it")
 list_add = _operation(
     "list_add",
-    _put_infer("list_add"),
+    _add_infer,
     "The list with v added at i; it is extended by zeros up to there.",
     IN_INTERPRETER,
     source=lambda s, x, i, v: s.do_helper("list_add", x, i, v, s.zero(x.type.item)),
@@ -224,20 +265,20 @@ list_get = _operation(
 )
 list_clear = _operation(
     "list_clear",
-    lambda types: _list("list_clear", types[0]),
+    _clear_infer,
     "The list with zero at i, where it has an item there.",
     IN_INTERPRETER,
     source=lambda s, x, i: s.do_helper("list_clear", x, i, s.zero(x.type.item)),
 )
 list_take = _operation(
     "list_take",
-    lambda types: Tuple((_list("list_take", types[0]).item, types[0])),
+    _take_infer,
     "(item n or zero, the first n items).",
     IN_INTERPRETER,
 )
 list_plus = _operation(
     "list_plus",
-    lambda types: _list("list_plus", types[0]),
+    _plus_infer,
     "The sum of two lists, item by item; the shorter is extended by zeros.",
     IN_INTERPRETER,
     source=lambda s, x, y: s.helper("list_plus", x, y),

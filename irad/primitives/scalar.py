@@ -30,9 +30,9 @@ def libm(name: str, numpy_name: str | None = None) -> Callable[..., Any]:
                 return kind(scalar(*map(float, xs)))
             except (ValueError, OverflowError):
                 if array is None:
-                    return np.float64(math.nan)
+                    return kind(math.nan)
         with np.errstate(all="ignore"):
-            return array(*xs) if array is not None else np.vectorize(scalar)(*xs)
+            return array(*xs) if array is not None else np.vectorize(scalar, otypes=[xs[0].dtype])(*xs)
 
     return ref
 
@@ -157,9 +157,9 @@ fmod = primitive(
 
 
 def _pow_dx(b: Any, x: Any, y: Any) -> Any:
-    """y * x**(y - 1), and 0 where y is 0, also at x = 0."""
-    one = b.like(1.0, y)
-    return b.mul(y, b.pow(x, b.select(b.eq(y, b.like(0.0, y)), one, b.sub(y, one))))
+    """y * x**(y - 1), and 0 where both are 0. (The base is mended there, not the exponent, which is differentiated again.)"""
+    both = b.and_(b.eq(y, b.like(0.0, y)), b.eq(x, b.like(0.0, x)))
+    return b.mul(y, b.pow(b.select(both, b.like(1.0, x), x), b.sub(y, b.like(1.0, y))))
 
 
 def _pow_dy(b: Any, out: Any, x: Any) -> Any:
@@ -385,8 +385,8 @@ isfinite = primitive(
 
 def _convert_infer(types: tuple[Type, ...], to: Scalar) -> Type:
     (t,) = types
-    if not isinstance(t, (Scalar, Array)):
-        raise refuse("type-mismatch", f"`convert` takes a number, not {t}")
+    if not isinstance(t, (Scalar, Array)) or not isinstance(to, Scalar):
+        raise refuse("type-mismatch", f"`convert` takes a number to a type of numbers, not {t} to {to}")
     return Array(to.strong, t.shape) if isinstance(t, Array) else to
 
 
@@ -411,9 +411,8 @@ def _convert_ref(x: Any, to: Scalar) -> Any:
 
 def _select_infer(types: tuple[Type, ...]) -> Type:
     c, x, y = types
-    shape = c.shape if isinstance(c, Array) else None
     dtype = c.dtype if isinstance(c, Array) else c
-    if dtype is not BOOL or (shape is not None and (getattr(x, "shape", None) != shape)):
+    if dtype is not BOOL or getattr(c, "shape", None) != getattr(x, "shape", None):
         raise refuse("type-mismatch", f"`select` takes (bool, T, T) of one shape, not ({c}, {x}, {y})")
     return add.type_of((x, y), ()) if x is not y else x
 

@@ -10,6 +10,7 @@ from irad.primitives.table import CHECKED, Missing, primitive
 from irad.types import INT, Form, Record, Scalar, Stack, Struct, Sum, Tuple, Type
 
 BY_TRANSFORM = Missing("handled by the transforms as a whole: see irad.transforms")
+AS_A_WHOLE = Missing("not scalar instructions: lowered by backends/llvm as a whole")
 
 
 make_tuple = primitive(
@@ -19,6 +20,7 @@ make_tuple = primitive(
     ref=lambda *xs: xs,
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
+    llvm=AS_A_WHOLE,
 )
 
 
@@ -36,6 +38,7 @@ make_record = primitive(
     ref=lambda *xs, form: xs,
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
+    llvm=AS_A_WHOLE,
 )
 
 
@@ -54,6 +57,7 @@ getitem = primitive(
     ref=lambda t, *, index: t[index],
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
+    llvm=AS_A_WHOLE,
     cost=0,
 )
 
@@ -73,15 +77,22 @@ def _push_infer(types: tuple[Type, ...]) -> Type:
     return stack
 
 
+def _empty_infer(types: tuple[Type, ...], of: Type) -> Type:
+    if types:
+        raise refuse("type-mismatch", f"`empty_stack` takes no arguments, not {len(types)}")
+    return Stack(of)
+
+
 empty_stack = primitive(
     "empty_stack",
-    lambda types, of: Stack(of),
+    _empty_infer,
     statics=("of",),
     doc="A stack without items.",
     ref=lambda *, of: (),
     source=lambda s, *, of: s.listed(()),
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
+    llvm=AS_A_WHOLE,
 )
 push = primitive(
     "push",
@@ -90,24 +101,44 @@ push = primitive(
     ref=lambda s, x: (s, x),
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
+    llvm=AS_A_WHOLE,
 )
+
+
+def _pop_infer(name: str) -> Any:
+    def infer(types: tuple[Type, ...]) -> Type:
+        (stack,) = types
+        return Tuple((_is_stack(name, stack).item, stack))
+
+    return infer
+
+
 pop = primitive(
     "pop",
-    lambda types: Tuple((_is_stack("pop", types[0]).item, types[0])),
+    _pop_infer("pop"),
     order=CHECKED,
     doc="(the last item, the stack without it).",
-    ref=lambda s: (s[1], s[0]),
+    ref=lambda s: _popped(s),
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
+    llvm=AS_A_WHOLE,
 )
+
+
+def _popped(s: Any) -> Any:
+    if not s:
+        raise IndexError("pop from an empty stack")
+    return s[1], s[0]
+
 
 pop_zero = primitive(
     "pop_zero",
-    lambda types: Tuple((_is_stack("pop_zero", types[0]).item, types[0])),
+    _pop_infer("pop_zero"),
     doc="pop of a stack of cotangents: zeros where it is empty.",
     ref=Missing("needs the item's type: the interpreter has it"),
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
+    llvm=AS_A_WHOLE,
 )
 
 
@@ -119,7 +150,8 @@ def _stack_size_ref(s: Any) -> int:
 
 
 def _size_infer(types: tuple[Type, ...]) -> Type:
-    _is_stack("stack_size", types[0])
+    (stack,) = types
+    _is_stack("stack_size", stack)
     return INT
 
 
@@ -129,6 +161,7 @@ stack_size = primitive(
     doc="How many items a stack has.",
     ref=_stack_size_ref,
     source="len(x)",
+    llvm=AS_A_WHOLE,
 )
 
 # -- sums: residuals of recursion, function values not known at compile time ---------------------------------------
@@ -174,6 +207,7 @@ inject = primitive(
     ref=lambda *xs, of, case: (case, xs),
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
+    llvm=AS_A_WHOLE,
     order="context",
 )
 
@@ -190,39 +224,55 @@ tag = primitive(
     _tag_infer,
     doc="Which case a value of a sum is; -1 where it is nothing (a zero cotangent).",
     ref=lambda s: -1 if s is None else s[0],
+    llvm=AS_A_WHOLE,
 )
+
+
+def _project_infer(types: tuple[Type, ...], case: int, *, module: Any) -> Type:
+    (t,) = types
+    return Tuple(_case_fields(module, t, case))
+
+
 project = primitive(
     "project",
-    lambda types, case, *, module: Tuple(_case_fields(module, types[0], case)),
+    _project_infer,
     statics=("case",),
     doc="The fields of a case; the case is known to be the right one.",
     ref=lambda s, *, case: s[1],
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
+    llvm=AS_A_WHOLE,
     order="context",
 )
 
 
-def _project_zero_infer(types: tuple[Type, ...], case: int, *, module: Any) -> Type:
-    return Tuple(_case_fields(module, types[0], case))
-
-
 project_zero = primitive(
     "project_zero",
-    _project_zero_infer,
+    _project_infer,
     statics=("case",),
     order="context",
     doc="The fields of a cotangent of a sum; zeros where it is nothing or of another case.",
     ref=Missing("needs the module's declaration: the interpreter has it"),
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
+    llvm=AS_A_WHOLE,
 )
+
+
+def _add_sum_infer(types: tuple[Type, ...], *, module: Any) -> Type:
+    x, y = types
+    if not isinstance(x, (Sum, Stack)) or x is not y:
+        raise refuse("type-mismatch", f"`add_sum` takes two cotangents of one sum or stack, not {x} and {y}")
+    return x
+
+
 add_sum = primitive(
     "add_sum",
-    lambda types, *, module: types[0],
-    doc="The sum of two cotangents of one sum type, case by case.",
+    _add_sum_infer,
+    doc="The sum of two cotangents of one sum type, case by case, or of two stacks, item by item from the top.",
     ref=Missing("needs the module's declaration: the interpreter has it"),
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
+    llvm=AS_A_WHOLE,
     order="context",
 )

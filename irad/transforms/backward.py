@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from irad.graph.build import Builder, literal
+from irad.graph.build import literal
 from irad.graph.nodes import Apply, Node
 from irad.transforms.cotangents import Tree, declare_tangent_sum, pack, unpack, zero
 from irad.types import Array, List, Stack, Struct, Sum, tangent_type
@@ -53,17 +53,6 @@ def _project(region: Region, node: Apply, ct: Tree) -> None:
     )
 
 
-def _either(b: Builder, test: Node, then: Callable[[], Node], orelse: Callable[[], Node]) -> Node:
-    """cond(test, then(), orelse())."""
-    graphs = []
-    for make in (then, orelse):
-        g = b.new_graph("then" if make is then else "orelse", b.graph, "branch")
-        with b.inside(g):
-            g.finish(make())
-        graphs.append(g)
-    return b.cond(test, graphs=tuple(graphs))
-
-
 # Cotangents of cotangents: what reads "nothing" as zeros sends nothing back to it.
 
 
@@ -74,7 +63,7 @@ def _pop_zero(region: Region, node: Apply, ct: Tree) -> None:
     rest = below if below is not None else zero(b, stack.type)
     packed = pack(b, stack.type.item, item)
     size = b.stack_size(region.bring(region.f.get(stack)))
-    region.receive(stack, _either(b, b.gt(size, literal(0)), lambda: b.push(rest, packed), lambda: rest))
+    region.receive(stack, b.either(b.gt(size, literal(0)), lambda: b.push(rest, packed), lambda: rest))
 
 
 def _project_zero(region: Region, node: Apply, ct: Tree) -> None:
@@ -84,7 +73,7 @@ def _project_zero(region: Region, node: Apply, ct: Tree) -> None:
     target = declare_tangent_sum(b, x.type)
     fields = [pack(b, t, c) for t, c in zip(node.type.items, ct, strict=True)]
     same = b.eq(b.tag(region.bring(region.f.get(x))), literal(node.static[0]))
-    region.receive(x, _either(b, same, lambda: b.inject(*fields, of=target, case=node.static[0]), lambda: b.undef(target)))
+    region.receive(x, b.either(same, lambda: b.inject(*fields, of=target, case=node.static[0]), lambda: b.undef(target)))
 
 
 def _add_sum(region: Region, node: Apply, ct: Node) -> None:

@@ -1,0 +1,1 @@
+"""Every primitive, every facet: inputs generated from the records alone."""

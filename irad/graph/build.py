@@ -162,6 +162,7 @@ class Builder:
             if found is None and prim.commutes:
                 found = self._table.get((prim, (args[1], args[0]), static))
             if found is not None and found.graph.open:
+                found.adjoint = found.adjoint and self.adjoint  # what the program computes too keeps Python's bits
                 return found
             if self.mirror is not None:
                 elsewhere = self.mirror(prim, args, static)
@@ -260,6 +261,10 @@ class Builder:
     def parts(self, node: Node, n: int) -> list[Node]:
         """The inverse of `tuple_`: the n values that `node` stands for."""
         return [node] if n == 1 else [self.getitem(node, index=i) for i in range(n)]
+
+    def items(self, node: Node) -> list[Node]:
+        """The items of a tuple; of anything else, the value itself."""
+        return [self.getitem(node, index=i) for i in range(len(node.type.items))] if isinstance(node.type, Tuple) else [node]
 
     def call(self, graph: Graph, args: Sequence[Node]) -> Node:
         return self.apply(self.primitives["call"], args, (), (graph,))

@@ -2,7 +2,8 @@
 
 A graph keeps its operations in `body`, in an order in which they can be run. Operations of a graph may use nodes of
 the graphs around it: it is then a closure, and what it captures is found (`walk.free_nodes`), never declared.
-Nodes never change once built; a pass builds new ones.
+Nodes never change once built (the Builder takes the mark `adjoint` back, where the program turns out to compute the same
+value); a pass builds new ones.
 """
 
 from __future__ import annotations

@@ -295,8 +295,7 @@ class Region:
         slots = _Slots(residuals)
         for i, (side, g) in enumerate(zip(sides, node.graphs, strict=True)):
             with b.inside(side.fwd):
-                out = f.get(g.output)
-                outs = b.parts(out, items) if isinstance(node.type, Tuple) else [out]
+                outs = b.items(f.get(g.output))
                 kept = slots.values(b, i)
                 side.fwd.finish(b.tuple_([*outs, b.make_tuple(*kept)] if slots.packed else [*outs, *kept]))
         b.span = node.span

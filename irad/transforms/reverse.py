@@ -135,8 +135,7 @@ class Function:
         residuals = region.settle([ct, *handed])
         pair.residuals = [v.type for v in residuals]
         with b.inside(pair.forward):
-            out = self.get(graph.output)
-            items = b.parts(out, pair.items) if isinstance(result, Tuple) else [out]
+            items = b.items(self.get(graph.output))
             if pair.sum is not None:
                 b.module.sums[pair.sum.name] = (tuple(pair.residuals),)
                 items = [*items, b.inject(*residuals, of=pair.sum, case=0)]

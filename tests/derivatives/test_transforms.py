@@ -200,6 +200,19 @@ def closed(x, y):
     return y * y + 4.0 * x * y**3, 2.0 * x * y + 6.0 * x * x * y * y
 
 
+def shared_with_its_tangent(x, y):
+    u = x * x * 0.5 / y  # its tangent is x * (1 / y)
+    return x * (1.0 / y) + 0.0 * u
+
+
+@both
+def test_values_beside_tangents_keep_their_bits(backend) -> None:
+    """Rules that change last bits hold for derivative values, not for what the program computes itself."""
+    value = irad.compile(lambda x, y: irad.jvp(shared_with_its_tangent, (x, y), (1.0, 0.0))[0], backend=backend)
+    for x, y in np.random.default_rng(0).uniform(0.5, 5.0, (50, 2)).tolist():
+        assert value(x, y) == shared_with_its_tangent(x, y)
+
+
 @both
 def test_zero_and_missing_tangents(backend) -> None:
     def f(x, y):

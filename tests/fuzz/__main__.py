@@ -14,15 +14,16 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from tests.fuzz.faults import FAULTS
+from tests.fuzz.faults import FAULTS, SEES
 from tests.fuzz.oracles import Failure
 from tests.fuzz.pool import run_seeds
-from tests.fuzz.shrink import saved, shrink
+from tests.fuzz.shrink import saved, script, shrink
 from tests.fuzz.worker import examined
 from tests.generator.kinds import ACCEPTED, CONSTRUCTS
 from tests.generator.program import Program
 
 KINDS_LEAST, PAIRS_LEAST, REFUSED_MOST, GRADIENTS_LEAST = 0.03, 0.01, 0.02, 0.9
+COUNTED = ("modules after passes", "slopes against differences", "mutants", "mutants refused")
 
 
 def parsed(argv: list[str] | None = None) -> argparse.Namespace:
@@ -38,6 +39,8 @@ def parsed(argv: list[str] | None = None) -> argparse.Namespace:
         metavar=("3", "K"),
         help="the first K of them with derivatives of this order",
     )
+    p.add_argument("--mutants", type=int, default=0, metavar="M", help="mutants that mean the same, one for each of the first")
+    p.add_argument("--passes", type=int, default=None, metavar="P", help="the first P of them after each pass (a fifth)")
     p.add_argument("--jobs", type=int, default=1, metavar="J", help="processes")
     p.add_argument("--only", type=int, default=None, metavar="SEED", help="one program: print its source and every check")
     p.add_argument("--json", type=Path, default=None, metavar="FILE", help="write everything that was found")
@@ -55,10 +58,6 @@ def main(argv: list[str] | None = None) -> int:
         return one(options)
     if options.fault:
         return faults(options)
-    orders = {options.seed + i: 1 for i in range(options.programs)}
-    orders |= {options.seed + i: 2 for i in range(options.second)}
-    if options.order:
-        orders |= {options.seed + i: options.order[0] for i in range(options.order[1])}
     results: list[dict[str, Any]] = []
     start = time.perf_counter()
 
@@ -72,8 +71,7 @@ def main(argv: list[str] | None = None) -> int:
         if len(results) % 100 == 0:
             print(f"{len(results)} programs, {time.perf_counter() - start:.0f} s", file=sys.stderr, flush=True)
 
-    tasks = sorted(orders.items(), key=lambda item: -item[1])
-    run_seeds(({"seed": s, "order": o} for s, o in tasks), options.jobs, done)
+    run_seeds(planned(options), options.jobs, done)
     results.sort(key=lambda r: r["seed"])
     summary = summarized(results, time.perf_counter() - start, options.seed)
     if not options.quiet:
@@ -88,10 +86,23 @@ def main(argv: list[str] | None = None) -> int:
     return 1 if summary["wrong"] or summary["other failures"] else 0
 
 
+def planned(options: argparse.Namespace) -> list[dict[str, Any]]:
+    """A task for each program. Programs that irad refuses have no mutants: a few more than asked for are planned."""
+    high, most = options.order or (0, 0)
+    passes = options.programs // 5 if options.passes is None else options.passes
+    tasks = []
+    for i in range(max(options.programs, options.second, most)):
+        order = high if i < most else 2 if i < options.second else 1
+        plan = {"order": order, "passes": i < passes, "mutants": int(i < options.mutants * 1.03), "differences": i % 4 == 0}
+        tasks.append({"seed": options.seed + i, "plan": plan})
+    return tasks
+
+
 def one(options: argparse.Namespace) -> int:
     """One seed in this process, with its source."""
     order = options.order[0] if options.order else 2 if options.second else 1
-    answer = examined(options.only, order, all_=True)
+    plan = {"order": order, "passes": options.passes != 0, "mutants": max(options.mutants, 1), "differences": True, "all": True}
+    answer = examined(options.only, plan)
     print(answer.get("source", ""))
     print("arguments", answer.get("args"))
     for f in answer["failures"]:
@@ -102,8 +113,9 @@ def one(options: argparse.Namespace) -> int:
     return 1 if answer["failures"] else 0
 
 
-def found_after(fault: str, seed: int, programs: int, jobs: int) -> tuple[int, str]:
-    """(how many programs it took to find the fault, or 0; what was found first)."""
+def found_after(fault: str, seed: int, programs: int, jobs: int, plan: dict[str, Any] | None = None) -> tuple[int, str]:
+    """(how many programs it took to find the fault, or 0; what was found first). plan: other than what is sure to see it."""
+    plan = SEES.get(fault, {}) if plan is None else plan
     seen = 0
     first: list[str] = []
 
@@ -116,7 +128,7 @@ def found_after(fault: str, seed: int, programs: int, jobs: int) -> tuple[int, s
             first.append(f"seed {answer['seed']}: {f['kind']}, {f['what']}: {(f['detail'].splitlines() or [''])[0][:110]}")
         return bool(failures)
 
-    run_seeds(({"seed": seed + i, "order": 1, "fault": fault} for i in range(programs)), jobs, done, patience=60.0)
+    run_seeds(({"seed": seed + i, "plan": plan, "fault": fault} for i in range(programs)), jobs, done, patience=60.0)
     return (seen, first[0]) if first else (0, "")
 
 
@@ -149,14 +161,17 @@ def summarized(results: list[dict[str, Any]], seconds: float, seed: int) -> dict
         "programs": len(results),
         "seconds": round(seconds, 1),
         "checks": sum(r.get("checks", 0) for r in results),
-        "second order": sum(r["order"] >= 2 for r in results),
-        "third order": sum(r["order"] >= 3 for r in results),
+        "second order": sum(r["plan"]["order"] >= 2 for r in results),
+        "third order": sum(r["plan"]["order"] >= 3 for r in results),
+        "after each pass": sum(r["plan"]["passes"] for r in results),
+        **{what: sum(r.get("counts", {}).get(what, 0) for r in results) for what in COUNTED},
         "refused": len(refused),
         "wrong": len(wrong),
         "other failures": len(other),
-        "agreed within the gap of precisions": sum(bool(r.get("loose")) for r in results),
+        "agreed within what rounding does": sum(bool(r.get("loose")) for r in results),
         "gradients": len(slopes),
         "gradients nonzero": sum(1 for g in slopes if g),
+        "changed mutants": sum(any(f["kind"] == "wrong mutant" for f in r["failures"]) for r in results),
         "reasons": dict(
             Counter(
                 f"{r['failures'][0]['kind']}: {r['failures'][0]['reason'] or r['failures'][0]['what']}"
@@ -184,6 +199,17 @@ def show_coverage(summary: dict[str, Any]) -> None:
         print(f"{o:11}" + "".join(f"{summary['pairs'][f'{o} > {i}']:11d}" for i in CONSTRUCTS))
 
 
+def told(answer: dict[str, Any], f: dict[str, Any]) -> str:
+    """A failure with the command that shrinks it, and the program as a script that stands alone."""
+    order = answer["plan"]["order"]
+    failure, program = Failure(**f), Program(answer["seed"], answer.get("source", ""), tuple(answer.get("args", ())))
+    return (
+        f"seed {program.seed}: {failure.kind}, {failure.what}: {failure.detail[:300]}\n"
+        f"  python -m tests.fuzz --only {program.seed} --shrink --order {order} 1\n"
+        f"{program.source}\nprint(program{program.data!r})\n"
+    )
+
+
 def show(summary: dict[str, Any], results: list[dict[str, Any]]) -> None:
     """Counts, refusals, and what is wrong with its seeds."""
     s = summary
@@ -195,6 +221,11 @@ def show(summary: dict[str, Any], results: list[dict[str, Any]]) -> None:
         f"{s['third order']} to third order), {s['checks']} checks, {s['seconds']} s"
     )
     print(
+        f"{s['after each pass']} after each pass: {s['modules after passes']} modules; "
+        f"{s['slopes against differences']} slopes against differences; "
+        f"{s['mutants']} mutants, {s['changed mutants']} changed, {s['mutants refused']} refused"
+    )
+    print(
         f"gradients nonzero: {s['gradients nonzero']} of {s['gradients']} "
         f"({100 * s['gradients nonzero'] / max(s['gradients'], 1):.1f} %, wanted {100 * GRADIENTS_LEAST:.0f} %)"
     )
@@ -202,7 +233,7 @@ def show(summary: dict[str, Any], results: list[dict[str, Any]]) -> None:
         f"refused: {s['refused']} ({100 * s['refused'] / n:.1f} %, at most {100 * REFUSED_MOST:.0f} % wanted); "
         f"wrong: {s['wrong']}; raised or crashed: {s['other failures']}"
     )
-    print(f"agreed only within the gap of precisions: {s['agreed within the gap of precisions']}")
+    print(f"agreed only within what rounding does: {s['agreed within what rounding does']}")
     print(
         f"of {len(s['kinds'])} kinds, rarer than {100 * KINDS_LEAST:.0f} %: {', '.join(rare) or 'none'}; "
         f"of {len(s['pairs'])} pairs, rarer than {100 * PAIRS_LEAST:.0f} %: {', '.join(thin) or 'none'}"
@@ -233,13 +264,11 @@ def keep(results: list[dict[str, Any]], save: bool) -> None:
                 continue
             seen.add(key)
             program = Program(r["seed"], r["source"], tuple(r["args"]))
-            small = shrink(program, failure, r["order"])
-            print(
-                f"\nshrunk from seed {r['seed']}: {failure.kind}, {failure.what}: {failure.detail.splitlines()[0][:150]}\n"
-                f"arguments {small.args}\n{small.source}"
-            )
+            order = r["plan"]["order"]
+            small = shrink(program, failure, order)
+            print(f"\nshrunk from seed {r['seed']}:\n{script(small, failure, order)}")
             if save:
-                print("saved as", saved(small, failure, r["order"]))
+                print("saved as", saved(small, failure, order))
 
 
 if __name__ == "__main__":

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["DERIVATIVES", "FAULTS", "PASSES", "switch_on"]
+__all__ = ["DERIVATIVES", "FAULTS", "HIDDEN", "PASSES", "SEES", "switch_on"]
 
 DERIVATIVES: dict[str, Callable[[], None]] = {}
 PASSES: dict[str, Callable[[], None]] = {}
+HIDDEN: dict[str, Callable[[], None]] = {}  # from the checks of values and first derivatives
 
 
 def _fault(table: dict[str, Callable[[], None]], name: str) -> Callable[[Callable[[], None]], Callable[[], None]]:
@@ -164,4 +165,55 @@ def _residuals() -> None:
     residuals._Rewrite.pop = wrong  # type: ignore[method-assign]
 
 
-FAULTS = DERIVATIVES | PASSES
+# -- what values and first derivatives do not show -----------------------------------------------------------------------------
+
+
+@_fault(HIDDEN, "second")
+def _second() -> None:
+    """A factor that is a derivative value has no derivative."""
+
+    def held(node: Any) -> bool:
+        return getattr(node, "adjoint", False)
+
+    _registry()["mul"].partials = lambda b, out, x, y: (None if held(x) else y, None if held(y) else x)
+
+
+@_fault(HIDDEN, "parameters")
+def _parameters() -> None:
+    """Where the pass that drops what nobody reads drops parameters of functions, it hands the others in turned round: it
+    meets such functions when it runs before they are inlined."""
+    from irad.optimize.rebuild import Rebuild
+
+    right = Rebuild.call
+
+    def wrong(self: Any, node: Any) -> Any:
+        (callee,) = node.graphs
+        args = node.args
+        if self.demand is not None and callee not in self.inline and len(args) == 3 and len({a.type for a in args}) == 1:
+            if sum(p in self.demand.params for p in callee.params) == 2:
+                node.args = args[::-1]
+        try:
+            yield from right(self, node)
+        finally:
+            node.args = args
+
+    Rebuild.call = wrong  # type: ignore[method-assign]
+
+
+@_fault(HIDDEN, "branches")
+def _branches() -> None:
+    """In branches and loops tanh is computed by another formula, right to a few last bits."""
+    from irad.graph.build import Builder, literal
+
+    right = Builder.apply
+
+    def wrong(self: Any, prim: Any, args: Any, static: Any = (), graphs: Any = ()) -> Any:
+        if prim.name != "tanh" or self.graph.role == "function":
+            return right(self, prim, args, static, graphs)
+        return self.sub(literal(1.0), self.div(literal(2.0), self.add(self.exp(self.mul(literal(2.0), args[0])), literal(1.0))))
+
+    Builder.apply = wrong  # type: ignore[method-assign]
+
+
+FAULTS = DERIVATIVES | PASSES | HIDDEN
+SEES: dict[str, dict[str, Any]] = {"second": {"order": 2}, "parameters": {"passes": True}, "branches": {"mutants": 4}}  # plans

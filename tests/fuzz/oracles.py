@@ -1,39 +1,56 @@
-"""One program against every oracle: values, gradients, second and third derivatives, on every backend and in every mode.
+"""One program against every oracle: values, gradients, higher derivatives, on every backend and in every mode; the passes
+of the optimizer; mutants that mean the same.
 
-    report = examine(generate(17), order=2)
+    report = examine(generate(17), Plan(order=2))
     report.failures        # [] if irad agrees with CPython and with dual numbers
 
-Criteria: values bit for bit where the program uses only + - * / sqrt and comparisons, else 1e-12 relative; derivatives
-1e-9 relative to duals in CPython. Where rounding is amplified, ten times the gap between float and 50-digit duals is
-allowed. NaN agrees with NaN only.
+`reference` says what agrees.
 """
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
-from tests.generator import duals
-from tests.generator.program import Program, load, on_duals, on_precise, run_plain
+import numpy as np
 
-__all__ = ["Failure", "Report", "directions", "examine"]
+from tests.fuzz.mutants import check_mutants
+from tests.fuzz.passes import check_passes
+from tests.fuzz.reference import DERIVATIVE, VALUE, Index, Reference, Vectors, directions, numbers, same, tangents
+from tests.generator.program import Coordinate, Program, load
 
-VALUE, DERIVATIVE = 1e-12, 1e-9
-INEXACT = frozenset(duals.FUNCTIONS) - {"sqrt"} | {"**", "hypot", "degrees", "radians", "derivative inside"}
+__all__ = ["Failure", "Plan", "Report", "examine"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is checked of a program beside its value and first derivatives."""
+
+    order: int = 1  # of derivatives
+    passes: bool = False  # each pass alone, each prefix of the pipeline
+    mutants: int = 0  # how many that mean the same
+    differences: bool = False
+    all: bool = False  # every mode on every backend
+    only: str = ""  # one computation alone, by the name that failures have in `what`
+    backends: tuple[str, ...] = ("interpreter", "llvm")
+
+
+PLAIN = Plan()
 
 
 @dataclass(slots=True)
 class Failure:
-    """kind: "refused", "raised", "wrong value", "wrong gradient", "wrong second derivative", "wrong third derivative"."""
+    """kind: "refused", "raised", "wrong value", "wrong gradient", "wrong second derivative", "wrong third derivative",
+    "wrong pass", "wrong mutant"."""
 
     kind: str
     what: str  # which computation: "llvm value", "interpreter grad", ...
     detail: str  # got and wanted, or the message
     reason: str = ""  # of a refusal or exception: its name
+    changes: Sequence[str] = ()  # of a mutant: the mutations
+    mutant: str = ""  # its text
 
 
 @dataclass(slots=True)
@@ -43,294 +60,242 @@ class Report:
     seed: int
     failures: list[Failure] = field(default_factory=list)
     gradient: list[float] = field(default_factory=list)
-    loose: list[str] = field(default_factory=list)  # agreed only within the gap of precisions
+    loose: list[str] = field(default_factory=list)  # agreed only within what rounding does
     seconds: float = 0.0
     checks: int = 0
+    counts: dict[str, int] = field(default_factory=dict)  # of checks by kind: "modules after passes", "mutants", ...
+
+    def count(self, what: str) -> None:
+        self.counts[what] = self.counts.get(what, 0) + 1
 
 
-class Reference:
-    """The value of a program and its derivatives, by CPython and dual numbers; precise ones on demand."""
-
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        self.args = program.args
-
-    @cached_property
-    def value(self) -> Any:
-        return run_plain(self.program.source)(*self.args)
-
-    @cached_property
-    def exact(self) -> bool:
-        """Whether the value must agree bit for bit."""
-        return not self.program.tags & INEXACT
-
-    def derivative(
-        self, order: int, index: tuple[int, ...], vectors: Sequence[Sequence[float]], precise: bool = False
-    ) -> float:
-        """The derivative along `vectors`, then in the arguments `index`; see `directions`."""
-        if not precise:
-            return _number(_derivative(on_duals(self.program.source), self.args, index, vectors))
-        with duals.precise():
-            args = [duals.number(a) if isinstance(a, float) else a for a in self.args]
-            return _number(_derivative(on_precise(self.program.source), args, index, vectors))
-
-    @cached_property
-    def precise_value(self) -> float:
-        with duals.precise():
-            args = [duals.number(a) if isinstance(a, float) else a for a in self.args]
-            return _number(on_precise(self.program.source)(*args))
-
-
-def _number(v: Any) -> float:
-    return 0.0 if v is None else float(duals.base(v))
-
-
-def _derivative(f: Callable[..., Any], args: Sequence[Any], index: tuple[int, ...], vectors: Sequence[Sequence[float]]) -> Any:
-    """Nested directional derivatives: the vectors are tangents of the float arguments, `index` unit vectors."""
-    floats = [i for i, a in enumerate(args) if not isinstance(a, int)]
-    tangents = [[dict(zip(floats, v, strict=True)).get(i) for i in range(len(args))] for v in vectors]
-    tangents += [[(1.0 if i == k else 0.0) if i in floats else None for i in range(len(args))] for k in index]
-
-    def along(f: Callable[..., Any], t: list[Any]) -> Callable[..., Any]:
-        return lambda *xs: duals.directional(f, xs, t)[1]
-
-    for t in tangents:
-        f = along(f, t)
-    return f(*args)
-
-
-def directions(seed: int, count: int, size: int) -> list[list[float]]:
-    """Vectors that derivatives are taken along: fixed by the seed, no component zero."""
-    return [
-        [round(math.cos(seed % 97 + 1.7 * k + 0.9 * i) + (1.5 if i % 2 else -1.5), 3) for i in range(size)]
-        for k in range(count)
-    ]
-
-
-# -- comparison -----------------------------------------------------------------------------------------------------------
-
-
-def same(got: float, want: float) -> bool:
-    """Bit for bit, but that any NaN is like any other, and that an int has no signed zero."""
-    if isinstance(want, float) and isinstance(got, float):
-        if math.isnan(want) or math.isnan(got):
-            return math.isnan(want) and math.isnan(got)
-        return got == want and math.copysign(1.0, got) == math.copysign(1.0, want)
-    return got == want
-
-
-def close(got: float, want: float, relative: float) -> bool:
-    """Within the relative tolerance."""
-    if not (math.isfinite(got) and math.isfinite(want)):
-        return same(float(got), float(want))
-    return abs(got - want) <= relative * abs(want)
-
-
-class _Examination:
+class Examination:
     """The checks of one program."""
 
-    def __init__(self, program: Program, order: int, backends: Sequence[str], all_: bool, only: str) -> None:
+    def __init__(self, program: Program, plan: Plan) -> None:
         import irad
 
         self.irad = irad
-        self.program, self.order, self.backends, self.all, self.only = program, order, backends, all_, only
+        self.program, self.plan = program, plan
         self.reference = Reference(program)
         self.report = Report(program.seed)
         self.f = load(program.source, str(program.seed))
-        self.floats = program.floats
+        self.results: dict[str, Any] = {}  # what irad gave, by the name of the computation
+
+    def examine(self) -> Report:
+        start, plan = time.perf_counter(), self.plan
+        self.values()
+        if plan.order >= 1:
+            self.gradients()
+        refused = any(f.kind == "refused" for f in self.report.failures)
+        for wanted, check in (
+            (plan.order >= 2, self.second),
+            (plan.order >= 3, self.third),
+            (plan.differences, self.differences),
+            (plan.passes, lambda: check_passes(self)),
+            (plan.mutants, lambda: check_mutants(self)),
+        ):
+            if wanted and not refused:
+                check()
+        self.report.seconds = time.perf_counter() - start
+        return self.report
 
     def attempt(self, what: str, run: Callable[[], Any]) -> Any:
         """The result of irad's computation, or None with a failure noted."""
-        if self.only and what != self.only:
+        if self.plan.only and what != self.plan.only:
             return None
         self.report.checks += 1
         try:
-            return run()
-        except self.irad_error as e:
-            self.fail("refused", what, str(e), getattr(e, "name", ""))
+            self.results[what] = run()
+            return self.results[what]
+        except self.irad.CompileError as e:
+            self.fail("refused", what, str(e), e.name)
         except Exception as e:
-            self.fail("raised", what, f"{type(e).__name__}: {str(e)[:2000]}", f"{type(e).__name__}: {str(e)[:80]}")
+            self.raised(what, e)
         return None
 
-    @property
-    def irad_error(self) -> type[Exception]:
-        from irad.errors import CompileError
-
-        return CompileError
+    def raised(self, what: str, e: Exception) -> None:
+        self.fail("raised", what, f"{type(e).__name__}: {str(e)[:2000]}", f"{type(e).__name__}: {str(e)[:80]}")
 
     def fail(self, kind: str, what: str, detail: str, reason: str = "") -> None:
         self.report.failures.append(Failure(kind, what, detail, reason))
 
-    def compiled(self, f: Any, backend: str) -> Any:
-        return self.irad.compile(f, backend=backend)
+    def run(self, f: Any, backend: str) -> Any:
+        """f, compiled, at the program's arguments: at copies of arrays, since f may write to them."""
+        args = [a.copy() if isinstance(a, np.ndarray) else a for a in self.program.args]
+        return self.irad.compile(f, backend=backend)(*args)
 
     # -- values ----------------------------------------------------------------------------------------------------------
 
     def values(self) -> None:
-        want = self.reference.value
-        for backend in self.backends:
+        for backend in self.plan.backends:
             what = f"{backend} value"
-            got = self.attempt(what, lambda backend=backend: self.compiled(self.f, backend)(*self.program.args))
+            got = self.attempt(what, lambda backend=backend: self.run(self.f, backend))
             if got is not None:
-                self.value(what, got, want)
+                self.value(what, got)
 
-    def value(self, what: str, got: Any, want: Any) -> None:
+    def value(self, what: str, got: Any) -> None:
+        want = self.reference.value
         if self.reference.exact:
             if not same(got, want):
                 self.fail("wrong value", what, f"got {got!r}, wanted {want!r} (bit for bit)")
-        elif not close(float(got), float(want), VALUE):
-            gap = abs(self.reference.precise_value - want)
-            if not abs(got - want) <= 10 * gap:
-                self.fail("wrong value", what, f"got {got!r}, wanted {want!r}")
-            else:
-                self.report.loose.append(what)
+        else:
+            self.one("wrong value", what, got, want, VALUE, ())
 
     # -- derivatives -------------------------------------------------------------------------------------------------------
 
-    def compare(
+    def one(
         self,
         kind: str,
         what: str,
-        got: Sequence[Any],
-        index: Sequence[tuple[int, ...]],
-        vectors: Sequence[Sequence[float]],
+        got: Any,
+        want: float,
+        relative: float,
+        index: Index,
+        vectors: Vectors = (),
     ) -> None:
-        """Compare derivatives with those of duals: got[k] is the one for index[k] along the vectors."""
-        wants = [self.wanted(i, vectors) for i in index]
-        for g, w, i in zip(got, wants, index, strict=True):
-            if isinstance(g, (int, float)) and close(float(g), w, DERIVATIVE):
-                continue
-            if isinstance(g, (int, float)):
-                gap = abs(self.reference.derivative(len(i), i, vectors, precise=True) - w)
-                if abs(g - w) <= 10 * gap:
-                    self.report.loose.append(what)
-                    continue
-            self.fail(kind, what, f"in argument {i[-1] if i else '-'}: got {g!r}, wanted {w!r}")
+        """Compare one number."""
+        how = self.reference.agrees(got, want, relative, index, vectors)
+        if not how:
+            self.fail(kind, what, f"{where(index)}got {got!r}, wanted {want!r}")
+        elif how == "loose":
+            self.report.loose.append(what)
 
-    def wanted(self, index: tuple[int, ...], vectors: Sequence[Sequence[float]]) -> float:
-        key = (index, tuple(map(tuple, vectors)))
-        if key not in self.cache:
-            self.cache[key] = self.reference.derivative(len(index), index, vectors)
-        return self.cache[key]
-
-    @cached_property
-    def cache(self) -> dict[Any, float]:
-        return {}
+    def compare(self, kind: str, what: str, got: Any, index: Sequence[Index], vectors: Vectors = ()) -> None:
+        """Compare derivatives with those of duals: the k-th number of `got` is the one for index[k] along the vectors."""
+        found = numbers(got)
+        if len(found) != len(index):
+            self.fail(kind, what, f"got {len(found)} numbers, wanted {len(index)}")
+            return
+        for g, i in zip(found, index, strict=True):
+            self.one(kind, what, g, self.reference.derivative(i, vectors), DERIVATIVE, i, vectors)
 
     def gradients(self) -> None:
-        irad, floats, args = self.irad, self.floats, self.program.args
-        index = [(i,) for i in floats]
-        if not self.only:
-            self.report.gradient = [self.wanted(i, ()) for i in index]
-        for backend in self.backends:
-            got = self.attempt(
-                f"{backend} grad",
-                lambda backend=backend: self.compiled(irad.value_and_grad(self.f, argnums=floats), backend)(*args),
-            )
+        irad, floats = self.irad, self.program.floats
+        if not self.plan.only:
+            self.report.gradient = [self.reference.derivative(i) for i in self.firsts]
+        for backend in self.plan.backends:
+            f = irad.value_and_grad(self.f, argnums=floats)
+            got = self.attempt(f"{backend} grad", lambda f=f, backend=backend: self.run(f, backend))
             if got is not None:
-                self.value(f"{backend} grad", got[0], self.reference.value)
-                self.compare("wrong gradient", f"{backend} grad", got[1], index, ())
-            if backend == "llvm" or self.all:
-                got = self.attempt(
-                    f"{backend} jacfwd",
-                    lambda backend=backend: self.compiled(irad.jacfwd(self.f, argnums=floats), backend)(*args),
-                )
+                self.value(f"{backend} grad", got[0])
+                self.compare("wrong gradient", f"{backend} grad", got[1], self.firsts)
+            if backend == "llvm" or self.plan.all:
+                f = irad.jacfwd(self.f, argnums=floats)
+                got = self.attempt(f"{backend} jacfwd", lambda f=f, backend=backend: self.run(f, backend))
                 if got is not None:
-                    self.compare("wrong gradient", f"{backend} jacfwd", got, index, ())
-        if self.all or self.program.seed % 4 == 0:
-            (vector,) = directions(self.program.seed, 1, len(floats))
-            tangents = tuple(dict(zip(floats, vector, strict=True)).get(i) for i in range(len(args)))
-            got = self.attempt("llvm jvp", lambda: irad.jvp(self.f, args, tangents))
+                    self.compare("wrong gradient", f"{backend} jacfwd", got, self.firsts)
+        if self.plan.all or self.program.seed % 4 == 0:
+            (vector,) = self.directions(1)
+            f = pushed_forward(self.f, tangents(self.program, vector))
+            got = self.attempt("llvm jvp", lambda: self.run(f, "llvm"))
             if got is not None:
-                self.compare("wrong gradient", "llvm jvp", got[1:], [()], [vector])
+                self.value("llvm jvp", got[0])
+                self.compare("wrong gradient", "llvm jvp", got[1], [()], [vector])
+            got = self.attempt("llvm value of jvp", lambda: self.run(lambda *args: f(*args)[0], "llvm"))
+            if got is not None:
+                self.value("llvm value of jvp", got)
+
+    @property
+    def firsts(self) -> list[Index]:
+        """The indices of a gradient, in order."""
+        return [(c,) for c in self.program.coordinates]
+
+    @property
+    def seconds(self) -> list[Index]:
+        """The indices of a Hessian, in order."""
+        return [(c, d) for i in self.program.floats for j in self.program.floats for c in self.of(i) for d in self.of(j)]
+
+    def of(self, argument: int) -> list[Coordinate]:
+        return [c for c in self.program.coordinates if c[0] == argument]
+
+    def directions(self, count: int) -> list[list[float]]:
+        return directions(self.program.seed, count, len(self.program.coordinates))
+
+    def differences(self) -> None:
+        """The gradient against differences of the value."""
+        got = self.attempt("differences", lambda: self.run(self.irad.grad(self.f, argnums=self.program.floats), "llvm"))
+        if got is not None:
+            for g, (c,) in zip(numbers(got), self.firsts, strict=True):
+                self.report.count("slopes against differences")
+                self.one("wrong gradient", "differences", g, self.reference.difference(c), DERIVATIVE, (c,))
 
     def second(self) -> None:
-        """Forward over reverse by `hessian`, reverse over reverse along a direction."""
-        irad, floats, args = self.irad, self.floats, self.program.args
+        """Forward over reverse by `hessian`; reverse over reverse, and reverse over forward, along a direction; forward over
+        forward of one argument."""
+        irad, floats = self.irad, self.program.floats
         kind = "wrong second derivative"
-        (vector,) = directions(self.program.seed, 1, len(floats))
-        for backend in self.backends:
-            got = self.attempt(
-                f"{backend} hessian",
-                lambda backend=backend: self.compiled(irad.hessian(self.f, argnums=floats), backend)(*args),
-            )
-            if got is not None:
-                entries = [(i, j) for i in range(len(floats)) for j in range(len(floats))]
-                self.compare(
-                    kind,
-                    f"{backend} hessian",
-                    [got[i][j] for i, j in entries],
-                    [(floats[i], floats[j]) for i, j in entries],
-                    (),
-                )
-            along = along_gradient(self.f, floats, vector)
-            got = self.attempt(
-                f"{backend} grad of grad",
-                lambda backend=backend, along=along: self.compiled(irad.grad(along, argnums=floats), backend)(*args),
-            )
-            if got is not None:
-                self.compare(kind, f"{backend} grad of grad", got, [(i,) for i in floats], [vector])
-            if backend == "llvm":
-                got = self.attempt(
-                    f"{backend} forward over forward",
-                    lambda backend=backend: self.compiled(
-                        irad.jacfwd(irad.jacfwd(self.f, argnums=floats[0]), argnums=floats), backend
-                    )(*args),
-                )
-                if got is not None:
-                    self.compare(kind, f"{backend} forward over forward", got, [(floats[0], i) for i in floats], ())
+        (vector,) = self.directions(1)
+        along = tangents(self.program, vector)
+        first = [(c, d) for j in floats for c in self.of(floats[0]) for d in self.of(j)]
+        for backend in self.plan.backends:
+            modes = [
+                ("hessian", irad.hessian(self.f, argnums=floats), self.seconds, []),
+                ("grad of grad", irad.grad(along_gradient(self.f, floats, along), argnums=floats), self.firsts, [vector]),
+            ]
+            if backend == "llvm" or self.plan.all:
+                modes += [
+                    ("grad of jvp", irad.grad(along_tangent(self.f, along), argnums=floats), self.firsts, [vector]),
+                    ("jacfwd of jacfwd", irad.jacfwd(irad.jacfwd(self.f, argnums=floats[0]), argnums=floats), first, []),
+                ]
+            self.modes(kind, backend, modes)
 
     def third(self) -> None:
-        """Reverse over reverse over reverse, and forward over that of order two."""
-        irad, floats, args = self.irad, self.floats, self.program.args
-        kind = "wrong third derivative"
-        u, v = directions(self.program.seed, 2, len(floats))
-        twice = along_gradient(along_gradient(self.f, floats, u), floats, v)
-        for what, transform in (("grad of grad of grad", irad.grad), ("jacfwd of grad of grad", irad.jacfwd)):
-            got = self.attempt(
-                f"llvm {what}",
-                lambda transform=transform: self.compiled(transform(twice, argnums=floats), "llvm")(*args),
-            )
+        """Reverse over reverse over reverse, forward over reverse over reverse, and forward over reverse over forward."""
+        irad, floats = self.irad, self.program.floats
+        u, v = self.directions(2)
+        twice = along_gradient(along_gradient(self.f, floats, tangents(self.program, u)), floats, tangents(self.program, v))
+        once = along_tangent(self.f, tangents(self.program, u))
+        modes = [
+            ("grad of grad of grad", irad.grad(twice, argnums=floats), self.firsts, [u, v]),
+            ("jacfwd of grad of grad", irad.jacfwd(twice, argnums=floats), self.firsts, [u, v]),
+            ("hessian of jvp", irad.hessian(once, argnums=floats), self.seconds, [u]),
+        ]
+        self.modes("wrong third derivative", "llvm", modes)
+
+    def modes(self, kind: str, backend: str, modes: Sequence[tuple[str, Any, list[Index], Vectors]]) -> None:
+        """Compare what each of (name, function, indices of its numbers, vectors) gives."""
+        for name, f, index, vectors in modes:
+            got = self.attempt(f"{backend} {name}", lambda f=f: self.run(f, backend))
             if got is not None:
-                self.compare(kind, f"llvm {what}", got, [(i,) for i in floats], [u, v])
+                self.compare(kind, f"{backend} {name}", got, index, vectors)
 
 
-def along_gradient(f: Callable[..., Any], floats: tuple[int, ...], vector: Sequence[float]) -> Callable[..., Any]:
+def where(index: Index) -> str:
+    """The last coordinate of an index, for a message."""
+    return f"in argument {index[-1][0]}, number {index[-1][1]}: " if index else ""
+
+
+def along_gradient(f: Callable[..., Any], floats: tuple[int, ...], tangents: Sequence[Any]) -> Callable[..., Any]:
     """The derivative of f along a vector, by reverse mode: a function that irad compiles."""
     import irad
 
     gradient = irad.grad(f, argnums=floats)
-    weights = tuple(vector)
+    weights = tuple(t for t in tangents if t is not None)
 
     def along(*args: Any) -> Any:
         total = 0.0
         for part, weight in zip(gradient(*args), weights):  # noqa: B905 - irad compiles this
-            total = total + part * weight
+            total = total + np.sum(part * weight)
         return total
 
     return along
 
 
-def examine(
-    program: Program,
-    order: int = 1,
-    backends: Sequence[str] = ("interpreter", "llvm"),
-    all_: bool = False,
-    only: str = "",
-) -> Report:
-    """Run a program through every check up to an order of derivatives.
+def pushed_forward(f: Callable[..., Any], tangents: Sequence[Any]) -> Callable[..., Any]:
+    """f and its derivative along a vector, by forward mode: a function that irad compiles."""
+    import irad
 
-    all_: every mode on every backend. only: one computation alone, by the name that failures have in `what`.
-    """
-    start = time.perf_counter()
-    e = _Examination(program, order, backends, all_ or bool(only), only)
-    e.values()
-    if order >= 1:
-        e.gradients()
-    refused = any(f.kind == "refused" for f in e.report.failures)
-    if order >= 2 and not refused:
-        e.second()
-    if order >= 3 and not refused:
-        e.third()
-    e.report.seconds = time.perf_counter() - start
-    return e.report
+    along = tuple(tangents)
+    return lambda *args: irad.jvp(f, args, along)
+
+
+def along_tangent(f: Callable[..., Any], tangents: Sequence[Any]) -> Callable[..., Any]:
+    """The derivative of f along a vector, by forward mode."""
+    pushed = pushed_forward(f, tangents)
+    return lambda *args: pushed(*args)[1]
+
+
+def examine(program: Program, plan: Plan = PLAIN) -> Report:
+    """Run a program through the checks of a plan."""
+    return Examination(program, plan).examine()

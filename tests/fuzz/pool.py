@@ -22,7 +22,7 @@ PATIENCE = 240.0  # seconds for one program
 def run_seeds(
     tasks: Iterable[dict[str, Any]], jobs: int, done: Callable[[dict[str, Any]], bool | None], patience: float = PATIENCE
 ) -> None:
-    """Examine each task {"seed", "order"} in one of `jobs` processes; `done` gets the answers, in any order.
+    """Examine each task {"seed", "plan"} in one of `jobs` processes; `done` gets the answers, in any order.
 
     It may give True to end the run. A program that takes longer than `patience` seconds counts as crashed.
     """

@@ -14,12 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.fuzz.oracles import Failure, examine
+import numpy as np
+
+from tests.fuzz.mutants import changed_alike, compare
+from tests.fuzz.oracles import Examination, Failure, Plan, examine
 from tests.fuzz.pool import ROOT
 from tests.generator.draw import check
 from tests.generator.program import Program, Rejected
 
-__all__ = ["fails_alike", "saved", "shrink"]
+__all__ = ["fails_alike", "saved", "script", "shrink"]
 
 REGRESSIONS = ROOT / "tests" / "regressions"
 
@@ -45,11 +48,41 @@ def fails_alike(program: Program, failure: Failure, order: int) -> bool:
         return False
     if failure.kind == "crashed":
         return _crashes(found, order)
+    if failure.mutant:
+        return bool(changed_mutant(found, failure))
+    return any(f.kind == failure.kind and _alike(f.reason, failure.reason) for f in _failures(found, failure.what, order))
+
+
+def _failures(program: Program, what: str, order: int) -> list[Failure]:
+    """The failures of one computation."""
+    plan = Plan(order, passes=what.startswith("passes"), differences=what == "differences", all=True, only=what)
     try:
-        report = examine(found, order, all_=True, only=failure.what)
+        return examine(program, plan).failures
     except Exception:
-        return False
-    return any(f.kind == failure.kind and _alike(f.reason, failure.reason) for f in report.failures)
+        return []
+
+
+def changed_mutant(program: Program, failure: Failure) -> str:
+    """A mutant of the program, by one of the mutations of the one that failed, that fails as it did; or ""."""
+    e = Examination(program, Plan(only="nothing"))
+    _, what = failure.what.split(": ", 1)
+    name = what.rpartition(" ")[2]
+    backend = what.removesuffix(f" {name}")
+    f = e.f if name == "value" else e.irad.value_and_grad(e.f, argnums=program.floats)
+    try:
+        e.results[what] = e.run(f, backend)
+    except Exception:
+        return ""
+    e.plan = Plan(backends=(backend,))
+    for mutation in failure.changes:
+        for source in changed_alike(program, mutation):
+            try:
+                compare(e, "mutant 0", source, [mutation])
+            except Exception:
+                continue
+            if any(g.kind == failure.kind and _alike(g.reason, failure.reason) for g in e.report.failures):
+                return source
+    return ""
 
 
 def _alike(a: str, b: str) -> bool:
@@ -59,10 +92,10 @@ def _alike(a: str, b: str) -> bool:
 def _crashes(program: Program, order: int) -> bool:
     """Whether a process dies of the program."""
     text = (
-        "import sys, json; from tests.fuzz.oracles import examine; from tests.generator.program import Program; "
-        "d = json.load(sys.stdin); examine(Program(0, d['source'], tuple(d['args'])), d['order'], all_=True)"
+        "import sys, json; from tests.fuzz.oracles import Plan, examine; from tests.generator.program import Program; "
+        "d = json.load(sys.stdin); examine(Program(0, d['source'], tuple(d['args'])), Plan(d['order'], all=True))"
     )
-    given = json.dumps({"source": program.source, "args": list(program.args), "order": order})
+    given = json.dumps({"source": program.source, "args": list(program.data), "order": order})
     try:
         done = subprocess.run([sys.executable, "-c", text], input=given, text=True, capture_output=True, cwd=ROOT, timeout=240)
     except subprocess.TimeoutExpired:
@@ -107,12 +140,12 @@ def shrink(
 
 def _size(program: Program) -> tuple[int, int, int]:
     nodes = list(ast.walk(ast.parse(program.source)))
-    return len(nodes), len(program.source), len(repr(program.args))
+    return len(nodes), len(program.source), len(repr(program.data))
 
 
 def _changed(program: Program, make: Callable[[ast.Module, list[Any], int], bool], k: int) -> Program | None:
     """The program after the k-th change of a kind; None where there are no more."""
-    tree, args = ast.parse(program.source), list(program.args)
+    tree, args = ast.parse(program.source), list(program.data)
     if not make(tree, args, k):
         return None
     try:
@@ -228,7 +261,7 @@ def _fewer_parameters(tree: ast.Module, args: list[Any], k: int) -> bool:
 
 def _simpler_argument(tree: ast.Module, args: list[Any], k: int) -> bool:
     """Another value for an argument."""
-    places = [(i, simple) for i, a in enumerate(args) for simple in ((1, 2) if isinstance(a, int) else (0.5, 1.5, -0.5))]
+    places = [(i, simple) for i, a in enumerate(args) for simple in _simpler(a)]
     if k >= len(places):
         return False
     i, simple = places[k]
@@ -236,13 +269,27 @@ def _simpler_argument(tree: ast.Module, args: list[Any], k: int) -> bool:
     return True
 
 
+def _simpler(argument: Any) -> list[Any]:
+    if isinstance(argument, list):
+        return [np.full(np.shape(argument), v).tolist() for v in (0.5, 1.5)]
+    return [1, 2] if isinstance(argument, int) else [0.5, 1.5, -0.5]
+
+
 # -- saving -----------------------------------------------------------------------------------------------------------------
 
 
 def saved(program: Program, failure: Failure, order: int, folder: Path = REGRESSIONS) -> Path:
-    """Write the program as a file that tests/regressions runs from then on."""
-    detail = failure.detail.splitlines()[0][:100] if failure.detail else ""
+    """Write the program as a file that tests/regressions runs from then on; with the mutant, where one failed."""
     name = f"{failure.kind.replace(' ', '_')}_{program.seed}.py"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_text(script(program, failure, order))
+    return path
+
+
+def script(program: Program, failure: Failure, order: int) -> str:
+    """A failing program as a text that stands alone."""
+    detail = failure.detail.splitlines()[0][:100] if failure.detail else ""
     text = f'''"""{failure.kind.capitalize()}, {failure.what}: {detail}
 
 Shrunk from `python -m tests.fuzz --only {program.seed}`.
@@ -250,9 +297,7 @@ Shrunk from `python -m tests.fuzz --only {program.seed}`.
 {program.source.rstrip()}
 
 
-CASES = [(program, {program.args!r})]
+CASES = [(program, {program.data!r})]
 '''
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / name
-    path.write_text(text)
-    return path
+    mutant = changed_mutant(program, failure) if failure.mutant else ""
+    return f'{text}MUTANTS = [\n    """\n{mutant}"""\n]\n' if mutant else text

@@ -1,7 +1,7 @@
 """Generated programs agree: CPython, the interpreter and LLVM in values; reverse, forward and dual numbers in derivatives.
 
-IRAD_FUZZ_PROGRAMS, IRAD_FUZZ_SECOND, IRAD_FUZZ_SEED and IRAD_FUZZ_JOBS change how many (300), how many of them to second
-order (20), from which seed (0), and in how many processes (1). `python -m tests.fuzz` is the same run with its tables.
+The counts say how many programs, and of how many of them the rarer checks are made; they, the first seed and the number of
+processes can be set by the environment: IRAD_FUZZ_PROGRAMS and so on. `python -m tests.fuzz` is the same run with its tables.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ from typing import Any
 import pytest
 from irad.frontend.subset import REFUSED
 
-from tests.fuzz.__main__ import GRADIENTS_LEAST, REFUSED_MOST, summarized
+from tests.fuzz.__main__ import GRADIENTS_LEAST, REFUSED_MOST, parsed, planned, summarized, told
 from tests.fuzz.pool import run_seeds
 
-PROGRAMS, SECOND, SEED, JOBS = (
-    int(os.environ.get(f"IRAD_FUZZ_{name}", default))
-    for name, default in (("PROGRAMS", 300), ("SECOND", 20), ("SEED", 0), ("JOBS", 1))
-)
+COUNTS = {"programs": 240, "second": 16, "third": 4, "passes": 24, "mutants": 24, "seed": 0, "jobs": 1}
+N = {name: int(os.environ.get(f"IRAD_FUZZ_{name.upper()}", count)) for name, count in COUNTS.items()}
+PROGRAMS, SEED = N["programs"], N["seed"]
 ARRAYS_ONLY = {"MatMult"}  # programs are about numbers
 ENTIRE = {"FunctionType", "Expression", "Interactive", "TypeAlias"}  # not in a function, or newer than Python 3.11
 
@@ -27,8 +26,8 @@ ENTIRE = {"FunctionType", "Expression", "Interactive", "TypeAlias"}  # not in a 
 @pytest.fixture(scope="module")
 def results() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    tasks = [{"seed": SEED + i, "order": 2 if i < SECOND else 1} for i in range(PROGRAMS)]
-    run_seeds(tasks, JOBS, found.append)
+    arguments = ["--order", "3", str(N["third"]), *(a for n, k in N.items() if n != "third" for a in (f"--{n}", str(k)))]
+    run_seeds(planned(parsed(arguments)), N["jobs"], found.append)
     return sorted(found, key=lambda r: r["seed"])
 
 
@@ -40,13 +39,7 @@ def summary(results: list[dict[str, Any]]) -> dict[str, Any]:
 def test_agree(results: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(f" [seeds {SEED} to {SEED + PROGRAMS - 1}]", end="")
-    wrong = [
-        f"seed {r['seed']}: {f['kind']}, {f['what']}: {f['detail'][:300]}\n"
-        f"  python -m tests.fuzz --only {r['seed']} --shrink --second {int(r['order'] > 1)}"
-        for r in results
-        for f in r["failures"][:1]
-        if f["kind"] != "refused"
-    ]
+    wrong = [told(r, f) for r in results for f in r["failures"][:1] if f["kind"] != "refused"]
     assert not wrong, f"{len(wrong)} of {PROGRAMS} programs:\n" + "\n".join(wrong)
 
 
@@ -64,12 +57,12 @@ def test_every_accepted_kind_of_syntax_occurs(results: list[dict[str, Any]]) -> 
     bases = (ast.stmt, ast.expr, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
     refused = {kind.__name__ for kind in REFUSED} | ARRAYS_ONLY | ENTIRE
     accepted = {c.__name__ for base in bases for c in base.__subclasses__() if "Deprecated" not in (c.__doc__ or "")}
-    if PROGRAMS >= 300:
+    if PROGRAMS >= COUNTS["programs"]:
         assert accepted - refused - drawn == set()
 
 
 def test_kinds_and_pairs_occur(summary: dict[str, Any]) -> None:
     """Each of 30 in 1,000 programs, and 10 for pairs: a third of that here, since a few hundred programs vary."""
-    if PROGRAMS >= 300:
+    if PROGRAMS >= COUNTS["programs"]:
         assert [k for k, n in summary["kinds"].items() if n < 0.01 * PROGRAMS] == []
         assert [k for k, n in summary["pairs"].items() if n < 0.01 * PROGRAMS] == []

@@ -1,6 +1,6 @@
 """A process that examines programs: seeds in on stdin, reports out on stdout, a JSON object a line.
 
-    {"seed": 17, "order": 2}  ->  {"seed": 17, "failures": [...], "kinds": [...], ...}
+    {"seed": 17, "plan": {"order": 2}}  ->  {"seed": 17, "failures": [...], "kinds": [...], ...}
 
 A task with a "fault" switches it on in this process, for good.
 
@@ -17,16 +17,16 @@ import traceback
 from typing import Any
 
 from tests.fuzz.faults import switch_on
-from tests.fuzz.oracles import Failure, examine
+from tests.fuzz.oracles import Failure, Plan, examine
 from tests.generator import generate
 from tests.generator.kinds import kinds, pairs
 
 __all__ = ["examined"]
 
 
-def examined(seed: int, order: int, all_: bool = False) -> dict[str, Any]:
+def examined(seed: int, plan: dict[str, Any]) -> dict[str, Any]:
     """The report of one seed as plain data. Errors of the tests themselves are failures of the kind "test error"."""
-    out: dict[str, Any] = {"seed": seed, "order": order}
+    out: dict[str, Any] = {"seed": seed, "plan": plan}
     try:
         program = generate(seed)
     except Exception:
@@ -36,10 +36,10 @@ def examined(seed: int, order: int, all_: bool = False) -> dict[str, Any]:
         "kinds": sorted(kinds(program.source) | program.tags),
         "pairs": sorted(pairs(program.source)),
         "source": program.source,
-        "args": list(program.args),
+        "args": list(program.data),
     }
     try:
-        report = examine(program, order, all_=all_)
+        report = examine(program, Plan(**plan))
     except Exception:
         failure = Failure("test error", "examine", traceback.format_exc()[-1500:], "examine")
         return {**out, "failures": [dataclasses.asdict(failure)]}
@@ -50,6 +50,7 @@ def examined(seed: int, order: int, all_: bool = False) -> dict[str, Any]:
         "loose": report.loose,
         "seconds": report.seconds,
         "checks": report.checks,
+        "counts": report.counts,
     }
 
 
@@ -63,7 +64,7 @@ def main() -> None:
             assert not fault, "a fault stays: use another process"
             fault = task["fault"]
             switch_on(fault)
-        answers.write(json.dumps(examined(task["seed"], task["order"], task.get("all", False))) + "\n")
+        answers.write(json.dumps(examined(task["seed"], task["plan"])) + "\n")
         answers.flush()
 
 

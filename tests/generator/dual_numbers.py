@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import operator
+import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
@@ -37,6 +38,7 @@ __all__ = [
     "precise",
     "real",
     "round_",
+    "rounding_at_random",
     "tracing",
     "used",
 ]
@@ -61,6 +63,7 @@ class Trace:
 
 _trace = Trace()
 _precise = False
+_random: random.Random | None = None
 
 
 def decided(distance: Any) -> None:
@@ -98,6 +101,22 @@ def precise() -> Iterator[None]:
             yield
     finally:
         _precise = before
+
+
+@contextmanager
+def rounding_at_random(seed: int) -> Iterator[None]:
+    """In the block results on duals are a last bit above, at or below what they are: what a derivative then changes by
+    is what rounding does to it (Vignes, "A stochastic arithmetic for reliable scientific computation", 1993)."""
+    global _random
+    before, _random = _random, random.Random(seed)
+    try:
+        yield
+    finally:
+        _random = before
+
+
+def _rounded(v: Any) -> Any:
+    return math.nextafter(v, _random.choice((-math.inf, v, math.inf))) if _random is not None and isinstance(v, float) else v
 
 
 def number(v: Any) -> Any:
@@ -202,14 +221,15 @@ def _apply(value: Callable[..., Any], partials: Sequence[Callable[..., Any]], *x
     """value(*xs) with its derivative; partial i is a function of (out, *xs)."""
     tag = max(x.tag if isinstance(x, Dual) else -1 for x in xs)
     if tag < 0:
-        return value(*xs)
+        return _rounded(value(*xs))
     here = [isinstance(x, Dual) and x.tag == tag for x in xs]
     primals = [x.primal if h else x for x, h in zip(xs, here, strict=True)]
     out = _apply(value, partials, *primals)
     tangent: Any = 0.0
     for x, h, partial in zip(xs, here, partials, strict=True):
         if h:
-            tangent = tangent + partial(out, *primals) * x.tangent
+            term = partial(out, *primals)
+            tangent = add(tangent, mul(term, x.tangent)) if _random is not None else tangent + term * x.tangent
     return Dual(tag, out, tangent)
 
 

@@ -31,6 +31,7 @@ from tests.generator.dual_numbers import (
     power,
     precise,
     round_,
+    rounding_at_random,
     tracing,
 )
 
@@ -53,6 +54,7 @@ __all__ = [
     "number",
     "power",
     "precise",
+    "rounding_at_random",
     "tracing",
     "turn",
 ]

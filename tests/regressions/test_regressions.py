@@ -1,6 +1,8 @@
-"""Every program here agrees with CPython in its value and with dual numbers in its derivatives, up to the second.
+"""Every program here agrees with CPython in its value and with dual numbers in its derivatives, up to the second; the passes
+keep what it means, and so do mutations.
 
 Files are written by hand or by `python -m tests.fuzz --save`; what stands above the line `CASES =` is the program text.
+MUTANTS, where a file has them, are texts that mean the same, and once did not.
 """
 
 from __future__ import annotations
@@ -9,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.oracles import examine
+from tests.fuzz.mutants import compare
+from tests.fuzz.oracles import Examination, Plan
 from tests.fuzz.shrink import well_defined
 from tests.generator.program import Program
 
@@ -29,13 +32,19 @@ def found() -> list[object]:
         for function, args in scope["CASES"]:  # type: ignore[attr-defined]
             name = function.__name__
             entry = "" if name == "program" else f"program = {name}\n"
-            out.append(pytest.param(source + entry, args, id=f"{path.stem}-{name}-{','.join(map(repr, args))}"))
+            case = f"{path.stem}-{name}-{','.join(map(repr, args))}"
+            out.append(pytest.param(source + entry, args, scope.get("MUTANTS", []), id=case))
     return out
 
 
-@pytest.mark.parametrize(("source", "args"), found())
-def test_agrees(source: str, args: tuple[float | int, ...]) -> None:
+@pytest.mark.parametrize(("source", "args", "mutants"), found())
+def test_agrees(source: str, args: tuple[float | int, ...], mutants: list[str]) -> None:
     program = well_defined(Program(0, source, args))
     assert program is not None, "the program raises, or decides too closely"
-    report = examine(program, order=2 if program.floats else 0, all_=True)
+    active = bool(program.floats)
+    e = Examination(program, Plan(2, passes=True, mutants=2, differences=True, all=True) if active else Plan(0))
+    e.examine()
+    for i, mutant in enumerate(mutants):
+        compare(e, f"kept mutant {i}", mutant, [])
+    report = e.report
     assert not report.failures, "\n".join(f"{f.kind}, {f.what}: {f.detail}" for f in report.failures)

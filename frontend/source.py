@@ -66,7 +66,11 @@ def _tree(code: CodeType, function: FunctionType) -> ast.Module:
 
 def _no_source(function: FunctionType) -> CompileError:
     code = function.__code__
-    where = {"<stdin>": "the interactive prompt", "<string>": "exec or `python -c`"}.get(code.co_filename, code.co_filename)
+    where = {
+        "<stdin>": "the interactive prompt",
+        "<string>": "exec or `python -c`",
+        "<dynamic-code>": "another process, and cloudpickle does not send its text: compile it before it is sent",
+    }.get(code.co_filename, code.co_filename)
     return refuse(
         "no-source",
         f"the source of `{function.__qualname__}` cannot be read: it was defined in {where}",

@@ -12,6 +12,7 @@ from irad.errors import public, refuse
 from irad.graph.nodes import Module
 from irad.graph.parse import Limits, parse_module
 from irad.lock import LOCK
+from irad.pickling import reduced
 from irad.primitives import REGISTRY
 from irad.primitives.python import PYTHON
 from irad.specialize import derivatives, library
@@ -70,7 +71,7 @@ def compile(
             f"compile takes a function, not {_named(f)}",
             help="write compile(f), and call the result: compile(f)(x)",
         )
-    native = _native(f, options)
+    native = compiled_with(f, options)
     if signature is not None:
         core_of(native).ahead(signature)  # type: ignore[union-attr]
     return native
@@ -80,7 +81,8 @@ def _named(value: Any) -> str:
     return f"{'an' if type(value).__name__[0] in 'aeiou' else 'a'} {type(value).__name__}"
 
 
-def _native(f: Any, options: Options) -> Any:
+def compiled_with(f: Any, options: Options) -> Any:
+    """`compile` with options that were checked."""
     core = core_of(f)
     compiled = Compiled(core.fn if core is not None else f, options)
     native = compiled.native
@@ -109,7 +111,14 @@ def _methods() -> None:
     def show(self: Any) -> str:
         return f"<irad function {getattr(self, '__name__', '?')}>"
 
-    for name, method in (("cache_info", cache_info), ("clear", clear), ("__repr__", show)):
+    def reduce(self: Any) -> Any:
+        return reduced(self)
+
+    def copy(self: Any, memo: Any = None) -> Any:
+        return self  # as functions do
+
+    methods = {"__repr__": show, "__reduce__": reduce, "__copy__": copy, "__deepcopy__": copy}
+    for name, method in {"cache_info": cache_info, "clear": clear, **methods}.items():
         setattr(native_type(), name, method)
 
 
@@ -134,7 +143,7 @@ def _transformed(kind: str, f: Any, **options: Any) -> Any:
     core = core_of(f)
     inner = core.fn if core is not None else f
     told = core.options if core is not None else Options()
-    return _native(Transform(kind, inner, tuple(sorted(options.items()))), told)
+    return compiled_with(Transform(kind, inner, tuple(sorted(options.items()))), told)
 
 
 @public
@@ -226,7 +235,7 @@ def _told(f: Any) -> Options:
 
 @functools.cache
 def _compiled(function: Callable[..., Any], options: Options) -> Any:
-    return _native(function, options)
+    return compiled_with(function, options)
 
 
 # -- views --------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterable
 from importlib.resources import files
 
-from irad.errors import Span
+from irad.errors import CALLED, MOST_CALLERS, Span
 from irad.graph.text import Line
 from irad.pipeline import DEBUG_NANS, LEAN
 from irad.report.collect import Report, Source, place_of, shown_file
@@ -25,6 +25,7 @@ __all__ = ["page"]
 
 CONTEXT = 2  # unchanged lines shown around a change
 SHORTEST_FOLD = 5  # lines
+MOST_ROWS = 30_000  # of all comparisons; beyond, what stays unchanged is left out
 LETTERS = {  # the classes of the kinds of pieces: short, there are many
     "comment": "c",
     "string": "s",
@@ -61,6 +62,7 @@ class _Page:
         self.report = report
         self.keys: dict[Span, str | None] = {}
         self.rendered: dict[tuple[str, str], Pieces] = {}
+        self.whole = sum(len(c.rows) for _, c in report.steps) <= MOST_ROWS
 
     def text(self) -> str:
         r = self.report
@@ -163,8 +165,8 @@ class _Page:
     def line(self, text: str, span: Span | None, kind: str, more: str = "", marks: Marks | None = None) -> str:
         """A line of a program, with the number of its line of the source before it."""
         key = self.key(span)
-        number = f'<a href="#L{key}">{key}</a>' if key else "<i></i>"
-        return f"<div{attributes(class_=f'l{more}', data_l=key)}>{number}<code>{self.code(text, kind, marks)}</code></div>"
+        start = f"<div{attributes(class_=f'l{more}', data_l=key)}>{_number(key, span)}"
+        return f"{start}<code>{self.code(text, kind, marks)}</code></div>"
 
     def ir_line(self, line: Line, more: str = "", marks: Marks | None = None) -> str:
         shown = line.comment if line.span is None else line.comment.removeprefix(str(line.span)).removeprefix("; ")
@@ -273,22 +275,24 @@ class _Page:
             yield "</summary>"
             yield f'<div class="text" data-s="{view.stage}">'
             kind = language(view.stage)
-            for text, span, line in zip(lines, view.spans, pieces(str(view), kind), strict=True):
-                yield self.stage_line(text, span, line, kind)
+            found = zip(view.spans, pieces(str(view), kind), strict=True)
+            rows = [self.stage_line(span, line, kind) for span, line in found]
+            n = _run_time(view)
+            yield from _folded(rows[:n], f"{_plural(n, 'line')} of the run time") if n else ()
+            yield from rows[n:]
             yield "</div></details>"
         for stage, message in self.report.refused:
             yield f'<details id="stage-{stage}"><summary><b>{stage}</b><span class="about">not to be had</span></summary>'
             yield f"<pre>{escape(message)}</pre></details>"
         yield "</section>"
 
-    def stage_line(self, text: str, span: Span | None, line: Pieces, kind: str) -> str:
-        """As `line`, with pieces that were found in the whole text. The place stands before the line, not behind it."""
+    def stage_line(self, span: Span | None, line: Pieces, kind: str) -> str:
+        """As `line`, of pieces that were found in the whole text. The place stands before the line, not behind it."""
         key = self.key(span)
         if kind == "ir" and key and line[-1][0] == "comment" and line[-1][1].startswith(f"# {span}"):
             rest = line[-1][1].removeprefix(f"# {span}").removeprefix("; ")
             line = [*line[:-2], (line[-2][0], line[-2][1].rstrip()), *([("comment", f"  # {rest}")] if rest else [])]
-        number = f'<a href="#L{key}">{key}</a>' if key else "<i></i>"
-        return f"<div{attributes(class_='l', data_l=key)}>{number}<code>{_marked(line, [])}</code></div>"
+        return f"<div{attributes(class_='l', data_l=key)}>{_number(key, span)}<code>{_marked(line, [])}</code></div>"
 
     def passes(self) -> Iterable[str]:
         yield '<section id="passes"><h2>Passes</h2>'
@@ -315,9 +319,12 @@ class _Page:
             j = i
             while j < len(c.rows) and near[j] == near[i]:
                 j += 1
-            rows = [self.row(r, c) for r in c.rows[i:j]]
-            fold = not near[i] and len(rows) >= SHORTEST_FOLD
-            yield from _folded(rows, f"{len(rows)} unchanged lines") if fold else rows
+            if near[i] or j - i < SHORTEST_FOLD:
+                yield from (self.row(r, c) for r in c.rows[i:j])
+            elif self.whole:
+                yield from _folded([self.row(r, c) for r in c.rows[i:j]], f"{j - i} unchanged lines")
+            else:
+                yield f'<p class="soft">{j - i} unchanged lines, left out of this large page</p>'
             i = j
         yield "</div>"
 
@@ -393,12 +400,29 @@ def _time(seconds: float, longest: float) -> str:
     return f'<td class="right">{1e3 * seconds:.2f}</td><td>{bar}</td>'
 
 
+def _number(key: str | None, span: Span | None) -> str:
+    """The number of the line that a line comes from, and how it was reached."""
+    if key is None or span is None:
+        return "<i></i>"
+    calls = "".join(f", {CALLED} {c}" for c in span.callers()[:MOST_CALLERS] if str(c) != str(span))
+    return f"<a{attributes(href=f'#L{key}', title=f'{span}{calls}' if calls else None)}>{key}</a>"
+
+
+def _run_time(view: IR) -> int:
+    """How many lines of machine code stand before the functions that the program was made into."""
+    if view.stage not in ("llvm", "asm"):
+        return 0
+    placed = next((i for i, s in enumerate(view.spans) if s is not None), 0)
+    begins = "define" if view.stage == "llvm" else ""
+    lines = str(view).splitlines()
+    return next((i for i in reversed(range(placed)) if lines[i].startswith(begins) and (begins or not lines[i])), 0)
+
+
 def _instructions(view: IR) -> int:
     """Lines that are instructions, of the functions that the program was made into."""
     pattern = re.compile(r"  \S" if view.stage == "llvm" else r"\t[^.]")
     lines = str(view).splitlines()
-    first = next((i for i, s in enumerate(view.spans) if s is not None), 0)
-    return sum(bool(pattern.match(line)) for line in lines[first:])
+    return sum(bool(pattern.match(line)) for line in lines[_run_time(view) :])
 
 
 def _plural(n: int, unit: str) -> str:

@@ -6,12 +6,11 @@ The colours are those of paper cards on a table: readable on light and dark grou
 from __future__ import annotations
 
 import math
-import os
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from irad.errors import Span
+from irad.errors import CALLED, MOST_CALLERS, Span
 from irad.graph.nodes import Graph, Module
 from irad.report.layout import Edge, Layout, layered
 from irad.report.markup import attributes, escape
@@ -129,6 +128,7 @@ def _box(box: Box, made: dict[Graph, _Drawn], key: Callable[[Span], str | None])
     title = box.title
     if box.span is not None:
         title += f"\n{box.span}  {_source(box.span)}".rstrip()
+        title += "".join(f"\n{CALLED} {c}" for c in box.span.callers()[:MOST_CALLERS])
     drawn.parts[0] = f"<g{attributes(class_=box.kind, data_l=where)}><title>{escape(title)}</title>"
     return drawn
 
@@ -137,9 +137,7 @@ ROUND = ("parameter", "captured", "return")
 
 
 def _source(span: Span) -> str:
-    import linecache
-
-    return linecache.getline(span.file, span.line).strip() if os.path.isabs(span.file) else ""
+    return span.source_line().strip()
 
 
 def _framed(label: str, inner: _Drawn, kind: str) -> _Drawn:

@@ -11,14 +11,16 @@ import ctypes
 import functools
 import inspect
 import os
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import CellType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from irad import log
 from irad.errors import nearest, public, refuse
 from irad.frontend import lower
 from irad.graph.nodes import Module
@@ -88,17 +90,37 @@ class Program:
     stub: Any
     module: Module
     owner: Any = None  # the Compiled whose captured functions the stub checks
+    seconds: tuple[float, float, float] = (0.0, 0.0, 0.0)  # that it took to specialise, to optimise, to make code
+    passes: dict[str, float] = field(default_factory=dict)  # seconds of each
 
-    def valid(self, fn: Any, arguments: Sequence[Any]) -> bool:
-        """Whether every global, attribute and default is what it was, and what is read at each call has its type."""
+    def changed(self, fn: Any, arguments: Sequence[Any]) -> str:
+        """What is not as it was, of globals, attributes, defaults, and the types of what is read at each call."""
         params = self.entry.module.entry.params
         for h, p in zip(self.entry.hidden, params[len(params) - len(self.entry.hidden) :], strict=True):
-            if type_of(resolve(h.path, fn, arguments)) is not p.type:
-                return False
+            t = type_of(resolve(h.path, fn, arguments))
+            if t is not p.type:
+                return f"the captured `{h.name}` was {p.type}, is {t}"
         for scope, name, value in self.entry.guards:
-            if scope.get(name, MISSING) is not value:
-                return False
-        return all(_attribute(o, name) is value for o, name, value in self.entry.object_guards)
+            now = scope.get(name, MISSING)
+            if now is not value:
+                return f"the global `{name}` {_turned(value, now)}"
+        for o, name, value in self.entry.object_guards:
+            now = _attribute(o, name)
+            if now is not value:
+                return f"{_named(o, name)} {_turned(value, now)}"
+        return ""
+
+
+def _turned(value: Any, now: Any) -> str:
+    was, is_ = ("unbound" if v is MISSING else log.short(v) for v in (value, now))
+    return f"was {was}, is {is_}" if was != is_ else f"is another {was}"
+
+
+def _named(o: Any, attribute: str) -> str:
+    if isinstance(o, CellType):
+        return "a captured function"
+    owner = getattr(o, "__qualname__", None) or getattr(o, "__name__", None) or type(o).__name__
+    return f"the default of `{owner}`" if attribute in ("__defaults__", "__kwdefaults__") else f"`{owner}.{attribute}`"
 
 
 def _attribute(o: Any, name: str) -> Any:
@@ -165,6 +187,8 @@ class Compiled:
         self.function = function_of(fn)
         self.programs: dict[Any, Program] = {}
         self.hits = self.misses = 0
+        self.compiles, self.cleared = 0, False  # for the log, as is what was compiled last: (key, types, keywords)
+        self.last: tuple[Any, Sequence[Type], Sequence[str]] | None = None
         self.cells = self._own_cells()
         self.native = new_native(self.slow, [c for _, c in self.cells])
         self.native._irad = self
@@ -206,18 +230,16 @@ class Compiled:
             parts = [structure_key(t.value) if isinstance(t, Static) else t for t in types]
             key = (_key(self.fn), tuple(parts), tuple(kwargs), self.options)
             given = (*args, *kwargs.values())
-            found = self.programs.get(key)
-            if found is not None and found.valid(self.fn, given):
-                self.hits += 1
-                self._adopt(key, found)
-                return found, types
-            for p in _programs.get(key, ()):
-                if p.valid(self.fn, given):
+            changed = ""
+            for p in (*([self.programs[key]] if key in self.programs else []), *_programs.get(key, ())):
+                what = p.changed(self.fn, given)
+                if not what:
                     self.hits += 1
                     self._adopt(key, p)
                     return p, types
+                changed = changed or what
             self.misses += 1
-            made = self.compile(types, tuple(kwargs))
+            made = self._made(key, types, tuple(kwargs), changed)
             kept = _programs.setdefault(key, [])
             kept[:] = [*kept[-7:], made]
             _programs.move_to_end(key)
@@ -225,6 +247,14 @@ class Compiled:
                 _programs.popitem(last=False)
             self._adopt(key, made)
             return made, types
+
+    def _made(self, key: Any, types: Sequence[Type], keywords: Sequence[str], changed: str) -> Program:
+        """A new program, and a word on it in the log."""
+        reason = log.why(self, key, types, keywords, changed)
+        made = self.compile(types, keywords, Hook())
+        self.last = (key, types, keywords)
+        log.compiled(self, made, types, keywords, reason)
+        return made
 
     def _type(self, i: int, value: Any) -> Type:
         return Static(value) if i in self.options.static_argnums else type_of(value)
@@ -249,7 +279,9 @@ class Compiled:
         with LOCK:
             for key in self.programs:
                 _programs.pop(key, None)
+            log.forgotten(self, len(self.programs))
             self.programs.clear()
+            self.last, self.cleared = None, True
             set_stubs(self.native, [])
 
     # -- compiling -----------------------------------------------------------------------------------------------------
@@ -309,7 +341,7 @@ class Compiled:
             key = (_key(self.fn), tuple(types), (), self.options)
             if key not in self.programs:
                 self.misses += 1
-                made = self.compile(types, ())
+                made = self._made(key, types, (), "")
                 _programs.setdefault(key, []).append(made)
                 self._adopt(key, made)
 
@@ -318,8 +350,19 @@ class Compiled:
 
     def compile(self, types: Sequence[Type], keywords: Sequence[str], hook: Hook | None = None) -> Program:
         """Specialize, optimize and load for arguments of these types."""
+        hook = hook or Hook()
+        start = time.perf_counter()
         entry = self.specialized(types, keywords)
+        specialized = time.perf_counter()
         module = optimize(entry.module, hook, debug_nans=self.options.debug_nans)
+        optimized = time.perf_counter()
+        program = self._program(entry, module, types, keywords)
+        program.seconds = (specialized - start, optimized - specialized, time.perf_counter() - optimized)
+        program.passes = hook.times
+        return program
+
+    def _program(self, entry: Entry, module: Module, types: Sequence[Type], keywords: Sequence[str]) -> Program:
+        """What runs an optimized module."""
         if self.options.backend == "interpreter":
             from irad.backends.interpreter.run import loaded
 

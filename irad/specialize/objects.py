@@ -569,7 +569,7 @@ def joined_text(s: Specializer, parts: Sequence[Any]) -> Any:
     out: list[Any] = []
     for p in parts:
         for q in p.children if isinstance(p, Compound) and p.kind == "text" else [p]:
-            known = _known_text(q)
+            known = _known_text(s, q)
             if known is not None and out and isinstance(out[-1], Known):
                 out[-1] = Known(out[-1].value + known)
             else:
@@ -582,12 +582,24 @@ def joined_text(s: Specializer, parts: Sequence[Any]) -> Any:
 CONVERSIONS: dict[str, Callable[[Any], str]] = {"r": repr, "s": str, "a": ascii}
 
 
-def _known_text(v: Any) -> str | None:
+def _known_text(s: Specializer, v: Any) -> str | None:
     if isinstance(v, Known) and isinstance(v.value, str):
         return v.value
     if isinstance(v, Compound) and v.kind == "format":
         (x,), (conversion, spec) = v.children, v.head
         if isinstance(x, (Known, Constant)):
-            value = CONVERSIONS[conversion](x.value) if conversion else x.value
-            return format(value, spec)
+            return formatted(s, x.value, conversion, spec)
     return None
+
+
+def formatted(s: Specializer, value: Any, conversion: str, spec: str) -> str:
+    """A known value as text."""
+    value = CONVERSIONS[conversion](value) if conversion else value
+    try:
+        return format(value, spec)
+    except (TypeError, ValueError) as e:
+        raise s.refuse(
+            "unsupported-format",
+            f"{value!r} has no format {spec!r}: {e}",
+            help="use a format of its type, as :.3f for a float and :d for an int",
+        ) from None

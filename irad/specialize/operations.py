@@ -46,7 +46,7 @@ def _frame(a: Activation, up: int) -> Obj:
 
 def _load(s: Specializer, a: Activation, node: Apply) -> Any:
     name, up = node.static
-    return s.read((_frame(a, up), name), name)
+    return s.read((_frame(a, up), name), name, free=up > 0)
 
 
 def _store(s: Specializer, a: Activation, node: Apply) -> Any:

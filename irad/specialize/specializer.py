@@ -102,6 +102,13 @@ def _is_foreign(function: FunctionType) -> bool:
     return (function.__module__ or "").split(".")[0] in ("numpy", "scipy")
 
 
+def unset(name: str, free: bool) -> str:
+    """What Python says of a variable without a value."""
+    if free:
+        return f"cannot access free variable '{name}' where it is not associated with a value in enclosing scope"
+    return f"cannot access local variable '{name}' where it is not associated with a value"
+
+
 class Specializer:
     """Specializes one program into one module."""
 
@@ -173,23 +180,17 @@ class Specializer:
             return self.b.retype(v, to=type)
         return v
 
-    def read(self, key: Any, name: str) -> Any:
-        """The value of a variable, where it has one."""
+    def read(self, key: Any, name: str, free: bool = False) -> Any:
+        """The value of a variable, where it has one. `free`: it is one of a function further out."""
         v = self.store.get(key)
         if isinstance(v, Node):
             return v
+        error = "NameError" if free else "UnboundLocalError"
         if isinstance(v, Unbound):
-            self.b.raise_(
-                error="UnboundLocalError",
-                message=f"cannot access local variable '{name}' where it is not associated with a value",
-            )
+            self.b.raise_(error=error, message=unset(name, free))
             raise Bottom
         if isinstance(v, Maybe):
-            self.b.assert_(
-                v.flag,
-                error="UnboundLocalError",
-                message=f"cannot access local variable '{name}' where it is not associated with a value",
-            )
+            self.b.assert_(v.flag, error=error, message=unset(name, free))
             self.store.set(key, v.value)
             v = v.value
         if isinstance(v, Conflict):

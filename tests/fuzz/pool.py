@@ -20,7 +20,11 @@ PATIENCE = 240.0  # seconds for one program
 
 
 def run_seeds(
-    tasks: Iterable[dict[str, Any]], jobs: int, done: Callable[[dict[str, Any]], bool | None], patience: float = PATIENCE
+    tasks: Iterable[dict[str, Any]],
+    jobs: int,
+    done: Callable[[dict[str, Any]], bool | None],
+    patience: float = PATIENCE,
+    worker: str = "tests.fuzz.worker",
 ) -> None:
     """Examine each task {"seed", "plan"} in one of `jobs` processes; `done` gets the answers, in any order.
 
@@ -42,7 +46,7 @@ def run_seeds(
                 break
             if process is None or count >= PROGRAMS_A_PROCESS:
                 _end(process)
-                process, count = _start(), 0
+                process, count = _start(worker), 0
             count += 1
             answer = _ask(process, task, patience)
             if answer is None:
@@ -66,11 +70,11 @@ def run_seeds(
         t.join()
 
 
-def _start() -> subprocess.Popen[str]:
+def _start(worker: str) -> subprocess.Popen[str]:
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(reversed(paths)), "PYTHONWARNINGS": "ignore"}
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.fuzz.worker"],
+        [sys.executable, "-m", worker],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -54,6 +54,8 @@ def _axes(s: Specializer, v: Any, rank: int) -> tuple[int, ...] | None:
     out = []
     for i in items:
         n = known_int(s, i, "an axis")
+        if rank == 0 and n in (0, -1):
+            continue  # NumPy's exception for numbers
         if not -rank <= n < rank:
             raise s.refuse(
                 "axis",
@@ -86,7 +88,8 @@ def _reduction_arguments(
     rank = x.type.rank if isinstance(x.type, Array) else 0
     if not isinstance(keep, Constant):
         raise s.needs_static("keepdims must be known at compile time", "write keepdims=True or keepdims=False")
-    return x, _axes(s, axis, rank) if rank else None, bool(keep.value)
+    axes = _axes(s, axis, rank)
+    return x, axes if rank else None, bool(keep.value)
 
 
 def mean(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:

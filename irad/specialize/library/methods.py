@@ -19,8 +19,20 @@ if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
 
 
+class _WrongArguments(Exception):
+    """A method takes other arguments."""
+
+
 def _list_method(f: Callable[..., Any]) -> Handler:
-    return lambda s, args, kwargs: f(s, *args)
+    most = f.__code__.co_argcount - 1
+    least = most - len(f.__defaults__ or ())
+
+    def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if kwargs or not least <= len(args) <= most:
+            raise _WrongArguments
+        return f(s, *args)
+
+    return call
 
 
 def _pop(s: Specializer, v: Ref, i: Any = None) -> Any:
@@ -146,12 +158,10 @@ def call_method(s: Specializer, head: tuple[str, str], self_: Any, args: list[An
         found = s.arrays.method(head)
     try:
         value = found(s, [self_, *args], kwargs)
-    except TypeError as e:
-        if "argument" not in str(e):
-            raise
+    except _WrongArguments:
         raise s.refuse(
             "wrong-arguments",
-            f"{head[0]}.{head[1]}(): {str(e).split('() ')[-1]}",
-            help="write the arguments as Python has them, by position",
+            f"the method `{head[1]}` of {s.describe(self_)} does not take these arguments",
+            help="give the arguments by position; see docs/python.md for the methods that there are",
         ) from None
     return (yield value) if hasattr(value, "send") else value

@@ -63,10 +63,21 @@ def _range(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Compound:
     return Compound("range", None, parts)
 
 
+ONE_WAY = frozenset({"zip", "enumerate", "reversed", "generator"})
+
+
+def _check_iterable(s: Specializer, v: Any) -> None:
+    """Refuse what cannot be iterated over, whether or not somebody will."""
+    if not (isinstance(v, Compound) and v.kind in ONE_WAY):
+        iteration_now(s, v)
+
+
 @handles(zip)
 def _zip(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Compound:
     strict = kwargs.pop("strict", literal(False))
     need(s, "zip", args, kwargs, 0, 1000)
+    for a in args:
+        _check_iterable(s, a)
     return Compound("zip", bool(strict.value), args)
 
 
@@ -74,12 +85,20 @@ def _zip(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Compound:
 def _enumerate(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Compound:
     start = kwargs.pop("start", None)
     need(s, "enumerate", args, kwargs, 1, 2)
+    _check_iterable(s, args[0])
     return Compound("enumerate", None, [args[0], start or (args[1] if len(args) == 2 else literal(0))])
 
 
 @handles(reversed)
 def _reversed(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Compound:
     need(s, "reversed", args, kwargs, 1)
+    _check_iterable(s, args[0])
+    if isinstance(args[0], Compound) and args[0].kind in ONE_WAY:
+        raise s.refuse(
+            "not-iterable",
+            f"{s.describe(args[0])} cannot be reversed",
+            help="reverse what it runs over, or make a tuple of it: reversed(tuple(...))",
+        )
     return Compound("reversed", None, args)
 
 

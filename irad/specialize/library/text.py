@@ -43,8 +43,7 @@ def text_parts(s: Specializer, v: Any) -> tuple[str, list[Node]]:
             out.append("{" + str(len(nodes)) + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "") + "}")
             nodes.append(x)
         elif isinstance(x, (Known, Constant)):
-            value = {"r": repr, "a": ascii}.get(conversion, lambda y: y)(x.value)
-            out.append(format(value, spec).replace("{", "{{").replace("}", "}}"))
+            out.append(objects.formatted(s, x.value, conversion, spec).replace("{", "{{").replace("}", "}}"))
         elif isinstance(x, Compound) and x.kind == "text":
             for c in x.children:
                 show(c)

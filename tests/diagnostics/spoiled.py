@@ -1,0 +1,306 @@
+"""What becomes of a spoiled program: a result that agrees with CPython, or a clean diagnostic.
+
+As a process: seeds in on stdin, reports out on stdout, a JSON object a line (see tests/fuzz/pool.py).
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import io
+import json
+import linecache
+import math
+import os
+import random
+import re
+import signal
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from types import FrameType, ModuleType
+from typing import Any
+
+import numpy as np
+from irad.backends.interpreter.run import loaded
+
+import irad
+from irad.api import core_of  # type: ignore[attr-defined]
+from irad.compiled import Program
+from tests.diagnostics.mutations import mutated
+from tests.diagnostics.sources import drawn
+
+__all__ = ["examined", "examined_source"]
+
+PYTHON_SECONDS, IRAD_SECONDS = 1.0, 30.0
+STEPS = (1e-4, 1e-5)  # of differences
+# Where docs/differences.md says that Python raises and compiled code gives nan or inf.
+DOMAIN = ("math domain error", "math range error", "Result too large", "Numerical result out of range")
+DOMAIN += ("float division", "float floor division", "float modulo", "cannot be raised to a negative power")
+DOMAIN += ("too large to convert", "expected a nonnegative", "expected a positive", "Exceeds the limit")
+
+
+class Slow(BaseException):
+    """The time is up."""
+
+
+@contextmanager
+def limited(seconds: float) -> Iterator[None]:
+    def stop(*_: Any) -> None:
+        raise Slow
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+class Outcome:
+    """The result of a call and its arguments afterwards, or what it raised."""
+
+    def __init__(self, f: Callable[..., Any], args: Any, seconds: float) -> None:
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.args = copy.deepcopy(args)
+        try:
+            with limited(seconds), redirect_stdout(io.StringIO()):
+                self.value = f(*self.args)
+        except (Exception, Slow) as e:
+            self.error = e
+
+    def __repr__(self) -> str:
+        return f"{self.value!r}" if self.error is None else f"{type(self.error).__name__}: {self.error}"
+
+
+def module_of(text: str, label: str) -> ModuleType:
+    """The module of a text that stands in linecache only."""
+    file = f"<{label}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    module = sys.modules["spoiled"] = ModuleType("spoiled")
+    vars(module).update(math=math, np=np)
+    exec(compile(text, file, "exec"), vars(module))
+    return module
+
+
+def examined_source(text: str, call: str) -> tuple[str, str, str]:
+    """(what became of it, the reason, the detail): "agrees", "refused", or the kind of a failure."""
+    node = ast.parse(call, mode="eval").body
+    assert isinstance(node, ast.Call)
+    try:
+        with limited(PYTHON_SECONDS), redirect_stdout(io.StringIO()):
+            module = module_of(text, "mutant")
+            function = eval(ast.unparse(node.func), vars(module))
+            args = eval(f"(lambda *a, **k: a)({ast.unparse(ast.Call(ast.Name('a'), node.args, []))[2:-1]})", vars(module))
+    except (Exception, Slow) as e:
+        return "no program", type(e).__name__, ""
+    if not callable(function) or node.keywords:
+        return "no program", "", ""
+    python = Outcome(function, args, PYTHON_SECONDS)
+    if isinstance(python.error, Slow):
+        compiled = Outcome(lambda *a: irad.ir(function, *a), args, IRAD_SECONDS)
+        return _clean(compiled) or ("agrees", "endless", "")
+    got = Outcome(irad.compile(function), args, IRAD_SECONDS)
+    found = _clean(got) or _agree(function, args, python, got)
+    if found[0] not in ("agrees", "refused"):
+        return found
+    floats = tuple(i for i, a in enumerate(args) if isinstance(a, float) or (isinstance(a, np.ndarray) and a.dtype.kind == "f"))
+    gradient = Outcome(irad.grad(function, argnums=floats or (0,)), args, IRAD_SECONDS)
+    wrong = _clean(gradient)
+    if wrong is None:
+        wrong = _gradient(function, args, floats, python, gradient)
+    if wrong[0] not in ("agrees", "refused"):
+        return f"{wrong[0]} of the gradient", wrong[1], wrong[2]
+    return found
+
+
+def _clean(o: Outcome) -> tuple[str, str, str] | None:
+    """The verdict on what may happen to no program at all, and on refusals."""
+    e = o.error
+    if isinstance(e, Slow):
+        return "hang", "", ""
+    if isinstance(e, irad.InternalError):
+        inner = e.__cause__
+        where = traceback.extract_tb(inner.__traceback__)[-1] if inner is not None else None
+        place = f"{os.path.basename(where.filename)}:{where.lineno}" if where is not None else ""
+        return "internal", f"{type(inner).__name__} {place}", str(e)
+    if not isinstance(e, irad.CompileError):
+        return None
+    d = e.diagnostic
+    if d.span is None or not d.span.source_line():
+        return "no place", d.name, str(e)
+    if not d.help:
+        return "no help", d.name, str(e)
+    words = " ".join([d.message, d.help, *(n.text for n in d.notes)]).replace("`%`", "").replace("`%=`", "")
+    if re.search(r" %\w|@\w|object at 0x", words):
+        return "words of the IR", d.name, str(e)
+    return "refused", d.name, ""
+
+
+def _agree(function: Any, args: Any, python: Outcome, got: Outcome) -> tuple[str, str, str]:
+    p, g = python.error, got.error
+    detail = f"irad: {got!r}\nPython: {python!r}"
+    if p is None and g is None:
+        if same(got.value, python.value) and same(got.args, python.args):
+            return "agrees", "value", ""
+        if _beyond(function, args) or _typed(function, args, python):
+            return "agrees", "beyond 64 bits, or complex", ""
+        return "wrong value", "", detail
+    if type(p) is type(g):
+        return "agrees", type(p).__name__, ""
+    if isinstance(p, RecursionError) or isinstance(g, MemoryError):
+        return "agrees", "resources", ""
+    if p is None:
+        if isinstance(g, (OverflowError, ValueError)) and _beyond(function, args):
+            return "agrees", "beyond 64 bits", ""
+        if isinstance(g, OverflowError) or (isinstance(g, ValueError) and "negative power" in str(g)):
+            return "agrees", "documented", ""
+        return "raised", type(g).__name__, detail
+    if isinstance(p, AttributeError) and re.search(r"'(float|int|bool)' object has no attribute", str(p)):
+        return "agrees", "documented", ""  # numbers have the attributes of NumPy's
+    if (
+        any(words in str(p) for words in DOMAIN)
+        or str(p) == "division by zero"
+        or "complex" in str(p)
+        or _beyond(function, args)
+    ):
+        return "agrees", "documented", ""
+    if _typed(function, args, python):
+        return "agrees", "unread", ""
+    return ("did not raise" if g is None else "raised another"), type(p).__name__, detail
+
+
+def _typed(function: Any, args: Any, python: Outcome) -> bool:
+    """Whether the program does what Python does before anything is left out: what nobody reads raises nothing."""
+    f = irad.compile(function, backend="interpreter")
+    core = core_of(f)
+
+    def compile(types: Any, keywords: Any, hook: Any = None) -> Program:
+        entry = core.specialized(types, keywords)
+        return Program(entry, loaded(entry.module), None, entry.module, None)
+
+    core.compile = compile
+    got = Outcome(f, args, IRAD_SECONDS)
+    if isinstance(got.error, irad.InternalError):
+        return True  # derivatives inside: no interpreter runs them unexpanded
+    return type(got.error) is type(python.error) and same(got.value, python.value)
+
+
+def _beyond(function: Any, args: Any) -> bool:
+    """Whether Python computes with integers beyond 64 bits, or complex numbers, on the way."""
+    found = False
+
+    def beyond(v: Any) -> bool:
+        if isinstance(v, (list, tuple)):
+            return any(map(beyond, v[:20]))
+        return isinstance(v, complex) or (isinstance(v, int) and not -(2**63) <= v < 2**63)
+
+    def look(frame: FrameType, event: str, arg: Any) -> Any:
+        nonlocal found
+        found = found or any(map(beyond, frame.f_locals.values())) or beyond(arg)
+        return look
+
+    sys.settrace(look)
+    try:
+        out = Outcome(function, args, 10 * PYTHON_SECONDS)
+    finally:
+        sys.settrace(None)
+    return found or beyond(out.value) or "complex" in str(out.error)
+
+
+def same(a: Any, b: Any) -> bool:
+    """Equal but for the last digits of floats, ints that became floats, and NumPy's scalars."""
+    a, b = (v.item() if isinstance(v, np.generic) or (isinstance(v, np.ndarray) and v.ndim == 0) else v for v in (a, b))
+    if isinstance(b, np.ndarray):
+        if not isinstance(a, np.ndarray) or a.dtype != b.dtype or a.shape != b.shape:
+            return False
+        return bool(np.allclose(a, b, rtol=1e-9, atol=1e-12, equal_nan=True))
+    if isinstance(b, (float, int)) and isinstance(a, (float, int)) and isinstance(a, bool) == isinstance(b, bool):
+        return a == b or math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12) or (a != a and b != b)
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, (tuple, list)):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(same(a[k], b[k]) for k in b)
+    if hasattr(a, "__dict__") and not callable(a):
+        return vars(a).keys() == vars(b).keys() and all(same(vars(a)[k], vars(b)[k]) for k in vars(a))
+    return bool(a == b)
+
+
+# -- gradients ------------------------------------------------------------------------------------------------------------
+
+
+def _gradient(function: Any, args: Any, floats: tuple[int, ...], python: Outcome, got: Outcome) -> tuple[str, str, str]:
+    """The gradient against forward mode, and against differences of CPython where these are trustworthy."""
+    if got.error is not None:
+        if python.error is not None or isinstance(got.error, (OverflowError, MemoryError, RecursionError, ValueError)):
+            return "agrees", "", ""
+        return "raised", type(got.error).__name__, f"irad: {got!r}\nPython: {python!r}"
+    if not floats:
+        return "agrees", "", ""
+    rng = np.random.default_rng(0)
+    direction = [rng.standard_normal(np.shape(args[i])) + 0.5 for i in floats]
+    reverse = sum(float(np.sum(g * d)) for g, d in zip(got.value, direction, strict=True))
+    tangents: list[Any] = [None] * len(args)
+    for i, d in zip(floats, direction, strict=True):
+        tangents[i] = d if isinstance(args[i], np.ndarray) else float(d)
+    forward = Outcome(lambda *a: irad.jvp(function, a, tuple(tangents))[1], args, IRAD_SECONDS)
+    if forward.error is None and not math.isclose(reverse, forward.value, rel_tol=1e-7, abs_tol=1e-9):
+        if math.isfinite(reverse) and math.isfinite(forward.value):
+            return "reverse against forward", "", f"{reverse} {forward.value}"
+    slopes = [_slope(function, args, floats, direction, h) for h in STEPS]
+    scale = abs(float(python.value)) if isinstance(python.value, (float, int, np.number)) else 0.0
+    known = 1e-15 * scale < 1e-4 * STEPS[1] and all(s is not None and math.isfinite(s) for s in slopes)
+    if known and math.isfinite(reverse) and math.isclose(*slopes, rel_tol=1e-4, abs_tol=1e-5):  # type: ignore[arg-type]
+        if not math.isclose(reverse, slopes[0], rel_tol=1e-2, abs_tol=1e-3):  # type: ignore[arg-type]
+            return "wrong", "", f"irad: {reverse}\ndifferences: {slopes}"
+    return "agrees", "", ""
+
+
+def _slope(function: Any, args: Any, floats: tuple[int, ...], direction: list[Any], h: float) -> float | None:
+    ends = []
+    for sign in (1.0, -1.0):
+        moved = list(copy.deepcopy(args))
+        for i, d in zip(floats, direction, strict=True):
+            moved[i] = moved[i] + sign * h * (d if isinstance(moved[i], np.ndarray) else float(d))
+        out = Outcome(function, tuple(moved), PYTHON_SECONDS)
+        if out.error is not None or not isinstance(out.value, (float, int, np.number)):
+            return None
+        ends.append(float(out.value))
+    return (ends[0] - ends[1]) / (2 * h)
+
+
+# -- the process ----------------------------------------------------------------------------------------------------------
+
+
+def examined(seed: int) -> dict[str, Any]:
+    rng = random.Random(seed)
+    source = drawn(rng)
+    text = mutated(rng, source.text)
+    out: dict[str, Any] = {"seed": seed, "source": text, "call": source.call}
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            kind, reason, detail = examined_source(text, source.call)
+    except Exception:
+        kind, reason, detail = "test error", "", traceback.format_exc()[-2000:]
+    out |= {"kind": kind, "reason": reason, "detail": detail[:3000]}
+    failed = kind not in ("agrees", "refused", "no program")
+    return {**out, "failures": [{"kind": kind, "what": "mutant", "reason": reason, "detail": detail}] if failed else []}
+
+
+def main() -> None:
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what programs print does not stand among the answers
+    for line in sys.stdin:
+        answers.write(json.dumps(examined(json.loads(line)["seed"])) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

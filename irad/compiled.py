@@ -29,6 +29,7 @@ from irad.graph.parse import parse_signature
 from irad.graph.text import print_graph
 from irad.internal import ours, too_deep
 from irad.lock import LOCK
+from irad.optimize.contracts import with_contracts
 from irad.pipeline import Hook, optimize
 from irad.primitives import REGISTRY
 from irad.primitives.python import refuse_python_stage
@@ -37,7 +38,7 @@ from irad.specialize import derivatives
 from irad.specialize.captures import MISSING
 from irad.specialize.entry import Entry, specialize, type_of
 from irad.structures import Identity, check_apart, flatten, resolve, structure_key, write_back
-from irad.types import Static, Type
+from irad.types import Array, Scalar, Static, Struct, Type
 
 __all__ = ["BACKENDS", "CacheInfo", "Compiled", "Options", "Transform", "core_of", "unwrap"]
 
@@ -325,6 +326,13 @@ class Compiled:
         """A module that was given as it is: its entry says what it takes."""
         refuse_python_stage(module)
         params = module.entry.params
+        for t, what in [*((p.type, f"parameter %{p.name}") for p in params), (module.entry.output.type, "the result")]:
+            if not _crosses(t, argument=what != "the result"):
+                raise refuse(
+                    "ir-entry",
+                    f"{what} of {module.entry} is {t}, which has no form in Python",
+                    help="take and return numbers, arrays of known sizes, and tuples of them",
+                )
         if keywords or len(types) != len(params) or not all(map(same_bits, types, [p.type for p in params])):
             wanted, given = (", ".join(map(str, ts)) for ts in ([p.type for p in params], types))
             raise refuse(
@@ -363,6 +371,8 @@ class Compiled:
 
     def _program(self, entry: Entry, module: Module, types: Sequence[Type], keywords: Sequence[str]) -> Program:
         """What runs an optimized module."""
+        if isinstance(self.fn, Module):
+            module = with_contracts(module)
         if self.options.backend == "interpreter":
             from irad.backends.interpreter.run import loaded
 
@@ -427,6 +437,15 @@ class Compiled:
         if kind == "cell" and all(step in STEPS_TO_FUNCTION for step, *_ in before):
             return cells[where[0]] if resolve(before, self.fn, ()) is self.function else None
         return None
+
+
+def _crosses(t: Type, *, argument: bool) -> bool:
+    """Whether values of t come from Python as arguments, or go there as results."""
+    if isinstance(t, Struct):
+        return all(_crosses(u, argument=argument) for u in t.items)
+    if isinstance(t, Array):
+        return not argument or t.static_shape is not None
+    return isinstance(t, (Scalar, Static))
 
 
 def _names(entry: Entry) -> list[Any]:

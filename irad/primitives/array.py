@@ -158,9 +158,7 @@ def block(starts: tuple[Any, ...], steps: tuple[int, ...], shape: tuple[int, ...
     for a, s, n, size in zip(starts, steps, shape, of, strict=True):
         if n and not (0 <= a < size and 0 <= a + s * (n - 1) < size):
             raise IndexError(f"{n} elements from {a}, {s} apart, are not within {size}")
-    return tuple(
-        np.s_[0:0] if n == 0 else np.arange(int(a), int(a) + s * n, s) for a, s, n in zip(starts, steps, shape, strict=True)
-    )
+    return tuple(np.s_[0:0] if n == 0 else int(a) + s * np.arange(int(n)) for a, s, n in zip(starts, steps, shape, strict=True))
 
 
 def _slice_ref(x: Any, *rest: Any, shape: tuple[Any, ...], steps: tuple[int, ...]) -> Any:

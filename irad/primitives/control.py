@@ -175,9 +175,16 @@ print_ = primitive(
 TO_EXPAND = Missing("a transform: expanded before any backend sees it")
 
 
+def _wrt(graph: Any, wrt: tuple[int, ...]) -> None:
+    for i in wrt:
+        if not 0 <= i < len(graph.params) or tangent_type(graph.params[i].type) is None:
+            raise refuse("type-mismatch", f"{graph} has no parameter {i} that a derivative can be taken in")
+
+
 def _jvp_infer(types: tuple[Type, ...], wrt: tuple[int, ...], *, graphs: tuple[Any, ...], module: Any = None) -> Type:
     (g,) = graphs
     n = len(g.params)
+    _wrt(g, wrt)
     _check_arguments(str(g), g.params, types[:n])
     for i, t in zip(wrt, types[n:], strict=True):
         if not same_bits(t, tangent_type(g.params[i].type)):  # type: ignore[arg-type]
@@ -204,6 +211,7 @@ jvp = _transform("jvp", _jvp_infer, "jvp(@f, x, ..., dx, ...): (f(x), tangent of
 
 def _forward_infer(types: tuple[Type, ...], wrt: tuple[int, ...], *, graphs: tuple[Any, ...], module: Any = None) -> Type:
     (g,) = graphs
+    _wrt(g, wrt)
     _check_arguments(str(g), g.params, types)
     return Tuple((g.result, residual_type(g, wrt)))
 
@@ -218,6 +226,9 @@ vjp_forward = _transform("vjp_forward", _forward_infer, "vjp_forward(@f, x, ...)
 
 def _backward_infer(types: tuple[Type, ...], wrt: tuple[int, ...], *, graphs: tuple[Any, ...], module: Any = None) -> Type:
     (g,) = graphs
+    _wrt(g, wrt)
+    if len(types) != 2:
+        raise refuse("type-mismatch", f"`vjp_backward` takes a residual and a cotangent, not {len(types)} values")
     if types[0] is not residual_type(g, wrt):
         raise _mismatch(f"the residual of {g}", residual_type(g, wrt), types[0])
     if not same_bits(types[1], tangent_type(g.result) or UNIT):

@@ -412,7 +412,7 @@ def _convert_ref(x: Any, to: Scalar) -> Any:
 def _select_infer(types: tuple[Type, ...]) -> Type:
     c, x, y = types
     dtype = c.dtype if isinstance(c, Array) else c
-    if dtype is not BOOL or getattr(c, "shape", None) != getattr(x, "shape", None):
+    if dtype is not BOOL or not isinstance(x, (Scalar, Array)) or getattr(c, "shape", None) != getattr(x, "shape", None):
         raise refuse("type-mismatch", f"`select` takes (bool, T, T) of one shape, not ({c}, {x}, {y})")
     return add.type_of((x, y), ()) if x is not y else x
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from irad.errors import refuse
 from irad.primitives.table import CHECKED, Missing, primitive
-from irad.types import INT, Form, Record, Scalar, Stack, Struct, Sum, Tuple, Type
+from irad.types import INT, Array, Form, List, Record, Scalar, Stack, Struct, Sum, Tuple, Type, is_float, leaves
 
 BY_TRANSFORM = Missing("handled by the transforms as a whole: see irad.transforms")
 AS_A_WHOLE = Missing("not scalar instructions: lowered by backends/llvm as a whole")
@@ -131,9 +131,22 @@ def _popped(s: Any) -> Any:
     return s[1], s[0]
 
 
+def _has_zero(name: str, t: Type) -> Type:
+    """t, if its zero is known at compile time."""
+    if any(isinstance(u, Array) and u.static_shape is None for u in leaves(t)):
+        raise refuse("type-mismatch", f"`{name}` cannot make the zero of {t}: its size is not known")
+    return t
+
+
+def _pop_zero_infer(types: tuple[Type, ...]) -> Type:
+    out = _pop_infer("pop_zero")(types)
+    _has_zero("pop_zero", out.items[0])
+    return out  # type: ignore[no-any-return]
+
+
 pop_zero = primitive(
     "pop_zero",
-    _pop_infer("pop_zero"),
+    _pop_zero_infer,
     doc="pop of a stack of cotangents: zeros where it is empty.",
     ref=Missing("needs the item's type: the interpreter has it"),
     vjp=BY_TRANSFORM,
@@ -246,9 +259,13 @@ project = primitive(
 )
 
 
+def _project_zero_infer(types: tuple[Type, ...], case: int, *, module: Any) -> Type:
+    return _has_zero("project_zero", _project_infer(types, case, module=module))
+
+
 project_zero = primitive(
     "project_zero",
-    _project_infer,
+    _project_zero_infer,
     statics=("case",),
     order="context",
     doc="The fields of a cotangent of a sum; zeros where it is nothing or of another case.",
@@ -263,6 +280,16 @@ def _add_sum_infer(types: tuple[Type, ...], *, module: Any) -> Type:
     x, y = types
     if not isinstance(x, (Sum, Stack)) or x is not y:
         raise refuse("type-mismatch", f"`add_sum` takes two cotangents of one sum or stack, not {x} and {y}")
+    seen, todo = {x}, [x]
+    while todo:
+        t = todo.pop()
+        fields = [t.item] if isinstance(t, (Stack, List)) else [f for case in module.sums.get(t.name, ()) for f in case]
+        for u in (leaf for field in fields for leaf in leaves(field)):
+            if isinstance(u, (Sum, Stack, List)):
+                todo += [u] if u not in seen else []
+                seen.add(u)
+            elif not is_float(u):
+                raise refuse("type-mismatch", f"`add_sum` of {x} would add {u}, which no cotangent holds")
     return x
 
 

@@ -163,6 +163,26 @@ def matrices(x, n):
     return v.sum() + m[n % 3, 1]
 
 
+def sized(x, n):
+    a = np.zeros(n + 1)
+    for i in range(n):
+        a[i] = x * i
+    b = a[: n // 2] * 2.0 + np.arange(n // 2)
+    c = a[1:] - a[:-1]
+    return (a @ a + c.sum()) * b.sum() + np.max(a - x)
+
+
+def pairs(x, n):
+    out = [(x, 1)]
+    for i in range(n):
+        a, k = out[-1]
+        out.append((a * 0.5 + x, k + i))
+    while len(out) > 2:
+        a, k = out.pop()
+        x = x + a * k
+    return x
+
+
 def unused(x, n):
     waste = math.exp(x) * n
     for i in range(n):
@@ -200,7 +220,7 @@ PROGRAMS = [
     Program(straight, _TWO),
     *[Program(f, _NUMBERS) for f in (branches, counted, searching, nested, chosen, recursion, mutual, lists, structures)],
     Program(closures, _TWO),
-    *[Program(f, _NUMBERS) for f in (checked, vector, matrices, unused, invariant)],
+    *[Program(f, _NUMBERS) for f in (checked, vector, matrices, sized, pairs, unused, invariant)],
 ]
 GRADIENTS = [
     *[

@@ -13,9 +13,11 @@ unbound                     a variable without a value
 
 from __future__ import annotations
 
+import contextlib
 import math
+import threading
 import weakref
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -49,6 +51,7 @@ __all__ = [
     "is_float",
     "join",
     "leaves",
+    "own_dims",
     "tangent_type",
 ]
 
@@ -434,14 +437,27 @@ def _strong_join(a: Scalar, b: Scalar) -> Scalar:
     ]
 
 
-_dims = 0
+class _Dims(threading.local):
+    count = 0
+
+
+_dims = _Dims()
 
 
 def fresh_dim() -> Dim:
     """A size nothing is known about."""
-    global _dims
-    _dims += 1
-    return Dim.symbol(f"d{_dims}")
+    _dims.count += 1
+    return Dim.symbol(f"d{_dims.count}")
+
+
+@contextlib.contextmanager
+def own_dims() -> Iterator[None]:
+    """Count sizes from 1 for one program, so that its text does not depend on the programs before it."""
+    before, _dims.count = _dims.count, 0
+    try:
+        yield
+    finally:
+        _dims.count = before
 
 
 def product(shape: Iterable[int | Dim]) -> int | Dim:

@@ -280,7 +280,8 @@ def _add_sum_infer(types: tuple[Type, ...], *, module: Any) -> Type:
     x, y = types
     if not isinstance(x, (Sum, Stack)) or x is not y:
         raise refuse("type-mismatch", f"`add_sum` takes two cotangents of one sum or stack, not {x} and {y}")
-    seen, todo = {x}, [x]
+    seen: set[Type] = {x}
+    todo: list[Any] = [x]
     while todo:
         t = todo.pop()
         fields = [t.item] if isinstance(t, (Stack, List)) else [f for case in module.sums.get(t.name, ()) for f in case]

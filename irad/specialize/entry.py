@@ -35,6 +35,7 @@ from irad.types import (
     Tuple,
     Type,
     fresh_dim,
+    own_dims,
 )
 
 __all__ = ["Entry", "specialize", "type_of"]
@@ -132,7 +133,8 @@ def specialize(
         choices.changed = False
         s = Specializer(lower, {"entry": sys.modules[__name__], **(hooks or {})}, choices)
         try:
-            entry = _specialize(s, fn, types, name, names, keywords, direct)
+            with own_dims():
+                entry = _specialize(s, fn, types, name, names, keywords, direct)
         except _Recursive:
             direct = False
             continue

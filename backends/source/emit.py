@@ -97,7 +97,7 @@ class FunctionEmitter(ControlOps):
         if entry:
             self.own_arguments()
         yield self.body(g)
-        self.flush(checked=True)
+        self.one_check()
         out = self.whole(self.get(g.output), set(self.m.objects.plans[g].end), g.output)
         if isinstance(g.output.type, Scalar):
             self.m.flows((g, "result"), out)

@@ -136,6 +136,12 @@ def names(function: Function, taken: Iterable[str]) -> list[str]:
     classes = list(dict.fromkeys(find(v) for v in live.order))
     for a in sorted(classes, key=lambda a: -any(variables[v].fixed for v in members[a])):
         best = max(members[a], key=lambda v: variables[v].rank)
+        like = next((find(k) for v in sorted(members[a]) if (k := variables[v].like) is not None), None)
+        if variables[best].rank < 2 and like is not None and out[like] and _free(out[like], a, holders, members, live, True):
+            holders[out[like]].append(a)
+            for v in members[a]:
+                out[v] = out[like]
+            continue
         hint = "_" if variables[best].hint == "_" else _identifier(variables[best].hint)
         shares = variables[best].rank > 0
         name, n = hint, 0

@@ -83,11 +83,13 @@ Block = list[Statement]
 
 @dataclass(slots=True)
 class Variable:
-    """hint: the name that it would like; rank: how good the hint is; fixed: a parameter's name, which stays."""
+    """hint: the name that it would like; rank: how good the hint is; fixed: a parameter's name, which stays; like: a
+    variable that holds the same value elsewhere, as what was pushed and is popped."""
 
     hint: str
     rank: int = 0
     fixed: bool = False
+    like: int | None = None
 
 
 @dataclass(slots=True)

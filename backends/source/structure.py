@@ -40,12 +40,21 @@ class StructureOps(ValueOps):
         x, v = self.values_of(node.args)
         class_ = self.m.objects.find(slots(stack)[0])
         self.flows_in(v, item.type, lambda path: (class_, path))
+        self.note_pushed(v, class_, ())
         value = self.unwrapped(self.whole(v, copies, item), v)
         target = self.target(node, x)
         self.flush(writes={class_})
         call = ast.Call(ast.Attribute(target.tree, "append"), [value.tree], [])
         self.add(Line(ast.Expr(call), (), self.span(node, value), node.adjoint))
         self.values[node] = target
+
+    def note_pushed(self, v: Any, class_: Any, path: tuple[int, ...]) -> None:
+        """Remember the variables that are pushed: what is popped is called so too."""
+        if isinstance(v, Value):
+            for k, p in enumerate(v):
+                self.note_pushed(p, class_, (*path, k))
+        elif v.number is not None:
+            self.pushed.setdefault((class_, path), v.number)
 
     @staticmethod
     def unwrapped(x: Expr, v: Any) -> Expr:
@@ -77,6 +86,8 @@ class StructureOps(ValueOps):
 
         value, targets = self.results(node, lambda path: (class_, path[1:]), hint)
         targets = [(path[1:], v) for path, v in targets if path[0] == 0]
+        for path, v in targets:
+            self.variables[v].like = self.pushed.get((class_, path))
         if isinstance(item, Struct) and single:
             targets = [(path[1:], v) for path, v in targets]
             item = item.items[0]

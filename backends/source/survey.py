@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from irad.backends.llvm.ownership import UPDATES
+
 from irad.graph.nodes import Apply, Constant, Graph, Node
 from irad.graph.walk import nested_graphs
 from irad.types import Array
@@ -23,6 +25,8 @@ class Survey:
         self.parts_read: dict[Node, set[tuple[int, ...]]] = {}
         self.same_index: dict[Node, Node] = {}
         self.names_read: dict[tuple[Node, tuple[int, ...]], str] = {}
+        self.left: set[Node] = set()  # values that are outputs of graphs
+        self.becomes: dict[Node, str] = {}  # the name of what an object is at the end of all writes
         self.look()
 
     def look(self) -> None:
@@ -34,6 +38,10 @@ class Survey:
                 for k, a in enumerate(node.args):
                     places.setdefault(a, []).append((node, k))
         for g in graphs:
+            for node in reversed(g.body):
+                name = node.name or self.becomes.get(node)
+                if node.fn.name in UPDATES and name is not None:
+                    self.becomes.setdefault(node.args[0], name)
             for node in g.body:
                 i = _counted_from_end(node)
                 if i is not None and node in places and all(_is_index(n, k, i[1]) for n, k in places[node]):
@@ -46,9 +54,9 @@ class Survey:
                 if node.fn.name not in PLUMBING and node not in self.same_index:
                     for a in node.args:
                         self.use(self.same_index.get(a, a), g)
-            self.use(g.output, g)
+            self.use(g.output, g, self.left)
 
-    def use(self, node: Node, g: Graph) -> None:
+    def use(self, node: Node, g: Graph, note: set[Node] | None = None) -> None:
         node = self.same_index.get(node, node)
         todo: list[tuple[Node, tuple[int, ...]]] = [(node, ())]
         while todo:
@@ -64,6 +72,8 @@ class Survey:
             elif x.__class__ is not Constant:
                 self.uses.setdefault((x, path), []).append(g)
                 self.parts_read.setdefault(x, set()).add(path)
+                if note is not None:
+                    note.add(x)
 
     def note_name(self, node: Apply) -> None:
         x: Any = node

@@ -20,7 +20,8 @@ from irad.types import Scalar
 __all__ = ["Text", "written"]
 
 COLUMN = 72  # comments stand in one column; behind longer lines they follow
-BACKWARDS = "# -- derivatives"
+ROW = 72  # characters of names that are bound in one line
+BACKWARDS = "# backwards"
 
 
 @dataclass(slots=True)
@@ -64,10 +65,9 @@ class _Writer:
 
     def block(self, block: Block, depth: int) -> None:
         start = len(self.rows)
-        adjoint = False
-        for s in block:
-            if depth == 1 and not adjoint and s.adjoint and not isinstance(s, Return):
-                adjoint = True
+        turn = _turn(block) if depth == 1 else None
+        for k, s in enumerate(block):
+            if k == turn:
                 if len(self.rows) > start:
                     self.row(0, "")
                 self.row(depth, BACKWARDS)
@@ -181,16 +181,24 @@ class _Writer:
             if k in done:
                 continue
             same = [k]
-            if x.constant and isinstance(x.tree, ast.Constant):
-                value = repr(x.tree.value)
-                same += [
-                    m
-                    for m in range(k + 1, len(pairs))
-                    if isinstance(pairs[m][1].tree, ast.Constant) and repr(pairs[m][1].tree.value) == value  # type: ignore[attr-defined]
-                ]
+            if isinstance(x.tree, (ast.Constant, ast.Attribute)) and isinstance(x.type, Scalar):
+                value = ast.dump(x.tree)
+                same += [m for m in range(k + 1, len(pairs)) if ast.dump(pairs[m][1].tree) == value]
                 done.update(same)
-            left = " = ".join(pairs[m][0] for m in same)
-            self.row(depth, _assignment(left, self.named(x.tree), x), x.spans)
+            names = [pairs[m][0] for m in same]
+            while names:
+                taken = max(1, next((m for m in range(1, len(names)) if len(" = ".join(names[: m + 1])) > ROW), len(names)))
+                self.row(depth, _assignment(" = ".join(names[:taken]), self.named(x.tree), x), x.spans)
+                names = names[taken:]
+
+
+def _turn(block: Block) -> int | None:
+    """Where a function turns from the value to the cotangents: after it there are derivative values, and few others."""
+    adjoint = [s.adjoint for s in block if not isinstance(s, Return)]
+    first = next((k for k, a in enumerate(adjoint) if a), None)
+    if first is None or any(adjoint[:first]) or sum(adjoint[first:]) < 0.8 * len(adjoint[first:]):
+        return None
+    return first
 
 
 def _assignment(name: str, value: str, x: Expr) -> str:

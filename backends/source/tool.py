@@ -64,13 +64,21 @@ class Tool:
 
     def integer(self, text: str, *xs: Expr) -> ast.expr:
         """An operation that may leave the 64 bits of an int; on floats and arrays there is nothing to see to."""
-        t, found = xs[0].type, self(text, *xs)
+        t, found = xs[0].type, self.signed(text, *xs)
         if not isinstance(t, Scalar) or t.kind != "i":
             return found
         if t.width == 32:
             return self.helper("wrap32", found)
         low, high = bounds(text, [x.range for x in xs])
         return found if ANY[0] <= low and high <= ANY[1] else self.helper("wrap", found)
+
+    def signed(self, text: str, *xs: Expr) -> ast.expr:
+        """x + -1 is x - 1, and the other way round: the bits are the same."""
+        last = xs[-1].tree
+        if isinstance(last, ast.UnaryOp) and isinstance(last.operand, ast.Constant) and text in ("x + y", "x - y"):
+            if isinstance(last.op, ast.USub):
+                return template({"x + y": "x - y", "x - y": "x + y"}[text], xs[0].tree, last.operand)
+        return self(text, *xs)
 
     def quotient(self, operator: str, x: Expr, y: Expr) -> ast.expr:
         """x / y, x // y or x % y of floats: NumPy's where Python's would raise."""
@@ -280,6 +288,10 @@ class Tool:
         return ast.List([x.tree for x in xs])
 
     def item(self, x: Expr, i: Expr) -> ast.expr:
+        t = i.tree
+        if isinstance(t, ast.BinOp) and isinstance(t.op, ast.Sub) and isinstance(t.right, ast.Constant):
+            if ast.dump(t.left) == ast.dump(self("len(x)", x)) and isinstance(t.right.value, int) and t.right.value > 0:
+                return template("x[-y]", x.tree, t.right)  # an error where the list is shorter, as before
         return self("x[y]", x, i) if i.range[0] >= 0 else template("x[y]", x.tree, self.helper("item_at", x, i))
 
     def leaf_path(self, item: Type, leaf: int) -> tuple[int, ...]:

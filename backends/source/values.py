@@ -60,6 +60,7 @@ class ValueOps:
         self.values: dict[Node, Any] = {}
         self.pending: dict[Node, Expr] = {}
         self.block: Block = []
+        self.pushed: dict[tuple[Any, tuple[int, ...]], int] = {}  # (class of a stack, part of its items) -> a variable
         self.tool = Tool(self)
         self.from_end: set[Expr] = set()  # indices that NumPy counts from the end
         self.position = 0  # among all operations of the function
@@ -273,7 +274,7 @@ class ValueOps:
                 self.helpers.add("copy")
             tree = called("copy.deepcopy", x.tree) if inner else ast.Call(ast.Attribute(x.tree, "copy"), [], [])
             x = replace(x, tree=tree, view=False)
-        hint = node.args[0].name or node.name
+        hint = node.args[0].name or node.name or self.survey.becomes.get(node)
         v = self.new_variable(hint or PREFIX, 1 if hint else 0)
         self.flush(checked=bool(x.checked))
         self.add(Copy([(v, x)], x.spans, node.adjoint))
@@ -316,7 +317,7 @@ class ValueOps:
         atom = x.inner is not None and isinstance(x.inner.type, Scalar) and (x.inner.constant or x.inner.number is not None)
         if node.fn.name == "empty_stack" or atom or (node.fn.name in ALWAYS_FRESH and not node.args and len(uses) == 1):
             self.values[node] = x
-        elif len(uses) == 1 and uses[0] is node.graph and x.size <= LONGEST and (node.name is None or is_short(x)):
+        elif len(uses) == 1 and uses[0] is node.graph and x.size <= LONGEST and self.needs_no_name(node, x):
             self.pending[node] = x
         else:
             if x.checked:
@@ -324,6 +325,10 @@ class ValueOps:
                     if n in self.pending and y.checked and y.checked[0] < x.checked[-1]:
                         self.settle(n)
             self.bind(node, x)
+
+    def needs_no_name(self, node: Apply, x: Expr) -> bool:
+        """Whether the user gave a value no name, or one that what takes it from here has too. Cotangents are irad's names."""
+        return node.name is None or node.adjoint or is_short(x) or (node in self.survey.left and node.graph is not self.graph)
 
     @staticmethod
     def span(node: Apply, *xs: Expr) -> frozenset[Any]:

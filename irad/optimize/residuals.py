@@ -236,6 +236,13 @@ def _needed(wanted: Iterable[Node], stored: set[Node], again: set[Node]) -> set[
 # -- rewriting --------------------------------------------------------------------------------------------------------------
 
 
+def called_as(new: Node, old: Node) -> Node:
+    """A value that stands for an old one has its name."""
+    if new.__class__ is Apply and new.name is None:
+        new.name = old.name
+    return new
+
+
 class _Rewrite(Rebuild):
     def __init__(self, module: Module, stacks: Stacks, pairs: list[_Pair]) -> None:
         super().__init__(module)
@@ -296,7 +303,7 @@ class _Rewrite(Rebuild):
             popped = b.pop(stack)
             item, rest = b.getitem(popped, index=0), b.getitem(popped, index=1)
             for k, x in enumerate(p.stored):
-                known[x] = b.getitem(item, index=k)
+                known[x] = called_as(b.getitem(item, index=k), x)
         else:
             rest = stack
         # The popped tuple itself is read by nobody else.
@@ -306,7 +313,7 @@ class _Rewrite(Rebuild):
             known[p.body.params[0]] = b.sub(b.sub(trips, literal(1)), j)
         for x in p.again:
             b.span, b.adjoint = x.span, x.adjoint
-            known[x] = b.apply(x.fn, [self.value(p, a) for a in x.args], x.static)
+            known[x] = called_as(b.apply(x.fn, [self.value(p, a) for a in x.args], x.static), x)
         b.span = node.span
 
     def value(self, p: _Pair, x: Node) -> Node:

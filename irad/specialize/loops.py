@@ -130,7 +130,7 @@ class Loop:
                     if self.outgoing(key):
                         self.store.set(key, UNBOUND)
                     else:
-                        name = key[1] if isinstance(key, tuple) else None
+                        name = key[1] if isinstance(key, tuple) else key.name
                         self.store.set(key, rebuild(shape, partial(b.parameter, graph, name=name), self.store, objects))
                 check = self.bind(index) if self.bind is not None and index is not None else None
                 exits = yield a.block(self.body, CONTINUE)

@@ -26,6 +26,7 @@ from irad.specialize.values import (
     Shaper,
     Unbound,
     describe,
+    give_name,
     is_number,
     join_shapes,
     leaf_types,
@@ -398,6 +399,8 @@ def make_instance(s: Specializer, cls: Any, args: list[Any], kwargs: dict[str, A
     """cls(*args) for a dataclass, a NamedTuple or a plain class with an `__init__` in Python."""
     if issubclass(cls, tuple) and hasattr(cls, "_fields"):
         values = _fields(s, cls, cls._fields, cls._field_defaults, args, kwargs)
+        for n, v in zip(cls._fields, values, strict=True):
+            give_name(s, v, n)
         return Compound("tuple", cls, values)
     init = vars(cls).get("__init__")
     if isinstance(init, FunctionType) and not (dataclasses.is_dataclass(cls) and _is_generated(init)):
@@ -421,6 +424,8 @@ def make_instance(s: Specializer, cls: Any, args: list[Any], kwargs: dict[str, A
     for f in dataclasses.fields(cls):
         if f.name not in by_name and f.default is not dataclasses.MISSING:
             by_name[f.name] = s.from_python(f.default)
+    for n, v in by_name.items():
+        give_name(s, v, n)
     obj = Obj("instance", cls, span=s.span)
     s.store.set(obj, Compound("fields", tuple(by_name), by_name.values()))
     post = getattr(cls, "__post_init__", None)

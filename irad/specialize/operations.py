@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from irad.errors import meant
-from irad.graph.nodes import Apply, Parameter
+from irad.graph.nodes import Apply
 from irad.graph.walk import Task
-from irad.specialize import derivatives, library, objects, operators
+from irad.specialize import derivatives, library, objects, operators, prelude
 from irad.specialize.captures import MISSING, Hidden, is_structure
 from irad.specialize.choices import call_choice
 from irad.specialize.execute import Activation, Bottom
@@ -28,6 +28,7 @@ from irad.specialize.values import (
     Known,
     Obj,
     Ref,
+    give_name,
 )
 
 if TYPE_CHECKING:
@@ -52,8 +53,8 @@ def _load(s: Specializer, a: Activation, node: Apply) -> Any:
 def _store(s: Specializer, a: Activation, node: Apply) -> Any:
     name, up = node.static
     value = a.env_value(node.args[0])
-    if isinstance(value, (Apply, Parameter)) and value.name is None:
-        value.name = name  # for dumps: the first name that a value is given
+    if node.span is None or node.span.file != prelude.__file__:
+        give_name(s, value, name)
     frame = _frame(a, up)
     _check_frozen(s, frame, name)
     s.store.set((frame, name), value)

@@ -8,6 +8,7 @@ to end nowhere at first, then to give what its other paths give, until that sett
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType, MethodType
 from typing import Any
@@ -515,7 +516,7 @@ class Specializer:
             typed.result = UNIT
         elif copy.result is not None:
             typed.result = result_type(tuple(t for s in copy.result.shapes() for t in leaf_types(s)))
-        names = iter([None, *python.info.parameters] if python is not None else [None] * len(shape[3]))
+        names = itertools.chain([None], parameter_names(python, fn), itertools.repeat(None))
         with b.inside(typed):
             store.begin()
             try:
@@ -627,3 +628,12 @@ class Specializer:
         if sig.kwarg:
             out.append(objects.new_dict(self, [Known(k) for k in kwargs], list(kwargs.values())))
         return out
+
+
+def parameter_names(python: Graph | None, fn: Any) -> Sequence[str]:
+    """What a function calls its parameters, as far as that is known."""
+    if python is not None:
+        return python.info.parameters  # type: ignore[no-any-return]
+    if isinstance(fn, Known) and isinstance(fn.value, FunctionType):
+        return fn.value.__code__.co_varnames[: fn.value.__code__.co_argcount]
+    return fn.head[0].info.parameters if isinstance(fn, Compound) and fn.kind == "function" else ()

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from irad.errors import CompileError, Diagnostic, Note, Span
 from irad.graph.build import constant, literal
-from irad.graph.nodes import UNDEF, Apply, Constant, Node
+from irad.graph.nodes import UNDEF, Apply, Constant, Node, Parameter
 from irad.types import BOOL, Array, JoinError, List, Scalar, Tuple, Type, join
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Obj:
     kind: "list", "dict", "instance", "array", "frame". A frame's content is its variables, under (frame, name).
     """
 
-    __slots__ = ("birth", "frozen", "head", "kind", "ordered", "outer", "span")
+    __slots__ = ("birth", "frozen", "head", "kind", "name", "ordered", "outer", "span")
     kind: str
     head: Any  # static: a dict's nothing, an instance's class, a frame's signature
     outer: Obj | None  # a frame's static link: the frame of the function around
@@ -99,10 +99,11 @@ class Obj:
     birth: int
     ordered: bool  # of an array: NumPy is known to have it in C order
     span: Span | None
+    name: str | None  # the first variable that named it
 
     def __init__(self, kind: str, head: Any = None, outer: Obj | None = None, span: Span | None = None) -> None:
         self.kind, self.head, self.outer, self.span = kind, head, outer, span
-        self.birth, self.frozen, self.ordered = next(_births), None, False
+        self.birth, self.frozen, self.ordered, self.name = next(_births), None, False, None
 
     def __repr__(self) -> str:
         return f"<{self.kind} {self.birth}>"
@@ -116,6 +117,15 @@ class Ref(Value):
 
     def __repr__(self) -> str:
         return f"Ref({self.obj!r})"
+
+
+def give_name(s: Any, value: Any, name: str) -> None:
+    """For dumps: the first name that the user gives to a value or to an object, whose content is called so too."""
+    if isinstance(value, Ref) and value.obj.name is None:
+        value.obj.name = name
+        value = s.store.get(value.obj)
+    if isinstance(value, (Apply, Parameter)) and value.name is None:
+        value.name = name
 
 
 class Unbound(Value):

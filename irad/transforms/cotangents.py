@@ -11,10 +11,22 @@ from typing import Any
 
 from irad.errors import InternalError
 from irad.graph.build import UNIT_VALUE, Builder
-from irad.graph.nodes import UNDEF, Node
+from irad.graph.nodes import UNDEF, Apply, Node
 from irad.types import UNIT, Array, List, Scalar, Stack, Struct, Sum, Type, tangent_type
 
-__all__ = ["Tree", "accumulates", "add_trees", "declare_tangent_sum", "pack", "slot_type", "unpack", "zero", "zero_like"]
+__all__ = [
+    "Tree",
+    "accumulates",
+    "add_trees",
+    "ct_name",
+    "declare_tangent_sum",
+    "named",
+    "pack",
+    "slot_type",
+    "unpack",
+    "zero",
+    "zero_like",
+]
 
 Tree = Any  # None | Node | list[Tree]
 
@@ -22,6 +34,18 @@ Tree = Any  # None | Node | list[Tree]
 def slot_type(t: Type) -> Type:
     """The type of a place that holds cotangents of a value of type t: T(t), or the unit where there are none."""
     return tangent_type(t) or UNIT
+
+
+def ct_name(primal: Node) -> str | None:
+    """The name of a value's cotangent."""
+    return f"ct_{primal.name}" if primal.name else None
+
+
+def named(x: Any, primal: Node, name: str | None = None) -> Any:
+    """x, which has the name of its primal value's cotangent, or `name`, where it has none yet. Numbers and arrays only."""
+    if x.__class__ is Apply and x.name is None and x.adjoint and isinstance(x.type, (Scalar, Array)):
+        x.name = ct_name(primal) if name is None else name
+    return x
 
 
 def accumulates(t: Type) -> bool:

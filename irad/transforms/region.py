@@ -15,7 +15,7 @@ from irad.graph.walk import Task
 from irad.optimize.demand import state_of
 from irad.primitives.table import Missing
 from irad.transforms.backward import SPECIAL
-from irad.transforms.cotangents import Tree, accumulates, add_trees, pack, slot_type, unpack, zero
+from irad.transforms.cotangents import Tree, accumulates, add_trees, ct_name, named, pack, slot_type, unpack, zero
 from irad.types import INT, Array, Stack, Struct, Tuple, Type, leaves, tangent_type
 
 if TYPE_CHECKING:
@@ -144,6 +144,7 @@ class Region:
             ct = self.ct.pop(node, None)
             if ct is None:
                 continue
+            named(ct, node)
             b.span, b.adjoint = node.span, True
             if node in self.controls:
                 self.controls[node](self, ct)
@@ -348,7 +349,7 @@ class Region:
                 for k, ct in zip(moving, cts, strict=True):
                     region.receive(state[k], unpack(b, params[k].type, ct))
                 yield region.backward()
-                own = [region.packed(params[k], region.ct.pop(params[k], None)) for k in moving]
+                own = [named(region.packed(params[k], region.ct.pop(params[k], None)), params[k]) for k in moving]
             captured = region.contributions()
             residuals = region.close(captured, cts, own)
         index = f.env[body.params[0]] if counted else None
@@ -367,7 +368,8 @@ class Region:
             start += [outer.accumulator(c) if accumulates(c.type) else outer.packed(c, outer.ct.pop(c, None)) for c in captured]
             stack = outer.bring(kept[0]) if stored else None
             n = outer.bring(trips) if trips is not None else b.stack_size(stack) if stored else outer.bring(kept[0])
-            results = outer.reverse_loop(region, n, start, stack, residuals, index, len(moving), captured)
+            carried = [*(params[k] for k in moving), *captured]
+            results = outer.reverse_loop(region, n, start, stack, residuals, index, carried, captured)
             # First what was lent comes back, which replaces: the state may begin as a captured value.
             outer.take(captured, results[len(moving) :])
             for k, v in zip(moving, results, strict=False):
@@ -408,14 +410,14 @@ class Region:
         stack: Node | None,
         residuals: list[Node],
         index: Node | None,
-        moving: int,
+        carried: list[Node],
         captured: list[Node],
     ) -> list[Node]:
-        """The loop that runs the trips backwards: pops residuals, carries the state's cotangent and the accumulators."""
-        b = self.b
+        """The loop that runs the trips backwards: pops residuals, carries cotangents of the state and of what is captured."""
+        b, moving = self.b, len(carried) - len(captured)
         graph = region.bwd.parent = b.new_graph(region.bwd.name.removesuffix(".backward"), b.graph, "loop")
         j = b.parameter(graph, INT, "j")
-        state = [b.parameter(graph, s.type, s.name) for s in start]
+        state = [b.parameter(graph, s.type, ct_name(x) or s.name) for s, x in zip(start, carried, strict=True)]
         top = b.parameter(graph, stack.type, "stack") if stack is not None else None
         with b.inside(graph):
             item = None
@@ -427,14 +429,15 @@ class Region:
                 if r is index:
                     values.append(b.sub(b.sub(n, literal(1)), j))
                 else:
-                    values.append(b.getitem(item, index=k))
+                    values.append(named(b.getitem(item, index=k), r, r.name))
                     k += 1
             lent = [state[moving + i] for i, c in enumerate(captured) if accumulates(c.type)]
             total = moving + len(captured)
             outs = b.parts(b.call(region.bwd, [*values, *state[:moving], *lent]), total) if total else []
             new = outs[:moving]
             for i, c in enumerate(captured):
-                new.append(outs[moving + i] if accumulates(c.type) else _sum(b, c.type, state[moving + i], outs[moving + i]))
+                out = outs[moving + i] if accumulates(c.type) else _sum(b, c.type, state[moving + i], outs[moving + i])
+                new.append(named(out, c))
             graph.finish(b.tuple_([*new, rest] if top is not None else new))
         args = [*start, stack] if stack is not None else start
         return b.parts(b.for_loop(n, *args, graphs=(graph,)), len(args))[:total]

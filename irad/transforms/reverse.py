@@ -24,7 +24,7 @@ from irad.graph.build import UNIT_VALUE, Builder
 from irad.graph.nodes import Constant, Graph, Node
 from irad.graph.walk import Task
 from irad.transforms.activity import Activity
-from irad.transforms.cotangents import accumulates, slot_type, unpack
+from irad.transforms.cotangents import accumulates, named, slot_type, unpack
 from irad.transforms.flow import Flow
 from irad.transforms.region import Region
 from irad.types import Sum, Tuple, Type
@@ -130,7 +130,7 @@ class Function:
             for i, p in zip(pair.accumulated, handed, strict=True):
                 region.ct[graph.params[i]] = p
             yield region.backward()
-            outs = [region.packed(graph.params[i], region.ct.get(graph.params[i])) for i in pair.wrt]
+            outs = [named(region.packed(graph.params[i], region.ct.get(graph.params[i])), graph.params[i]) for i in pair.wrt]
             inner.finish(b.tuple_(outs) if outs else UNIT_VALUE)
         residuals = region.settle([ct, *handed])
         pair.residuals = [v.type for v in residuals]

@@ -6,6 +6,7 @@ branch, a loop or a function needs it to be a value.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -37,8 +38,8 @@ def slot_type(t: Type) -> Type:
 
 
 def ct_name(primal: Node) -> str | None:
-    """The name of a value's cotangent."""
-    return f"ct_{primal.name}" if primal.name else None
+    """The name of a value's cotangent. Numbers at the end tell values of one name apart in text, which may be read back."""
+    return f"ct_{re.sub(r'(_[0-9]+)+$', '', primal.name)}" if primal.name else None
 
 
 def named(x: Any, primal: Node, name: str | None = None) -> Any:

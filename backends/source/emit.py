@@ -207,6 +207,7 @@ class FunctionEmitter(ControlOps):
             view=name in VIEWS and isinstance(node.args[0].type, Array) and not is_full(tree),
             fresh=name in ALWAYS_FRESH or is_full(tree),
             inner=xs[0] if name == "broadcast" else None,
+            total=name in ("lt", "le", "gt", "ge") and isinstance(xs[0].type, Scalar) and xs[0].type.kind == "i",
         )
         if x.view:
             (ref,) = slots(node.args[0])

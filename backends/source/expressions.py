@@ -47,6 +47,7 @@ class Expr:
     wide: a np.float64 or an array, whose / and // follow IEEE 754. range: of an int. spans: the user's lines.
     reads: the classes of changing objects that it reads. checked: the positions of what may raise, in order.
     view: shares memory with the objects `viewed`. fresh: made anew each time. inner: what it repeats along axes.
+    total: a comparison of integers, which has an opposite.
     """
 
     tree: ast.expr
@@ -59,6 +60,7 @@ class Expr:
     view: bool = False
     fresh: bool = False
     inner: Expr | None = None
+    total: bool = False
     viewed: frozenset[Any] = frozenset()
 
     @property
@@ -177,13 +179,17 @@ def bounds(text: str, ranges: Sequence[Range]) -> Range:
     return (0 if a <= 0 <= b else min(abs(a), abs(b))), max(abs(a), abs(b))  # abs(x)
 
 
-INVERSE: dict[type, Any] = {ast.Eq: ast.NotEq, ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is}
+OPPOSITE: dict[type, Any] = {ast.Eq: ast.NotEq, ast.NotEq: ast.Eq}
+OPPOSITE_OF_INTEGERS: dict[type, Any] = {ast.Lt: ast.GtE, ast.GtE: ast.Lt, ast.Gt: ast.LtE, ast.LtE: ast.Gt}
 
 
-def negated(tree: ast.expr) -> ast.expr:
-    """not tree; an order of floats has no opposite, because of nan."""
+def negated(p: Expr) -> ast.expr:
+    """not p; an order of floats has no opposite, because of nan."""
+    tree = p.tree
     if isinstance(tree, ast.UnaryOp) and isinstance(tree.op, ast.Not):
         return tree.operand
-    if isinstance(tree, ast.Compare) and type(tree.ops[0]) in INVERSE:
-        return ast.Compare(tree.left, [INVERSE[type(tree.ops[0])]()], tree.comparators)
+    if isinstance(tree, ast.Compare):
+        opposite = OPPOSITE.get(type(tree.ops[0])) or (OPPOSITE_OF_INTEGERS.get(type(tree.ops[0])) if p.total else None)
+        if opposite is not None:
+            return ast.Compare(tree.left, [opposite()], tree.comparators)
     return ast.UnaryOp(ast.Not(), tree)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import copy
 import re
+import textwrap
 from dataclasses import dataclass, field
 from typing import Any
 
 from irad.backends.source.expressions import VARIABLE, Expr, negated
 from irad.backends.source.helpers import definitions
-from irad.backends.source.lines import closes, folded
+from irad.backends.source.lines import WIDTH, closes, folded
 from irad.backends.source.naming import names, record_name
 from irad.backends.source.statements import Block, Check, Copy, For, Function, If, Line, Return, Statement, While, used
 
@@ -21,6 +22,7 @@ __all__ = ["Text", "written"]
 
 COLUMN = 72  # comments stand in one column; behind longer lines they follow
 ROW = 72  # characters of names that are bound in one line
+ABOUT = "Made by irad; it runs without irad. Comments cite the lines of the source."
 BACKWARDS = "# backwards"
 
 
@@ -86,7 +88,7 @@ class _Writer:
             if s.test is None:
                 self.row(depth, f"raise {self.named(s.error)}", s.spans)
             else:
-                self.row(depth, f"if {self.named(negated(s.test.tree))}:", s.spans)
+                self.row(depth, f"if {self.named(negated(s.test))}:", s.spans)
                 self.row(depth + 1, f"raise {self.named(s.error)}")
         elif isinstance(s, If):
             self.branch(s, depth)
@@ -99,7 +101,7 @@ class _Writer:
     def loop(self, s: While, depth: int) -> None:
         self.row(depth, "while True:", s.spans)
         self.block(s.body, depth + 1)
-        self.row(depth + 1, f"if {self.named(negated(s.again.tree))}:")
+        self.row(depth + 1, f"if {self.named(negated(s.again))}:")
         self.row(depth + 2, "break")
 
     def branch(self, s: If, depth: int) -> None:
@@ -110,7 +112,7 @@ class _Writer:
         if self.while_loop(s, then, orelse, depth):
             return
         if _is_pass(then):
-            test, then, orelse = negated(test), orelse, then
+            test, then, orelse = negated(s.test), orelse, then
         self.row(depth, f"if {self.named(test)}:", s.spans)
         self.rows += then
         if not _is_pass(orelse):
@@ -241,11 +243,11 @@ def written(
     taken = {f.name for f in functions} | set(helpers) | set(ieee) | set(classes)
     parts = [_Writer(f, taken).write() for f in functions]
     body = "\n".join(r.code for rows in parts for r in rows)
-    quiet = bool(ieee) or re.search(r"\bnp\.|[^=]/|\*", body) is not None
-    if quiet:
-        parts[-1].insert(0, _Row('@np.errstate(all="ignore")  # inf and nan are results'))
     defined = definitions(helpers - {"copy"}, ieee)
     everything = "\n".join([body, *defined])
+    quiet = re.search(r"\bnp\.|[^=]/|\*", everything) is not None
+    if quiet:
+        parts[-1].insert(0, _Row('@np.errstate(all="ignore")  # inf and nan are results'))
     imports = [
         *(["import copy"] if "copy" in helpers else []),
         *(["import math"] if re.search(r"\bmath\.", everything) else []),
@@ -253,7 +255,8 @@ def written(
     ]
     if quiet or re.search(r"\bnp\.", everything):
         imports += [*([""] if imports else []), "import numpy as np"]
-    lines = [f'"""{title}"""', ""] if title else []
+    lines = ['"""' + textwrap.fill(title, WIDTH - 3, break_long_words=False), "", ABOUT, '"""', ""] if title else []
+    lines = "\n".join(lines).split("\n")
     lines += imports
     for name, keys in classes.items():
         lines += ["", f"{name} = namedtuple({name!r}, {' '.join(map(str, keys))!r})"]

@@ -220,7 +220,7 @@ class Tool:
         return self(f"x {operator} y", x, y)
 
     def negation(self, p: Expr) -> ast.expr:
-        return called("np.logical_not", p.tree) if isinstance(p.type, Array) else negated(p.tree)
+        return called("np.logical_not", p.tree) if isinstance(p.type, Array) else negated(p)
 
     def choice(self, c: Expr, x: Expr, y: Expr) -> ast.expr:
         if isinstance(c.type, Array):

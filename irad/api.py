@@ -44,6 +44,7 @@ def compile(
     static_argnums: int | Sequence[int] = (),
     fast_math: bool = False,
     debug_nans: bool = False,
+    trace: Callable[[str], Any] | None = None,
 ) -> Any:
     """A compiled function: native code for each combination of argument types it is called with.
 
@@ -51,6 +52,7 @@ def compile(
     signature: "f64, int -> f64" compiles ahead of the first call. backend: "llvm", "interpreter" or "source" (Python).
     static_argnums: arguments that are compiled in. fast_math: reassociate and contract primal values too.
     debug_nans: raise FloatingPointError at the first operation that gives nan, with its line, in derivatives too.
+    trace: a function that the interpreter calls with a line of text for each operation that runs: trace=print.
 
     Calls raise CompileError where irad does not accept the function, and what the function raises. The result has
     `cache_info()` and `clear()`, and binds as a method.
@@ -63,8 +65,9 @@ def compile(
             static_argnums=static_argnums,
             fast_math=fast_math,
             debug_nans=debug_nans,
+            trace=trace,
         )
-    options = checked_options(backend, static_argnums, fast_math, debug_nans)
+    options = checked_options(backend, static_argnums, fast_math, debug_nans, trace)
     if not callable(f) and not isinstance(f, Module):
         raise refuse(
             "not-callable",

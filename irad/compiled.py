@@ -71,6 +71,7 @@ class Options:
     static_argnums: tuple[int, ...] = ()
     fast_math: bool = False
     debug_nans: bool = False
+    trace: Callable[[str], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -376,7 +377,7 @@ class Compiled:
         if self.options.backend == "interpreter":
             from irad.backends.interpreter.run import loaded
 
-            return Program(entry, loaded(module), None, module, None)
+            return Program(entry, loaded(module, self.options.trace), None, module, None)
         with ours("code generation", lambda: str(module), "ir {file} --stage asm"):
             if self.options.backend == "source":
                 from irad.backends.source.run import Loaded
@@ -488,7 +489,7 @@ def _guard(o: Any, name: str, value: Any) -> Any:
     return None
 
 
-def checked_options(backend: str, static_argnums: Any, fast_math: bool, debug_nans: bool) -> Options:
+def checked_options(backend: str, static_argnums: Any, fast_math: bool, debug_nans: bool, trace: Any = None) -> Options:
     """The options of `compile`; refuses what it does not know."""
     if backend not in BACKENDS:
         raise refuse(
@@ -503,4 +504,10 @@ def checked_options(backend: str, static_argnums: Any, fast_math: bool, debug_na
             "static_argnums takes positions of arguments, counted from 0",
             help="write static_argnums=1, or static_argnums=(1, 2)",
         )
-    return Options(backend, numbers, bool(fast_math), bool(debug_nans))
+    if trace is not None and (backend != "interpreter" or not callable(trace)):
+        raise refuse(
+            "unknown-option",
+            'trace is a function that takes a line of text, and only backend="interpreter" has it',
+            help='write compile(f, backend="interpreter", trace=print)',
+        )
+    return Options(backend, numbers, bool(fast_math), bool(debug_nans), trace)

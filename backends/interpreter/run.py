@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from irad.backends.interpreter.trace import Trace, Tracer
 
 from irad.errors import InternalError, Span, located
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node
@@ -20,10 +21,10 @@ MAX_DEPTH = 20_000
 LISTS = frozenset({"list_add", "list_get", "list_clear", "list_take", "list_plus"})
 
 
-def interpret(module: Module, args: Sequence[Any], *, trace: Callable[[Apply, Any], None] | None = None) -> Any:
+def interpret(module: Module, args: Sequence[Any], *, trace: Trace | None = None) -> Any:
     """The value of the module's entry for NumPy scalars, arrays and tuples of them.
 
-    Raises what the program raises. `trace` is told each operation and its value.
+    Raises what the program raises. `trace` is told each operation, with its operands and its value.
     """
     with np.errstate(all="ignore"):
         return run(_Interpreter(module, trace).graph(module.entry, args, None))
@@ -56,7 +57,7 @@ def _constant(node: Constant) -> Any:
 
 
 class _Interpreter:
-    def __init__(self, module: Module, trace: Callable[[Apply, Any], None] | None) -> None:
+    def __init__(self, module: Module, trace: Trace | None) -> None:
         self.module, self.trace, self.depth = module, trace, 0
 
     def graph(self, graph: Graph, args: Sequence[Any], caller: _Frame | None) -> Task:
@@ -76,6 +77,8 @@ class _Interpreter:
         values = frame.values
         for p, a in zip(graph.params, args, strict=True):
             values[p] = a
+        if self.trace is not None:
+            self.trace.enter(graph, args)
         for node in graph.body:
             xs = [frame[a] for a in node.args]
             if node.graphs:
@@ -84,7 +87,9 @@ class _Interpreter:
                 value = self.operation(node, xs)
             values[node] = value
             if self.trace is not None:
-                self.trace(node, value)
+                self.trace.step(node, xs, value)
+        if self.trace is not None:
+            self.trace.leave(graph)
         return frame[graph.output]
 
     def control(self, node: Apply, xs: list[Any], frame: _Frame) -> Task:
@@ -224,15 +229,16 @@ def raise_built_in(name: str, message: str, span: Span | None) -> None:
     raise located(kind(message) if message else kind(), span)
 
 
-def loaded(module: Module) -> Callable[[Sequence[Any]], Any]:
-    """The module as a function of the leaves of its arguments."""
+def loaded(module: Module, trace: Callable[[str], Any] | None = None) -> Callable[[Sequence[Any]], Any]:
+    """The module as a function of the leaves of its arguments; `trace` is given a line of text for each operation."""
     from irad.structures import flatten, restore
 
     params = [p.type for p in module.entry.params]
 
     def call(leaves: Sequence[Any]) -> Any:
         feed = iter(leaves)
-        result = interpret(module, [_argument(t, feed) for t in params])
+        tracer = Tracer(module, trace) if trace is not None else None
+        result = interpret(module, [_argument(t, feed) for t in params], trace=tracer)
         out: list[Any] = []
         flatten_result(module.entry.output.type, result, out)
         return restore(module.entry.output.type, iter(out))

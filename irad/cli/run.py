@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from irad.api import compile
 from irad.cli.output import add_json, print_json
-from irad.cli.target import add_grad, add_target, argument, converted, target
+from irad.cli.target import UsageError, add_grad, add_target, argument, converted, target
+from irad.compiled import BACKENDS
 from irad.graph.nodes import Module
 
 __all__ = ["add", "run"]
@@ -19,7 +21,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Compiles a function, or the entry of IR text, calls it, and prints the result.",
         epilog="examples:\n  irad run model.py:f 2.5 100\n  irad run model.py:f 2.5 100 --grad 0\n"
-        "  irad run model.py:f 'array([1.0, 2.0])'\n  irad run f.irad -- -2.5\n",
+        "  irad run model.py:f 'array([1.0, 2.0])'\n  irad run f.irad -- -2.5\n"
+        "  irad run model.py:f 0.0 --trace            each operation with its values: where does the nan come from?\n",
     )
     add_target(p)
     p.add_argument(
@@ -29,19 +32,43 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="a Python literal; nan, inf and array([...]) too; put -- before a negative one",
     )
     add_grad(p)
+    p.add_argument("--backend", choices=BACKENDS, help="what runs it; default: llvm, machine code")
+    p.add_argument("--trace", action="store_true", help="run the interpreter, and print each operation to standard error")
+    p.add_argument("--trace-limit", type=int, metavar="N", help="print the first N lines of the trace")
     add_json(p)
     p.set_defaults(run=run)
 
 
 def run(a: argparse.Namespace) -> int:
     """Call the target with the arguments and print what it returns."""
+    if a.trace and a.backend not in (None, "interpreter"):
+        raise UsageError(f"--trace runs the interpreter, not --backend {a.backend}")
+    if a.trace_limit is not None and not a.trace:
+        raise UsageError("--trace-limit belongs to --trace")
     arguments = [argument(text) for text in a.arguments]
     fn = target(a.target, a.grad)
     if isinstance(fn, Module):
         arguments = converted(fn, arguments)
-    result = compile(fn)(*arguments)
+    if a.trace:
+        result = compile(fn, backend="interpreter", trace=_Lines(a.trace_limit))(*arguments)
+    else:
+        result = compile(fn, backend=a.backend or "llvm")(*arguments)
     if a.json:
         print_json({"result": result, "text": repr(result)})
     else:
         print(repr(result))
     return 0
+
+
+class _Lines:
+    """Prints lines to standard error, `limit` of them."""
+
+    def __init__(self, limit: int | None) -> None:
+        self.limit, self.count = limit, 0
+
+    def __call__(self, line: str) -> None:
+        self.count += 1
+        if self.limit is None or self.count <= self.limit:
+            print(line, file=sys.stderr)
+        elif self.count == self.limit + 1:
+            print(f"... {self.limit} lines are shown; the run goes on", file=sys.stderr)

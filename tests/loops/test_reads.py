@@ -21,6 +21,7 @@ import irad
 from irad.graph.walk import all_graphs
 from irad.types import Array
 from tests.derivatives.oracles import BACKENDS, agree
+from tests.watch import Steps
 
 # -- functions of one array, with their gradients in closed form ------------------------------------------------------------
 
@@ -206,7 +207,7 @@ def test_no_read_makes_an_array(f) -> None:
 def executed(transform, *args) -> Counter[str]:
     """How often each operation runs."""
     counts: Counter[str] = Counter()
-    interpret(irad.ir(transform, *args).module, args, trace=lambda node, value: counts.update([node.fn.name]))
+    interpret(irad.ir(transform, *args).module, args, trace=Steps(lambda node, value: counts.update([node.fn.name])))
     return counts
 
 

@@ -15,6 +15,7 @@ from irad.backends.interpreter.run import interpret
 import irad
 from irad.types import Array, List
 from tests.derivatives.oracles import BACKENDS, agree, slope
+from tests.watch import Steps
 
 
 def chain(x):
@@ -224,7 +225,7 @@ def test_the_work_grows_with_the_array(f) -> None:
             elif node.fn.name == "zeros":
                 seen.append("zeros")
 
-        interpret(irad.ir(irad.grad(f), x).module, [x], trace=trace)
+        interpret(irad.ir(irad.grad(f), x).module, [x], trace=Steps(trace))
         return sorted(seen)
 
     assert whole(12) == whole(48)

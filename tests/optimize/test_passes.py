@@ -17,6 +17,7 @@ from tests.frontend.agree import BACKENDS, same
 from tests.generator import generate
 from tests.generator.program import load
 from tests.graph.programs import GRADIENTS, PROGRAMS, Program, entry_arguments, fresh, nested_text, shallow_stack
+from tests.watch import Steps
 
 PASSES = {p.name: p for p in vars(passes).values() if isinstance(p, Pass)}
 BOTH = [*PROGRAMS, *GRADIENTS]
@@ -134,7 +135,7 @@ def executed(module, args):
     def count(node, value):
         counts[node.fn.name] = counts.get(node.fn.name, 0) + 1
 
-    interpret(module, entry_arguments(args), trace=count)
+    interpret(module, entry_arguments(args), trace=Steps(count))
     return counts
 
 

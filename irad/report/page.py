@@ -117,7 +117,7 @@ class _Page:
         counts = Counter(s for s in map(self.key, optimized.spans) if s) if optimized is not None else Counter()
         for source in self.report.sources:
             yield f"<h2>{escape(shown_file(source.file))}</h2>"
-            yield '<div class="text" data-s="source">'
+            yield '<div class="text" data-s="file">'
             yield from self.source(source, counts)
             yield "</div>"
         yield "</aside>"

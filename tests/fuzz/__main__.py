@@ -1,4 +1,4 @@
-"""The differential run: `python -m tests.fuzz --programs 1000 --second 200`.
+"""The differential run: `python -m tests.fuzz --programs 5000 --second 1000 --order 3 200 --mutants 500 --jobs 2`.
 
 Prints what was covered, what irad refused, and what came out wrong with its seed and source; writes JSON. With --save,
 failures are shrunk and kept under tests/regressions.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -16,13 +17,14 @@ from typing import Any
 
 from tests.fuzz.faults import FAULTS, SEES
 from tests.fuzz.oracles import Failure
-from tests.fuzz.pool import run_seeds
+from tests.fuzz.pool import ROOT, run_seeds
 from tests.fuzz.shrink import saved, script, shrink
 from tests.fuzz.worker import examined
 from tests.generator.kinds import ACCEPTED, CONSTRUCTS
 from tests.generator.program import Program
 
 KINDS_LEAST, PAIRS_LEAST, REFUSED_MOST, GRADIENTS_LEAST = 0.03, 0.01, 0.02, 0.9
+WRONG = ("wrong value", "wrong gradient", "wrong second derivative", "wrong third derivative", "wrong pass", "wrong mutant")
 COUNTED = ("modules after passes", "slopes against differences", "mutants", "mutants refused")
 
 
@@ -44,7 +46,13 @@ def parsed(argv: list[str] | None = None) -> argparse.Namespace:
     p.add_argument("--jobs", type=int, default=1, metavar="J", help="processes")
     p.add_argument("--only", type=int, default=None, metavar="SEED", help="one program: print its source and every check")
     p.add_argument("--json", type=Path, default=None, metavar="FILE", help="write everything that was found")
-    p.add_argument("--summary", type=Path, default=None, metavar="FILE", help="write the counts (of faults: add them)")
+    p.add_argument(
+        "--summary",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="write the counts: README.md shows RESULTS.json",
+    )
     p.add_argument("--save", action="store_true", help="shrink failures and save them under tests/regressions")
     p.add_argument("--shrink", action="store_true", help="shrink failures and print them")
     p.add_argument("--fault", choices=[*FAULTS, "all"], help="show that a seeded fault is found, and after how many programs")
@@ -80,10 +88,19 @@ def main(argv: list[str] | None = None) -> int:
     if options.save or options.shrink:
         keep(results, options.save)
     if options.summary:
-        options.summary.write_text(json.dumps(summary, indent=1) + "\n")
+        known = json.loads(options.summary.read_text()) if options.summary.exists() else {}
+        origin = {"command": f"python -m tests.fuzz {' '.join(argv or sys.argv[1:])}", "commit": commit()}
+        kept = {"faults": known["faults"]} if "faults" in known else {}
+        options.summary.write_text(json.dumps({**origin, **summary, **kept}, indent=1) + "\n")
     if options.json:
         options.json.write_text(json.dumps({"summary": summary, "programs": results}, indent=1))
     return 1 if summary["wrong"] or summary["other failures"] else 0
+
+
+def commit() -> str:
+    """The commit of the working tree; with a + where it differs from it."""
+    told = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return told.stdout.strip()
 
 
 def planned(options: argparse.Namespace) -> list[dict[str, Any]]:
@@ -171,7 +188,7 @@ def summarized(results: list[dict[str, Any]], seconds: float, seed: int) -> dict
         "agreed within what rounding does": sum(bool(r.get("loose")) for r in results),
         "gradients": len(slopes),
         "gradients nonzero": sum(1 for g in slopes if g),
-        "changed mutants": sum(any(f["kind"] == "wrong mutant" for f in r["failures"]) for r in results),
+        "wrong by kind": {k: sum(any(f["kind"] == k for f in r["failures"]) for r in results) for k in WRONG},
         "reasons": dict(
             Counter(
                 f"{r['failures'][0]['kind']}: {r['failures'][0]['reason'] or r['failures'][0]['what']}"
@@ -223,7 +240,7 @@ def show(summary: dict[str, Any], results: list[dict[str, Any]]) -> None:
     print(
         f"{s['after each pass']} after each pass: {s['modules after passes']} modules; "
         f"{s['slopes against differences']} slopes against differences; "
-        f"{s['mutants']} mutants, {s['changed mutants']} changed, {s['mutants refused']} refused"
+        f"{s['mutants']} mutants, {s['wrong by kind']['wrong mutant']} changed, {s['mutants refused']} refused"
     )
     print(
         f"gradients nonzero: {s['gradients nonzero']} of {s['gradients']} "

@@ -185,7 +185,11 @@ class _Writer:
             same = [k]
             if isinstance(x.tree, (ast.Constant, ast.Attribute)) and isinstance(x.type, Scalar):
                 value = ast.dump(x.tree)
-                same += [m for m in range(k + 1, len(pairs)) if ast.dump(pairs[m][1].tree) == value]
+                for m in range(k + 1, len(pairs)):
+                    name, other = pairs[m]
+                    between = (used(y.tree) for _, y in pairs[k + 1 : m])
+                    if ast.dump(other.tree) == value and not any(self.names[v] == name for vs in between for v in vs):
+                        same.append(m)  # nothing in between reads what it binds
                 done.update(same)
             names = [pairs[m][0] for m in same]
             while names:

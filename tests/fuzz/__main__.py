@@ -111,6 +111,8 @@ def planned(options: argparse.Namespace) -> list[dict[str, Any]]:
     for i in range(max(options.programs, options.second, most)):
         order = high if i < most else 2 if i < options.second else 1
         plan = {"order": order, "passes": i < passes, "mutants": int(i < options.mutants * 1.03), "differences": i % 4 == 0}
+        if i % 4 == 2:
+            plan["backends"] = ("interpreter", "llvm", "source")
         tasks.append({"seed": options.seed + i, "plan": plan})
     return tasks
 
@@ -180,6 +182,7 @@ def summarized(results: list[dict[str, Any]], seconds: float, seed: int) -> dict
         "checks": sum(r.get("checks", 0) for r in results),
         "second order": sum(r["plan"]["order"] >= 2 for r in results),
         "third order": sum(r["plan"]["order"] >= 3 for r in results),
+        "as source": sum("source" in r["plan"].get("backends", ()) for r in results),
         "after each pass": sum(r["plan"]["passes"] for r in results),
         **{what: sum(r.get("counts", {}).get(what, 0) for r in results) for what in COUNTED},
         "refused": len(refused),
@@ -238,7 +241,7 @@ def show(summary: dict[str, Any], results: list[dict[str, Any]]) -> None:
         f"{s['third order']} to third order), {s['checks']} checks, {s['seconds']} s"
     )
     print(
-        f"{s['after each pass']} after each pass: {s['modules after passes']} modules; "
+        f"{s['as source']} as source too; {s['after each pass']} after each pass: {s['modules after passes']} modules; "
         f"{s['slopes against differences']} slopes against differences; "
         f"{s['mutants']} mutants, {s['wrong by kind']['wrong mutant']} changed, {s['mutants refused']} refused"
     )

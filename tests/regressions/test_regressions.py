@@ -17,6 +17,8 @@ from tests.fuzz.shrink import well_defined
 from tests.generator.program import Program
 
 HERE = Path(__file__).parent
+BACKENDS = ("interpreter", "llvm", "source")
+PLAN = Plan(2, passes=True, mutants=2, differences=True, all=True, backends=BACKENDS)
 
 
 def found() -> list[object]:
@@ -42,7 +44,7 @@ def test_agrees(source: str, args: tuple[float | int, ...], mutants: list[str]) 
     program = well_defined(Program(0, source, args))
     assert program is not None, "the program raises, or decides too closely"
     active = bool(program.floats)
-    e = Examination(program, Plan(2, passes=True, mutants=2, differences=True, all=True) if active else Plan(0))
+    e = Examination(program, PLAN if active else Plan(0, backends=BACKENDS))
     e.examine()
     for i, mutant in enumerate(mutants):
         compare(e, f"kept mutant {i}", mutant, [])

@@ -161,7 +161,8 @@ def _sources(stages: list[IR]) -> list[Source]:
                 cited.setdefault(span.file, Counter())[span.line] += 1
     out = []
     for file, numbers in cited.items():
-        lines = [line.rstrip("\n") for line in linecache.getlines(file)]
+        there = os.path.exists(file) or file.startswith("<")  # linecache would look for a bare name along Python's path
+        lines = [line.rstrip("\n") for line in linecache.getlines(file)] if there else []
         if lines:
             out.append(Source(file, lines, _shown(lines, set(numbers))))
     return out

@@ -140,7 +140,7 @@ class _Page:
         count = f'<span class="n" title="{n} lines of the optimized program">{n}</span>' if n else ""
         return (
             f'<div class="l" id="L{escape(key)}" data-l="{escape(key)}"><a href="#L{escape(key)}">{number}</a>'
-            f"<code>{_marked(line, [])}</code>{count}</div>"
+            f"{_code(line, [])}{count}</div>"
         )
 
     # -- text ------------------------------------------------------------------------------------------------------------
@@ -159,14 +159,14 @@ class _Page:
             found = self.rendered[text, kind] = pieces(text, kind)[0] if text else []
         return found
 
-    def code(self, text: str, kind: str, marks: Marks | None = None) -> str:
-        return _marked(self.pieces(text, kind), marks or [])
+    def code(self, text: str, kind: str) -> str:
+        return _marked(self.pieces(text, kind), [])
 
     def line(self, text: str, span: Span | None, kind: str, more: str = "", marks: Marks | None = None) -> str:
         """A line of a program, with the number of its line of the source before it."""
         key = self.key(span)
         start = f"<div{attributes(class_=f'l{more}', data_l=key)}>{_number(key, span)}"
-        return f"{start}<code>{self.code(text, kind, marks)}</code></div>"
+        return f"{start}{_code(self.pieces(text, kind), marks or [])}</div>"
 
     def ir_line(self, line: Line, more: str = "", marks: Marks | None = None) -> str:
         shown = line.comment if line.span is None else line.comment.removeprefix(str(line.span)).removeprefix("; ")
@@ -254,7 +254,8 @@ class _Page:
             key = place_of(Span(file, int(number)), self.report.sources) if number else None
             shown = f'<a href="#L{key}">{escape(r.line)}</a>' if key else escape(r.line)
             text = self.source_text(file, int(number)) if key else ""
-            yield f"<tr{attributes(data_l=key)}><td><code>{escape(r.name or 'a value without a name')}</code></td>"
+            named = f"<code>{escape(r.name)}</code>" if r.name else '<span class="soft">without a name</span>'
+            yield f"<tr{attributes(data_l=key)}><td>{named}</td>"
             yield f'<td class="right">{r.bytes}</td><td>{shown}</td><td><code>{self.code(text, "python")}</code></td></tr>'
         total = sum(r.bytes for r in optimized.residuals)
         yield f'<tr class="total"><th>all</th><td class="right">{total}</td><td></td><td></td></tr></tbody></table></div>'
@@ -292,7 +293,7 @@ class _Page:
         if kind == "ir" and key and line[-1][0] == "comment" and line[-1][1].startswith(f"# {span}"):
             rest = line[-1][1].removeprefix(f"# {span}").removeprefix("; ")
             line = [*line[:-2], (line[-2][0], line[-2][1].rstrip()), *([("comment", f"  # {rest}")] if rest else [])]
-        return f"<div{attributes(class_='l', data_l=key)}>{_number(key, span)}<code>{_marked(line, [])}</code></div>"
+        return f"<div{attributes(class_='l', data_l=key)}>{_number(key, span)}{_code(line, [])}</div>"
 
     def passes(self) -> Iterable[str]:
         yield '<section id="passes"><h2>Passes</h2>'
@@ -354,6 +355,14 @@ def _folded(rows: list[str], summary: str) -> Iterable[str]:
     yield f'<details class="fold"><summary>{escape(summary)}</summary>'
     yield from rows
     yield "</details>"
+
+
+def _code(line: Pieces, marks: Marks) -> str:
+    """A line as an element that knows its indentation, for lines that are broken."""
+    text = "".join(t for _, t in line[:2])
+    indent = len(text) - len(text.lstrip(" "))
+    style = attributes(style=f"--i:{indent}" if indent else None)
+    return f"<code{style}>{_marked(line, marks)}</code>"
 
 
 def _marked(line: Pieces, marks: Marks) -> str:

@@ -6,6 +6,7 @@ The colours are those of paper cards on a table: readable on light and dark grou
 from __future__ import annotations
 
 import math
+import os
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -137,7 +138,8 @@ ROUND = ("parameter", "captured", "return")
 
 
 def _source(span: Span) -> str:
-    return span.source_line().strip()
+    """The line of Python; a bare name, as text cites it, is not looked for along Python's path."""
+    return span.source_line().strip() if os.path.isabs(span.file) or span.file.startswith("<") else ""
 
 
 def _framed(label: str, inner: _Drawn, kind: str) -> _Drawn:

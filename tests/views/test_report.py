@@ -285,3 +285,20 @@ def test_the_page_of_the_demo_is_of_a_size_to_look_at():
     text = page(collect(core, [type_of(np.ones(n)) for n in (8, 21, 21)]))
     assert len(text.encode()) < 5e6
     Page(text)
+
+
+def test_text_that_cites_a_file_shows_it_only_where_it_is(tmp_path, monkeypatch):
+    """A bare name is not looked for along Python's path: it would be another file of that name."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "cited.py").write_text("wrong = 1\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "elsewhere"))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "f.irad").write_text("graph @f(%x: float) -> float {\n  %0: float = sin(%x);  # cited.py:1\n  return %0;\n}\n")
+    assert main(["ir", "f.irad", "--report", "f.html"]) == 0
+    assert "wrong" not in (tmp_path / "f.html").read_text(encoding="utf-8")
+    (tmp_path / "cited.py").write_text("right = 1\n")
+    assert main(["ir", "f.irad", "--report", "f.html"]) == 0
+    document = Page((tmp_path / "f.html").read_text(encoding="utf-8"))
+    (aside,) = document.root.all("aside")
+    assert "right" in aside.text()
+    assert lines_of(document.find("stage-optimized"))[1].attributes["data-l"] == "1"

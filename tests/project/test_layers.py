@@ -142,7 +142,7 @@ def imported_by(code: str) -> set[str]:
 def test_import_irad_brings_in_no_heavy_library():
     found = imported_by("import irad")
     assert not {"jax", "torch", "cupy", "llvmlite", "scipy", "lark", "rich", "pygments", "matplotlib", "sympy"} & found
-    assert not {m for m in found if m.startswith(("irad.cli", "irad.demo", "irad.backends.llvm"))}
+    assert not {m for m in found if m.startswith(("irad.cli", "irad.demo", "irad.report", "irad.backends.llvm"))}
 
 
 def test_a_compile_brings_in_no_parser_and_no_scipy():

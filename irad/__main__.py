@@ -1,6 +1,6 @@
 """The command line: `irad COMMAND ...` and `python -m irad COMMAND ...`.
 
-Exit codes: 0 done; 1 the program was refused or raised; 2 the command line is wrong.
+Exit codes: 0 done; 1 the program was refused or raised, or something disagrees; 2 the command line is wrong.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 import irad
-from irad.cli import demo, ir, opt, run
+from irad.cli import check, demo, doctor, explain, ir, opt, run
 from irad.cli.target import LoadError, UsageError
 
 __all__ = ["main"]
@@ -30,6 +30,9 @@ examples:
   irad run loss.irad 2.5
   irad opt loss.irad --passes inline,drop                    run passes on it
   irad run model.py:loss 0.1 2.0 100 --grad                  compile a function and call it
+  irad check model.py:loss --types "f64, f64, int"           against Python and differences
+  irad explain exp                                           what irad knows of an operation, a pass, an error, a rule
+  irad doctor                                                whether everything that irad needs is there
 """
 
 
@@ -43,7 +46,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=f"irad {irad.__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (demo, ir, opt, run):
+    for command in (demo, ir, run, check, opt, explain, doctor):
         command.add(commands)
     arguments = parser.parse_args(argv)
     try:

@@ -7,7 +7,7 @@ Both are taken along random directions. Differences are central, of step h and h
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from irad.specialize.entry import type_of
 from irad.structures import assemble, flatten
 from irad.types import Array, Scalar, Type, leaves
 
-__all__ = ["check_grads"]
+__all__ = ["FirstOrder", "check_grads", "first_order"]
 
 STEP = 1e-3
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -55,31 +55,14 @@ def check_grads(
 def _check(
     f: Any, args: tuple[Any, ...], order: int, depth: int, rng: np.random.Generator, rtol: float, atol: float, path: str
 ) -> None:
-    direction = tuple(_direction(a, rng) for a in args)
-    if all(d is None for d in direction):
-        raise refuse(
-            "not-a-float", "no argument holds a float: there is no derivative to check", help="pass floats: 3.0, not 3"
-        )
-    out, tangent = jvp(f, args, direction)
-    ct = _direction(out, rng)
-    if ct is None:
-        raise refuse("not-a-float", "the result holds no float: it has no derivative", help="return a float")
-    kind = type_of(out)
-    forward = _floats(tangent, kind)
-    _agree(forward, _difference(f, args, direction), rtol, atol, f"{path}forward mode, order {depth}, against differences")
-    cotangents = vjp(f, *args)[1](ct)
-    product = float(_floats(ct, kind) @ forward)
-    reverse = sum(
-        float(_floats(c, type_of(a)) @ _floats(d, type_of(a)))
-        for a, c, d in zip(args, cotangents, direction, strict=True)
-        if d is not None
-    )
-    scale = float(np.abs(_floats(ct, kind)) @ np.abs(forward))
+    d = first_order(f, args, rng)
+    direction, ct = d.direction, d.ct
+    _agree(d.forward, d.difference, rtol, atol, f"{path}forward mode, order {depth}, against differences")
     _agree(
-        np.array([reverse]),
-        np.array([product]),
+        np.array([d.reverse]),
+        np.array([d.product]),
         rtol,
-        atol + rtol * scale,
+        atol + rtol * d.scale,
         f"{path}reverse mode, order {depth}, against forward mode",
     )
     if order > depth:
@@ -92,6 +75,42 @@ def _check(
 
         _check(pushed, args, order, depth + 1, rng, rtol, atol, f"{path}jvp, ")
         _check(pulled, args, order, depth + 1, rng, rtol, atol, f"{path}vjp, ")
+
+
+class FirstOrder(NamedTuple):
+    """First derivatives along a random direction: of every number of the result, and of its product with a cotangent."""
+
+    direction: tuple[Any, ...]
+    ct: Any
+    forward: Floats
+    difference: Floats
+    reverse: float  # <ct, derivative> by reverse mode
+    product: float  # by forward mode
+    scale: float  # of the terms that are summed
+
+
+def first_order(f: Any, args: tuple[Any, ...], rng: np.random.Generator) -> FirstOrder:
+    """The derivative of f at `args` by forward mode, reverse mode and differences. Raises as `check_grads` does."""
+    direction = tuple(_direction(a, rng) for a in args)
+    if all(d is None for d in direction):
+        raise refuse(
+            "not-a-float", "no argument holds a float: there is no derivative to check", help="pass floats: 3.0, not 3"
+        )
+    out, tangent = jvp(f, args, direction)
+    ct = _direction(out, rng)
+    if ct is None:
+        raise refuse("not-a-float", "the result holds no float: it has no derivative", help="return a float")
+    kind = type_of(out)
+    forward = _floats(tangent, kind)
+    cotangents = vjp(f, *args)[1](ct)
+    reverse = sum(
+        float(_floats(c, type_of(a)) @ _floats(d, type_of(a)))
+        for a, c, d in zip(args, cotangents, direction, strict=True)
+        if d is not None
+    )
+    product = float(_floats(ct, kind) @ forward)
+    scale = float(np.abs(_floats(ct, kind)) @ np.abs(forward))
+    return FirstOrder(direction, ct, forward, _difference(f, args, direction), reverse, product, scale)
 
 
 def _is_float(t: Type) -> bool:

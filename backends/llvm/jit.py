@@ -16,7 +16,7 @@ from typing import Any
 from irad.errors import InternalError
 from irad.lock import LOCK
 
-__all__ = ["Code", "assembly", "compile_text", "described", "link", "object_code"]
+__all__ = ["Code", "assembly", "compile_text", "described", "features", "link", "object_code"]
 
 # An LLJIT takes 0.8 ms to make, so programs share one. Each leaves some 10 kB in it that is freed with the last of them.
 PROGRAMS_PER_LLJIT = 32
@@ -55,6 +55,13 @@ def described() -> tuple[str, str]:
 
     version = ".".join(map(str, llvm.llvm_version_info))
     return f"{version} (llvmlite {llvmlite.__version__})", f"{llvm.get_process_triple()}, {llvm.get_host_cpu_name()}"
+
+
+def features() -> list[str]:
+    """What the processor has beyond its architecture, as LLVM names it."""
+    import llvmlite.binding as llvm
+
+    return sorted(name for name, there in llvm.get_host_cpu_features().items() if there)
 
 
 class Code:

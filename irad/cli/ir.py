@@ -9,11 +9,9 @@ from irad.api import compile
 from irad.cli.colour import add_color, show_text
 from irad.cli.output import add_json, print_json, write
 from irad.cli.passes import Printed, Watch, add_passes, asks_for_passes, show_pass
-from irad.cli.target import UsageError, add_grad, add_target, target
+from irad.cli.target import UsageError, add_grad, add_target, target, types_of
 from irad.compiled import core_of
-from irad.errors import CompileError
 from irad.graph.nodes import Module
-from irad.graph.parse import parse_signature
 from irad.views import IR, STAGES, language, of_module, program_at
 
 __all__ = ["add", "show"]
@@ -55,7 +53,7 @@ def show(a: argparse.Namespace) -> int:
     elif a.stage != "python" and a.types is None:
         raise UsageError('--types is needed: the types of the arguments, as in --types "f64, f64[3], int"')
     else:
-        types = _types(a.types or "")
+        types = types_of(a.types or "")
     core: Any = core_of(compile(fn))
     if a.report is not None:
         from irad.report.collect import collect
@@ -86,12 +84,3 @@ def show(a: argparse.Namespace) -> int:
         show_text(str(program), language(program.stage), a.color)
     watch.times()
     return 0
-
-
-def _types(text: str) -> list[Any]:
-    if not text.strip():
-        return []
-    try:
-        return parse_signature(text)
-    except CompileError as e:
-        raise UsageError(e.diagnostic.message + (f"; {e.diagnostic.help}" if e.diagnostic.help else "")) from None

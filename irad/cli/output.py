@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from rich.console import Console
 
 from irad.cli.target import UsageError
 
-__all__ = ["add_json", "plain", "print_json", "write"]
+__all__ = ["add_json", "console", "plain", "print_json", "write"]
 
 
 def write(file: str, text: str) -> None:
@@ -20,6 +22,14 @@ def write(file: str, text: str) -> None:
         Path(file).write_text(text, encoding="utf-8")
     except OSError as e:
         raise UsageError(f"cannot write {file}: {e.strerror}") from None
+
+
+WIDTH = 100  # of what is not a terminal
+
+
+def console() -> Console:
+    """Where tables and prose go: as wide as the terminal, of one width elsewhere."""
+    return Console(soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

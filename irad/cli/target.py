@@ -15,10 +15,12 @@ from typing import Any
 import numpy as np
 
 import irad
+from irad.errors import CompileError
 from irad.graph.nodes import Module
+from irad.graph.parse import parse_signature
 from irad.types import Array, Scalar, Tuple, Type
 
-__all__ = ["LoadError", "UsageError", "add_grad", "add_target", "argument", "converted", "module_of", "target"]
+__all__ = ["LoadError", "UsageError", "add_grad", "add_target", "argument", "converted", "module_of", "target", "types_of"]
 
 NAMES = {"nan": math.nan, "inf": math.inf}
 
@@ -64,6 +66,16 @@ def target(text: str, grad: str | None) -> Any:
             raise UsageError(f"{file} has no {name!r}")
         found = getattr(found, part)
     return found if grad is None else irad.grad(found, argnums=_argnums(grad))
+
+
+def types_of(text: str) -> list[Type]:
+    """The types of --types."""
+    if not text.strip():
+        return []
+    try:
+        return parse_signature(text)
+    except CompileError as e:
+        raise UsageError(e.diagnostic.message + (f"; {e.diagnostic.help}" if e.diagnostic.help else "")) from None
 
 
 def module_of(file: str) -> Module:

@@ -67,6 +67,7 @@ class Primitive:
     commutes: bool = False
     cost: int = 1  # of recomputing, in units of a multiplication
     where: str = ""  # file:line of the declaration
+    signature: str = ""  # as it was declared; "" where `infer` is a function
     rules: list[Any] = field(default_factory=list)  # rewrite rules with this head; see irad.optimize.rewrite
     _types: dict[Any, Type] = field(default_factory=dict)
 
@@ -93,6 +94,7 @@ def primitive(name: str, signature: str | Infer, **facets: Any) -> Primitive:
     if isinstance(signature, str):
         facets["infer"] = _from_signature(name, signature)
         facets.setdefault("elementwise", True)
+        facets["signature"] = signature
     else:
         facets["infer"] = signature
     REGISTRY[name] = p = Primitive(name, where=where, **facets)

@@ -317,7 +317,17 @@ def test_wrong_number_of_arguments_for_text(capsys, model, tmp_path):
 
 @pytest.mark.parametrize(
     "argv",
-    [["--help"], ["demo", "--help"], ["ir", "--help"], ["opt", "--help"], ["run", "--help"], ["--version"]],
+    [
+        ["--help"],
+        ["demo", "--help"],
+        ["ir", "--help"],
+        ["opt", "--help"],
+        ["run", "--help"],
+        ["check", "--help"],
+        ["explain", "--help"],
+        ["doctor", "--help"],
+        ["--version"],
+    ],
     ids=" ".join,
 )
 def test_help(capsys, argv):

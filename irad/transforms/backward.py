@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from irad.graph.build import literal
 from irad.graph.nodes import Apply, Node
-from irad.transforms.cotangents import Tree, declare_tangent_sum, pack, unpack, zero
+from irad.transforms.cotangents import Tree, declare_tangent_sum, fields_of, pack, popped, unpack, zero
 from irad.types import Array, List, Stack, Struct, Sum, tangent_type
 
 if TYPE_CHECKING:
@@ -25,20 +25,20 @@ __all__ = ["SPECIAL"]
 
 def _push(region: Region, node: Apply, ct: Node) -> None:
     b, (stack, item) = region.b, node.args
-    popped = b.pop_zero(ct)
-    region.receive(item, unpack(b, item.type, b.getitem(popped, index=0)))
-    region.receive(stack, b.getitem(popped, index=1))
+    parts = popped(b, ct, lambda: region.packed(item, None))
+    region.receive(item, unpack(b, item.type, b.getitem(parts, index=0)))
+    region.receive(stack, b.getitem(parts, index=1))
 
 
 def _pop(region: Region, node: Apply, ct: Tree) -> None:
     b, (stack,) = region.b, node.args
     assert isinstance(stack.type, Stack)
-    item, below = ct
-    region.receive(stack, b.push(below if below is not None else zero(b, stack.type), pack(b, stack.type.item, item)))
+    item, below = _items(region, node, ct)
+    region.receive(stack, b.push(below, item))
 
 
 def _inject(region: Region, node: Apply, ct: Node) -> None:
-    fields = region.b.project_zero(ct, case=node.static[1])
+    fields = fields_of(region.b, ct, node.static[1], lambda: region.b.make_tuple(*[region.packed(a, None) for a in node.args]))
     for i, a in enumerate(node.args):
         region.receive(a, unpack(region.b, a.type, region.b.getitem(fields, index=i)))
 
@@ -48,9 +48,15 @@ def _project(region: Region, node: Apply, ct: Tree) -> None:
     assert isinstance(x.type, Sum)
     assert isinstance(node.type, Struct)
     target = declare_tangent_sum(b, x.type)
-    region.receive(
-        x, b.inject(*[pack(b, t, c) for t, c in zip(node.type.items, ct, strict=True)], of=target, case=node.static[0])
-    )
+    fields = _items(region, node, ct)
+    region.receive(x, b.inject(*fields, of=target, case=node.static[0]))
+
+
+def _items(region: Region, node: Apply, ct: Tree) -> list[Node]:
+    """The cotangents of a tuple's items, zeros made real."""
+    assert isinstance(node.type, Struct)
+    whole = region.packed(node, ct)
+    return [region.b.getitem(whole, index=i) for i in range(len(node.type.items))]
 
 
 # Cotangents of cotangents: what reads "nothing" as zeros sends nothing back to it.
@@ -59,9 +65,7 @@ def _project(region: Region, node: Apply, ct: Tree) -> None:
 def _pop_zero(region: Region, node: Apply, ct: Tree) -> None:
     b, (stack,) = region.b, node.args
     assert isinstance(stack.type, Stack)
-    item, below = ct
-    rest = below if below is not None else zero(b, stack.type)
-    packed = pack(b, stack.type.item, item)
+    packed, rest = _items(region, node, ct)
     size = b.stack_size(region.bring(region.f.get(stack)))
     region.receive(stack, b.either(b.gt(size, literal(0)), lambda: b.push(rest, packed), lambda: rest))
 
@@ -71,7 +75,7 @@ def _project_zero(region: Region, node: Apply, ct: Tree) -> None:
     assert isinstance(x.type, Sum)
     assert isinstance(node.type, Struct)
     target = declare_tangent_sum(b, x.type)
-    fields = [pack(b, t, c) for t, c in zip(node.type.items, ct, strict=True)]
+    fields = _items(region, node, ct)
     same = b.eq(b.tag(region.bring(region.f.get(x))), literal(node.static[0]))
     region.receive(x, b.either(same, lambda: b.inject(*fields, of=target, case=node.static[0]), lambda: b.undef(target)))
 

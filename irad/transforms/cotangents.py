@@ -7,13 +7,13 @@ branch, a loop or a function needs it to be a value.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from irad.errors import InternalError
-from irad.graph.build import UNIT_VALUE, Builder
+from irad.graph.build import UNIT_VALUE, Builder, literal
 from irad.graph.nodes import UNDEF, Apply, Node
-from irad.types import UNIT, Array, List, Scalar, Stack, Struct, Sum, Type, tangent_type
+from irad.types import UNIT, Array, List, Scalar, Stack, Struct, Sum, Type, leaves, tangent_type
 
 __all__ = [
     "Tree",
@@ -21,8 +21,10 @@ __all__ = [
     "add_trees",
     "ct_name",
     "declare_tangent_sum",
+    "fields_of",
     "named",
     "pack",
+    "popped",
     "slot_type",
     "unpack",
     "zero",
@@ -114,6 +116,29 @@ def zero(b: Builder, t: Type) -> Node:
         assert isinstance(target, List)
         return b.make_list(of=target.item)
     raise InternalError(f"{t} has no zero")
+
+
+def fields_of(b: Builder, ct: Node, case: int, zeros: Callable[[], Node]) -> Node:
+    """The fields of a cotangent of a sum; zeros where it is nothing or of another case: those of `zeros` where arrays are
+    among them whose size is known at run time only."""
+    assert isinstance(ct.type, Sum)
+    if not _sized_at_run_time(b.module.sums[ct.type.name][case]):
+        return b.project_zero(ct, case=case)
+    nothing = zeros()
+    return b.either(b.eq(b.tag(ct), literal(case)), lambda: b.project(ct, case=case), lambda: nothing)
+
+
+def popped(b: Builder, ct: Node, zeros: Callable[[], Node]) -> Node:
+    """The last item of a stack of cotangents, and the rest; zeros where it is empty, as in `fields_of`."""
+    assert isinstance(ct.type, Stack)
+    if not _sized_at_run_time((ct.type.item,)):
+        return b.pop_zero(ct)
+    nothing = zeros()
+    return b.either(b.gt(b.stack_size(ct), literal(0)), lambda: b.pop(ct), lambda: b.make_tuple(nothing, ct))
+
+
+def _sized_at_run_time(types: Iterable[Type]) -> bool:
+    return any(isinstance(x, Array) and x.static_shape is None for t in types for x in leaves(t))
 
 
 def declare_tangent_sum(b: Builder, t: Sum) -> Sum:

@@ -17,7 +17,7 @@ from irad.graph.walk import Task
 from irad.optimize.demand import state_of
 from irad.primitives.table import Missing
 from irad.transforms.activity import Activity
-from irad.transforms.cotangents import Tree, declare_tangent_sum, pack, slot_type, unpack, zero, zero_like
+from irad.transforms.cotangents import Tree, declare_tangent_sum, fields_of, pack, popped, slot_type, unpack, zero, zero_like
 from irad.types import List, Stack, Struct, Tuple, tangent_type
 
 __all__ = ["Forward"]
@@ -220,8 +220,8 @@ def _push(f: _Function, node: Apply) -> Tree:
 def _pop(f: _Function, node: Apply) -> Tree:
     (stack,) = node.args
     assert isinstance(stack.type, Stack)
-    popped = f.b.pop_zero(f.tangent(stack))
-    return [unpack(f.b, stack.type.item, f.b.getitem(popped, index=0)), f.b.getitem(popped, index=1)]
+    parts = popped(f.b, f.tangent(stack), lambda: zero_like(f.b, f.b.getitem(f.get(node), index=0)))
+    return [unpack(f.b, stack.type.item, f.b.getitem(parts, index=0)), f.b.getitem(parts, index=1)]
 
 
 def _inject(f: _Function, node: Apply) -> Tree:
@@ -231,7 +231,7 @@ def _inject(f: _Function, node: Apply) -> Tree:
 
 def _project(f: _Function, node: Apply) -> Tree:
     assert isinstance(node.type, Struct)
-    fields = f.b.project_zero(f.tangent(node.args[0]), case=node.static[0])
+    fields = fields_of(f.b, f.tangent(node.args[0]), node.static[0], lambda: zero_like(f.b, f.get(node)))
     return [unpack(f.b, t, f.b.getitem(fields, index=i)) for i, t in enumerate(node.type.items)]
 
 

@@ -19,7 +19,6 @@ from tests.fuzz.pool import run_seeds
 COUNTS = {"programs": 240, "second": 16, "third": 4, "passes": 24, "mutants": 24, "seed": 0, "jobs": 1}
 N = {name: int(os.environ.get(f"IRAD_FUZZ_{name.upper()}", count)) for name, count in COUNTS.items()}
 PROGRAMS, SEED = N["programs"], N["seed"]
-ARRAYS_ONLY = {"MatMult"}  # programs are about numbers
 ENTIRE = {"FunctionType", "Expression", "Interactive", "TypeAlias"}  # not in a function, or newer than Python 3.11
 
 
@@ -55,7 +54,7 @@ def test_every_accepted_kind_of_syntax_occurs(results: list[dict[str, Any]]) -> 
     """What irad does not refuse by its kind stands in some program."""
     drawn = {type(node).__name__ for r in results for node in ast.walk(ast.parse(r.get("source", "")))}
     bases = (ast.stmt, ast.expr, ast.operator, ast.unaryop, ast.cmpop, ast.boolop)
-    refused = {kind.__name__ for kind in REFUSED} | ARRAYS_ONLY | ENTIRE
+    refused = {kind.__name__ for kind in REFUSED} | ENTIRE
     accepted = {c.__name__ for base in bases for c in base.__subclasses__() if "Deprecated" not in (c.__doc__ or "")}
     if PROGRAMS >= COUNTS["programs"]:
         assert accepted - refused - drawn == set()

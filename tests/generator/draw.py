@@ -3,7 +3,7 @@
     program = generate(17)
     print(program.source); load(program.source)(*program.args)
 
-Draws depend on the seed alone. Arrays will be drawn here too: see ARRAYS below.
+Draws depend on the seed alone.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import math
 import random
 
 from tests.generator import duals
+from tests.generator.array_patterns import ArrayPatterns
 from tests.generator.intervals import Interval
-from tests.generator.patterns import Patterns
+from tests.generator.kinds import kinds
 from tests.generator.program import Program, Rejected, instrumented
 from tests.generator.scope import FLOAT, INT, Record, Scope
 from tests.generator.statements import FORMS, Lines, indent
@@ -25,23 +26,22 @@ MARGIN = 1e-6  # no decision is taken closer than this to its border
 STEEPEST = 1e7  # programs with greater derivatives are not drawn: rounding would drown them
 ATTEMPTS = 60
 
-# Note: ARRAYS. A form about arrays goes into a file of its own beside patterns.py, as a mixin of `Draw`: variables of
-# a type Array(shape) in scope.py, productions that give arrays in expressions.py, `np` in program.py's namespaces.
 
-
-class Draw(Patterns):
+class Draw(ArrayPatterns):
     """One attempt at a program."""
 
     def __init__(self, rng: random.Random) -> None:
         self.rng = rng
         self.exact = self.chance(0.15)
+        self.array_floats = self.array_productions if self.chance(0.5) else []
         self.tags: set[str] = set()
         self.imports: set[str] = {"math"}
         self.records: list[Record] = []
         self.helpers: dict[str, list[str]] = {}
         self.fuel = 600
         self.room = self.weighted([(4, rng.randint(3, 7)), (4, rng.randint(8, 16)), (2, rng.randint(17, 30))])
-        self.focus = set(rng.choices(sorted(FORMS), [FORMS[n].focus for n in sorted(FORMS)], k=rng.randint(1, 4)))
+        forms = [n for n in sorted(FORMS) if self.array_floats or not FORMS[n].arrays]
+        self.focus = set(rng.choices(forms, [FORMS[n].focus for n in forms], k=rng.randint(1, 4)))
 
     def program(self) -> tuple[str, list[str]]:
         """(text, types of the entry's parameters)."""
@@ -114,6 +114,8 @@ class Draw(Patterns):
         lines = [
             f"import {m}" for m in sorted(self.imports | ({"dataclasses"} if any(r.mutable for r in self.records) else set()))
         ]
+        if any("np." in line for line in [*body, *(line for h in self.helpers.values() for line in h)]):
+            lines.append("import numpy as np")
         if any(not r.mutable for r in self.records):
             lines.append("from typing import NamedTuple")
         for r in self.records:
@@ -176,4 +178,4 @@ def check(program: Program, flat: bool | None = False) -> set[str]:
         raise Rejected("close decision")
     if not flat and not (all(slopes) if flat is False else any(slopes)):
         raise Rejected("no gradient")
-    return counters.kinds | trace.operations
+    return counters.kinds | trace.operations | ({"array reduction"} & kinds(program.source))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tests.generator.intervals import Expr, Interval, const
-from tests.generator.scope import FLAGS, FLOAT, NARROW, UNIT, WIDE, Fn, Param, Record, Scope, Seq, Table, Var
+from tests.generator.scope import FLAGS, FLOAT, NARROW, UNIT, WIDE, Array, Fn, Param, Record, Scope, Seq, Shape, Table, Var
 
 __all__ = ["FLOAT_NAMES", "FUNCTION_NAMES", "INT_NAMES", "Expressions"]
 
@@ -105,6 +105,7 @@ class Expressions:
     fuel: int
     tags: set[str]
     helpers: dict[str, list[str]]  # small functions at module level, by name
+    array_floats: list[tuple[float, Production]]  # floats out of arrays; none in a program without arrays
 
     # -- choices -------------------------------------------------------------------------------------------------------
 
@@ -201,6 +202,7 @@ class Expressions:
         if depth <= 0 or self.fuel < -400:
             return self.leaf(sc)
         options: list[tuple[float, Production]] = [
+            *self.array_floats,
             (9, self.arithmetic),
             (3, self.quotient),
             (1, self.negated),
@@ -417,7 +419,16 @@ class Expressions:
         assigned = set(sc.assigned)
         kind = self.rng.randrange(6)
         name = self.fresh(sc, ["i", "j", "l", "e", "item", "t"]) if self.chance(0.9) else self.pick(["i", "j", "t"])
-        if kind <= 1:
+        array = self.some(sc, lambda v: isinstance(v.type, Array) and len(v.type.shape) == 1)
+        if array is not None and isinstance(array.type, Array) and self.chance(0.4):
+            text, count = self.read(sc, array).text, array.type.shape[0]
+            if self.chance(0.4):
+                sc.bind(name + "1", "int", Interval(0, count - 1), fixed=True)
+                sc.bind(name, "float", array.bound, fixed=True)
+                name, text = f"{name}1, {name}", f"enumerate({text})"
+            else:
+                sc.bind(name, "float", array.bound, fixed=True)
+        elif kind <= 1:
             text, count, low = self.range_text(sc, least=1)
             sc.bind(name, "int", Interval(low, low + 3 * count), fixed=True)
         elif kind == 2:
@@ -523,6 +534,7 @@ class Expressions:
         return (
             isinstance(fn, Fn)
             and not fn.items
+            and fn.shape is None
             and fn.cost * sc.trips <= 250
             and sc.cost < 2500
             and not any(p.kind == "function" for p in fn.params)
@@ -537,7 +549,15 @@ class Expressions:
         sc.pure = sc.pure and fn.pure
         return Expr(f"{var.name}({self.arguments(sc, fn.params, depth)})", fn.range)
 
+    def array_truth(self, sc: Scope) -> str:
+        raise NotImplementedError
+
+    def array_argument(self, sc: Scope, shape: Shape, bound: Interval) -> str:
+        raise NotImplementedError
+
     def argument(self, sc: Scope, p: Param, depth: int) -> str:
+        if isinstance(p.type, Array):
+            return self.array_argument(sc, p.type.shape, p.range)
         if p.type == "int":
             return self.fit_int(self.iexpr(sc, min(depth, 1)), p.range).text
         return self.fit(self.fexpr(sc, depth), p.range).text
@@ -594,6 +614,14 @@ class Expressions:
     def iexpr(self, sc: Scope, depth: int) -> Expr:
         """An int."""
         self.fuel -= 1
+        if depth > 0 and self.array_floats and self.chance(0.06):
+            array = self.some(sc, lambda v: isinstance(v.type, Array))
+            if array is not None and isinstance(array.type, Array):
+                name, shape = self.read(sc, array).text, array.type.shape
+                text, n = self.pick(
+                    [(f"len({name})", shape[0]), (f"{name}.size", math.prod(shape)), (f"{name}.shape[-1]", shape[-1])]
+                )
+                return Expr(text, Interval(n, n))
         var = self.some(sc, lambda v: v.type == "int")
         if depth <= 0:
             return self.read(sc, var) if var is not None and self.chance(0.85) else self.int_literal()
@@ -659,6 +687,10 @@ class Expressions:
     def bexpr(self, sc: Scope, depth: int) -> str:
         """A truth value."""
         self.fuel -= 1
+        if depth > 0 and self.array_floats and self.chance(0.12):
+            found = self.array_truth(sc)
+            if found:
+                return found
         kind = self.rng.randrange(18)
         if depth > 0 and kind <= 3:
             op = self.pick(["and", "or"])

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from tests.generator.array_statements import ArrayStatements
 from tests.generator.expressions import FLOAT_NAMES, FUNCTION_NAMES
 from tests.generator.intervals import Expr, Interval, const
-from tests.generator.scope import FLOAT, NARROW, Fn, Param, Scope, Var
-from tests.generator.statements import Lines, Statements, form, indent
+from tests.generator.scope import FLOAT, NARROW, Fn, Param, Scope, Shape, Var
+from tests.generator.statements import Lines, form, indent
 
 __all__ = ["FEW", "Functions"]
 
 FEW = Interval(0, 4)  # counters of recursions and trips
 PARAMETERS = ["t", "u", "v", "a", "b", "y1", "z1", "h1", "e1"]
+ARRAY_PARAMETERS = ["arr1", "w2", "row", "data", "coef"]
 INT_PARAMETERS = ["n1", "m1", "k1", "times"]
 
 
-class Functions(Statements):
+class Functions(ArrayStatements):
     """Draws functions and calls of them."""
 
     # -- parameters ----------------------------------------------------------------------------------------------------
@@ -41,7 +43,12 @@ class Functions(Statements):
             inner.bind(p.name, type, range)
 
         for i in range(count):
-            if not plain and self.chance(0.15):
+            if not plain and self.array_floats and self.chance(0.25):
+                kind = self.array_kind(sc)
+                p = Param(name(ARRAY_PARAMETERS), kind, FLOAT, "plain")
+                params.append(p)
+                inner.bind(p.name, kind, FLOAT)
+            elif not plain and self.chance(0.15):
                 enter(INT_PARAMETERS, "int", FEW)
             else:
                 enter(PARAMETERS, "float", FLOAT, "only" if not plain and i == 0 and self.chance(0.1) else "plain")
@@ -103,13 +110,14 @@ class Functions(Statements):
         writes: bool = False,
         size: int = 2,
         items: int = 0,
+        shape: Shape | None = None,
         name: str = "",
         pure: bool = False,
     ) -> tuple[Lines, Var]:
         """A `def`; `writes`: it rebinds variables of the functions around."""
         name = name or self.fresh(sc, FUNCTION_NAMES)
         inner = self.inner_scope(sc)
-        inner.items = items
+        inner.items, inner.shape = items, shape
         sc.used.add(name)
         params = self.draw_params(sc, inner, plain)
         lines: Lines = []
@@ -134,7 +142,7 @@ class Functions(Statements):
         if pure:
             self.pure_depth -= 1
         self.focus = saved
-        fn = Fn(params, inner.seen or FLOAT, items, inner.pure, inner.cost)
+        fn = Fn(params, inner.seen or FLOAT, items, inner.pure, inner.cost, shape=shape)
         var = sc.bind(name, fn, FLOAT, fixed=True)
         return [f"def {name}({self.header(params)}):", *indent(lines)], var
 
@@ -164,13 +172,16 @@ class Functions(Statements):
         if sc.depth > 3:
             return None
         items = 2 if self.chance(0.25) else 0
-        lines, var = self.define(sc, size=self.pick([0, 1, 1, 2, 3]), items=items, writes=False)
+        shape = self.array_kind(sc).shape if self.array_floats and not items and self.chance(0.4) else None
+        lines, var = self.define(sc, size=self.pick([0, 1, 1, 2, 3]), items=items, shape=shape, writes=False)
         return lines + self.use(sc, var)
 
     def use(self, sc: Scope, var: Var) -> Lines:
         """Statements that call a function."""
         fn = var.type
         assert isinstance(fn, Fn)
+        if fn.shape is not None:
+            return self.bind_array(sc, fn.shape, self.call(sc, var, 1))
         if fn.items:
             sc.cost += fn.cost * sc.trips
             sc.pure = sc.pure and fn.pure
@@ -280,6 +291,7 @@ class Functions(Statements):
         return (
             isinstance(fn, Fn)
             and not fn.items
+            and fn.shape is None
             and fn.range.within(FLOAT)
             and bool(fn.params)
             and fn.cost < 20

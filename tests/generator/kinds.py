@@ -50,13 +50,27 @@ FUNCTIONS = """
     irad.jacrev | irad.hessian
 """
 
+ARRAYS = """
+    array + | array - | array * | array / | array ** | array @ | array unary - | array and number | broadcasting
+    array element read | array element write | augmented array element | array slice read | array slice write
+    augmented array slice | array negative index | array computed index | array negative step | array newaxis
+    array ellipsis | array augmented | array iteration | array comprehension | array reduction | reduction along an axis
+    view written | array alias written | overlapping slice write | array argument written | array sized at run time
+    arrays in a container | array argument of a function | array returned | closure over an array | recursion over an array
+    derivative in an array | array rebound in a loop
+    np.zeros | np.ones | np.full | np.array | np.arange | np.linspace | np.eye | np.zeros_like
+    np.sum | np.mean | np.max | np.min | np.where | np.maximum | np.minimum | np.any | np.all | np.abs | np.square
+    np.sin | np.cos | np.tanh | np.exp | np.log | np.sqrt
+    .sum() | .mean() | .max() | .min() | .reshape() | .dot() | .T | .shape | .size
+"""
+
 
 def _names(text: str) -> tuple[str, ...]:
     cells = text.replace("\\|", "\0").replace("\n", "|").split("|")
     return tuple(c.strip().replace("\0", "|") for c in cells if c.strip())
 
 
-ACCEPTED = (*_names(STATEMENTS), *_names(EXPRESSIONS), *_names(FUNCTIONS))
+ACCEPTED = (*_names(STATEMENTS), *_names(EXPRESSIONS), *_names(FUNCTIONS), *_names(ARRAYS))
 
 CONSTRUCTS = ("loop", "branch", "closure", "call", "recursion")
 COMPARISONS = {
@@ -75,6 +89,7 @@ BUILTINS = frozenset(
     "abs min max sum len range int float bool round pow divmod isinstance"
     " any all zip enumerate reversed tuple list dict".split()
 )
+REDUCTIONS = frozenset("sum mean prod dot matmul".split())  # they add in an order of their own
 Function = ast.FunctionDef | ast.Lambda
 
 
@@ -141,6 +156,10 @@ def _arguments(node: ast.arguments, parents: dict[ast.AST, ast.AST]) -> Iterable
 
 
 def _call(node: ast.Call, parents: dict[ast.AST, ast.AST]) -> Iterable[str]:
+    if isinstance(node.func, ast.Attribute) and node.func.attr in REDUCTIONS:
+        yield "array reduction"
+        if any(k.arg == "axis" for k in node.keywords):
+            yield "reduction along an axis"
     if any(isinstance(a, ast.Starred) for a in node.args):
         yield "call with *"
     if any(k.arg is None for k in node.keywords):
@@ -153,10 +172,12 @@ def _call(node: ast.Call, parents: dict[ast.AST, ast.AST]) -> Iterable[str]:
         if node.args and isinstance(node.args[0], ast.GeneratorExp):
             yield f"generator in {f.id}()"
     elif isinstance(f, ast.Attribute) and isinstance(f.value, ast.Name):
-        if f.value.id in ("math", "irad", "dataclasses", "functools"):
+        if f.value.id in ("math", "np", "irad", "dataclasses", "functools"):
             yield f"{f.value.id}.{f.attr}"
         else:
             yield f".{f.attr}()"
+    elif isinstance(f, ast.Attribute):
+        yield f".{f.attr}()"
     elif isinstance(f, ast.Subscript):
         yield "call of an item"
     elif isinstance(f, ast.Lambda):
@@ -293,12 +314,15 @@ _METHODS = {
         {"Not": "not", "USub": "unary -", "UAdd": "unary +", "Invert": "~"}[type(node.op).__name__]
     ],
     "Dict": lambda node, parents: ["dict literal"],
+    "BinOp": lambda node, parents: ["array reduction"] if isinstance(node.op, ast.MatMult) else [],
     "Attribute": lambda node, parents: (
-        ["field read"]
+        [f".{node.attr}"]
+        if node.attr in ("T", "shape", "size")
+        else ["field read"]
         if not isinstance(parents[node], ast.Call)
         and isinstance(node.ctx, ast.Load)
         and isinstance(node.value, ast.Name)
-        and node.value.id not in ("math", "irad")
+        and node.value.id not in ("math", "np", "irad")
         else []
     ),
 }

@@ -247,44 +247,73 @@ class _Instrument(_Operators):
     """Counts trips and calls, and looks at the operands and results of operators."""
 
     def __init__(self) -> None:
-        self.loops = 0
+        self.loops = self.within = 0
 
     def tick(self) -> ast.Call:
         self.loops += 1
         return _call("_tick", ast.Constant(self.loops))
 
     def visit_For(self, node: ast.For) -> ast.AST:
-        self.generic_visit(node)
-        node.iter = _call("_array", ast.Constant("iteration"), node.iter)
+        self.inside(node)
+        node.iter = _call("_array", ast.Constant("array iteration"), node.iter)
         node.body.insert(0, ast.Expr(self.tick()))
         return node
 
-    def visit_While(self, node: ast.While) -> ast.AST:
+    def inside(self, node: ast.For | ast.While) -> None:
+        self.within += 1
         self.generic_visit(node)
+        self.within -= 1
+
+    def visit_While(self, node: ast.While) -> ast.AST:
+        self.inside(node)
         node.body.insert(0, ast.Expr(self.tick()))
         return node
 
     def visit_comprehension(self, node: ast.comprehension) -> ast.AST:
         self.generic_visit(node)
-        node.iter = _call("_array", ast.Constant("comprehension"), node.iter)
+        node.iter = _call("_array", ast.Constant("array comprehension"), node.iter)
         node.ifs.insert(0, self.tick())
         return node
 
-    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        if isinstance(node.target, ast.Subscript):
+            kind = "augmented array slice" if _is_slice(node.target) else "augmented array element"
+            node.target.value = _call("_array", ast.Constant(kind), node.target.value)
+        return super().visit_AugAssign(node)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> ast.AST:
         self.generic_visit(node)
-        how = "element write" if isinstance(node.ctx, ast.Store) else "element read"
-        parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-        for p in parts:
-            if isinstance(p, ast.Slice):
-                how = how.replace("element", "slice")
-        for kind in [how, *(k for p in parts for k in _index_kinds(p))]:
+        if isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant):
+            node.operand = _call("_array", ast.Constant("array unary -"), node.operand)
+        return node
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        part = "slice" if _is_slice(node) else "element"
+        found = {f"array {part} {'write' if isinstance(node.ctx, ast.Store) else 'read'}"}
+        for p in node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]:
+            found |= set(_index_kinds(p))
+        self.generic_visit(node)
+        for kind in sorted(found):
             node.value = _call("_array", ast.Constant(kind), node.value)
+        return node
+
+    def visit_Return(self, node: ast.Return) -> ast.AST:
+        self.generic_visit(node)
+        if node.value is not None:
+            node.value = _call("_array", ast.Constant("array returned"), node.value)
+        return node
+
+    def visit_Assign(self, node: ast.Assign) -> ast.AST:
+        self.generic_visit(node)
+        if self.within and isinstance(node.targets[0], ast.Name):
+            node.value = _call("_array", ast.Constant("array rebound in a loop"), node.value)
         return node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
         self.generic_visit(node)
         first = 1 if isinstance(node.body[0], ast.Nonlocal) else 0
-        node.body.insert(first, ast.Expr(_call("_tick", ast.Constant(0))))
+        given = [ast.Name(a.arg, ast.Load()) for a in node.args.args]
+        node.body[first:first] = [ast.Expr(_call("_tick", ast.Constant(0))), ast.Expr(_call("_parameters", *given))]
         return node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
@@ -293,14 +322,20 @@ class _Instrument(_Operators):
         return node
 
 
+def _is_slice(node: ast.Subscript) -> bool:
+    parts = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    return any(isinstance(p, ast.Slice) or (isinstance(p, ast.Constant) and p.value is ...) for p in parts)
+
+
 def _index_kinds(part: ast.expr) -> list[str]:
     """What is special about one part of an index."""
     if isinstance(part, ast.Slice):
-        step = part.step
-        return [] if step is None else ["negative step"] if isinstance(step, ast.UnaryOp) else ["step"]
-    if isinstance(part, ast.Constant) and part.value in (None, ...):
-        return ["newaxis" if part.value is None else "ellipsis"]
-    return ["negative index"] if isinstance(part, ast.UnaryOp) else [] if isinstance(part, ast.Constant) else ["computed index"]
+        return ["array negative step"] if isinstance(part.step, ast.UnaryOp) else []
+    if isinstance(part, ast.Constant):
+        return {None: ["array newaxis"], ...: ["array ellipsis"]}.get(part.value, [])
+    if isinstance(part, ast.Attribute):
+        return ["array newaxis"]
+    return ["array negative index" if isinstance(part, ast.UnaryOp) else "array computed index"]
 
 
 def instrumented(source: str) -> tuple[Callable[..., Any], Counters]:
@@ -331,6 +366,10 @@ def instrumented(source: str) -> tuple[Callable[..., Any], Counters]:
                 raise Rejected("a large number")
         return out
 
+    def parameters(*values: Any) -> None:
+        if any(isinstance(v, np.ndarray) for v in values):
+            counters.kinds.add("array argument of a function")
+
     def look(name: str, x: Any, y: Any, out: Any) -> None:
         counters.kinds.add(f"array {SIGNS[name]}")
         if name == "Pow":
@@ -342,14 +381,15 @@ def instrumented(source: str) -> tuple[Callable[..., Any], Counters]:
                 raise Rejected("a large number")
 
     def iop(name: str, x: Any, y: Any) -> Any:
+        array_kind("array augmented", x)
         return _in_place(x, op(name, x, y))
 
     def array_kind(kind: str, x: Any) -> Any:
         if isinstance(x, np.ndarray):
-            counters.kinds.add(f"array {kind}")
+            counters.kinds.add(kind)
         return x
 
-    names = {"_tick": tick, "_op": op, "_iop": iop, "_array": array_kind}
+    names = {"_tick": tick, "_op": op, "_iop": iop, "_array": array_kind, "_parameters": parameters}
     run = _on_duals(_Instrument().visit(_tree(source)), names)
 
     def enter(*args: Any) -> Any:

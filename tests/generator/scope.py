@@ -15,11 +15,14 @@ __all__ = [
     "NARROW",
     "UNIT",
     "WIDE",
+    "Array",
+    "Bundle",
     "Fn",
     "Param",
     "Record",
     "Scope",
     "Seq",
+    "Shape",
     "State",
     "Table",
     "Type",
@@ -64,7 +67,7 @@ class Param:
     """kind: "plain", "only" (positional), "keyword", "args", "function"."""
 
     name: str
-    type: str
+    type: str | Array
     range: Interval
     kind: str = "plain"
     default: str = ""
@@ -72,7 +75,7 @@ class Param:
 
 @dataclass(slots=True, eq=False)
 class Fn:
-    """A function: it returns a float, or with `items` a tuple of that many."""
+    """A function: it returns a float, with `items` a tuple of that many, with `shape` an array."""
 
     params: list[Param]
     range: Interval
@@ -80,9 +83,29 @@ class Fn:
     pure: bool = True  # writes nothing outside
     cost: int = 1  # calls and trips that a call makes, about
     recursive: bool = False
+    shape: Shape | None = None
 
 
-Type = str | Seq | Table | Record | Fn
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """An array of floats. own: the function whose variable it is has made it and never rebinds it: it may write to it."""
+
+    shape: Shape
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A tuple, list, dict or record of arrays: how each is read ("[0]", ".pos") and its shape."""
+
+    items: tuple[tuple[str, Shape], ...]
+    kind: str
+
+
+Type = str | Seq | Table | Record | Array | Bundle | Fn
 
 
 @dataclass(slots=True, eq=False)
@@ -120,6 +143,7 @@ class Scope:
     pure: bool = True
     returns: Interval = FLOAT  # what a `return` here must lie in
     items: int = 0  # how many floats it returns as a tuple; 0: one float
+    shape: Shape | None = None  # of the array that it returns; None: floats
     seen: Interval | None = None  # what the returns so far lie in
     is_lambda: bool = False
     recursion: str = ""  # the recursive function that this is

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from tests.generator.expressions import FLOAT_NAMES, INT_NAMES, Expressions
+from tests.generator.array_expressions import ArrayExpressions
+from tests.generator.expressions import FLOAT_NAMES, INT_NAMES
 from tests.generator.intervals import Expr, Interval, const
-from tests.generator.scope import FLAGS, FLOAT, INT, NARROW, UNIT, Record, Scope, Seq, State, Table, Var
+from tests.generator.scope import FLAGS, FLOAT, INT, NARROW, UNIT, Array, Record, Scope, Seq, State, Table, Var
 
 __all__ = ["FORMS", "Form", "Lines", "Statements", "form", "indent"]
 
@@ -21,18 +22,21 @@ Lines = list[str]
 class Form:
     """A kind of statement: how often it is drawn, how often a program is about it, and the method that draws it."""
 
-    def __init__(self, name: str, weight: float, draw: Callable[..., Lines | None], size: int, focus: float) -> None:
+    def __init__(
+        self, name: str, weight: float, draw: Callable[..., Lines | None], size: int, focus: float, arrays: bool
+    ) -> None:
         self.name, self.weight, self.draw, self.size, self.focus = name, weight, draw, size, focus
+        self.arrays = arrays
 
 
 FORMS: dict[str, Form] = {}
 
 
-def form(weight: float, size: int = 1, focus: float = 1.0) -> Callable[[Any], Any]:
-    """Enter a method in the table of forms. size: about how many statements it makes."""
+def form(weight: float, size: int = 1, focus: float = 1.0, arrays: bool = False) -> Callable[[Any], Any]:
+    """Enter a method in the table of forms. size: about how many statements it makes; arrays: it is about arrays."""
 
     def enter(f: Any) -> Any:
-        FORMS[f.__name__] = Form(f.__name__, weight, f, size, focus)
+        FORMS[f.__name__] = Form(f.__name__, weight, f, size, focus, arrays)
         return f
 
     return enter
@@ -42,7 +46,7 @@ def indent(lines: Lines) -> Lines:
     return ["    " + line for line in lines]
 
 
-class Statements(Expressions):
+class Statements(ArrayExpressions):
     """Draws statements; the forms about functions are in `functions`, those about patterns in `patterns`."""
 
     focus: set[str]
@@ -66,7 +70,7 @@ class Statements(Expressions):
             options = [
                 (f.weight * (7 if f.name in self.focus else 1) * (1 if f.size <= size else 0.5), f)
                 for f in FORMS.values()
-                if f.size <= size + 2 and (self.room > 0 or f.size == 1)
+                if (not f.arrays or self.array_floats) and f.size <= size + 2 and (self.room > 0 or f.size == 1)
             ]
             f: Form = self.weighted(options)
             lines = f.draw(self, sc)
@@ -104,6 +108,10 @@ class Statements(Expressions):
         return [f"return {self.result(sc)}"]
 
     def result(self, sc: Scope) -> str:
+        if sc.shape is not None:
+            e = self.afit(self.aexpr(sc, sc.shape, 2), sc.returns)
+            sc.seen = e.range if sc.seen is None else sc.seen.hull(e.range)
+            return e.text
         out = [self.fit(self.summary(sc), sc.returns) for _ in range(max(sc.items, 1))]
         for e in out:
             sc.seen = e.range if sc.seen is None else sc.seen.hull(e.range)
@@ -561,6 +569,9 @@ class Statements(Expressions):
         """(targets in iterable, greatest number of trips, [(name, type, range)])."""
         kind = self.rng.randrange(-1, 15)
         i = self.loop_name(sc, ["i", "j", "k", "l", "step", "_"])
+        array = self.some(sc, lambda v: isinstance(v.type, Array) and len(v.type.shape) == 1)
+        if array is not None and self.chance(0.35):
+            return self.over_array(sc, array, i)
         if kind <= 3:
             text, count, low = self.range_text(sc)
             if self.chance(0.1) and sc.trips == 1:
@@ -616,6 +627,25 @@ class Statements(Expressions):
             f"{x}, {y} in zip({literal}, ({', '.join(more)}{',' if count == 1 else ''}))",
             count,
             [(x, "float", FLOAT), (y, "float", FLOAT)],
+        )
+
+    def over_array(self, sc: Scope, array: Var, i: str) -> tuple[str, int, list[tuple[str, Any, Interval]]]:
+        """A header that goes through an array of one axis, or its indices."""
+        assert isinstance(array.type, Array)
+        n = array.type.shape[0]
+        x = self.loop_name(sc, ["t", "e", "item", "val", "term"])
+        name, item = self.read(sc, array).text, (x, "float", array.bound)
+        index = (i, "int", Interval(0, n - 1))
+        return self.pick(
+            [
+                (f"{x} in {name}", n, [item]),
+                (f"{x} in {name}", n, [item]),
+                (f"{i}, {x} in enumerate({name})", n, [index, item]),
+                (f"{i} in range(len({name}))", n, [index]),
+                (f"{i} in range({name}.size - 1, -1, -1)", n, [index]),
+                (f"{x}, {i} in zip({name}, range({n}))", n, [item, index]),
+                (f"{x} in {name}[::-1]", n, [item]),
+            ]
         )
 
     @form(4, 3)

@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from irad.errors import Span
-from irad.specialize.values import Compound, Maybe, Obj, Ref, Shape, Shaper, ambiguous, has_conflict, join_shapes
+from irad.specialize.arrays.values import type_of_view
+from irad.specialize.values import Compound, Maybe, Obj, Ref, Shape, Shaper, ambiguous, has_conflict, join_shapes, views_differ
+from irad.types import Array
 
 if TYPE_CHECKING:
     from irad.specialize.execute import Activation
 
-__all__ = ["Mixer", "Side", "freeze_given", "may_be_outer"]
+__all__ = ["Mixer", "Side", "freeze_given", "may_be_outer", "superseded"]
 
 MIXED, OUTER = "*", "outer"  # why an object is frozen: it may be one of two; one of them belongs to the caller
 
@@ -45,10 +47,14 @@ class Mixer:
         refused = ambiguous(what, self.kind(x), spans)
         if _head(x) != _head(y):
             return refused
-        content = join_shapes(self.content(0, x), self.content(1, y), what, spans, self)
+        contents = (self.content(0, x), self.content(1, y))
+        shown = self.kind(x) == "array" and views_differ(*contents)
+        if shown:
+            contents = tuple(("leaf", self.array_type(side, c)) for side, c in enumerate(contents))  # type: ignore[assignment]
+        content = join_shapes(*contents, what, spans, self)
         if has_conflict(content):
             return content if content[0] == "conflict" else refused
-        frozen = self.frozen(x, y)
+        frozen = self.frozen(x, y, shown)
         if frozen is None:
             return refused
         index = next((s[1] for s in (x, y) if s[0] == "new" and isinstance(s[1], tuple)), None)
@@ -68,9 +74,27 @@ class Mixer:
         s = self.sides[side]
         return self.adapt(s.shaper.shape(s.store.get(shape[1])))
 
-    def frozen(self, x: Shape, y: Shape) -> frozenset[str] | None:
-        """Why the mixed object must not be written to: empty if it may be, None if it cannot be at all."""
-        reasons: set[str] = set()
+    def array_type(self, side: int, content: Shape) -> Array:
+        """The type of an array of this content, which may be a view."""
+        if content[0] == "leaf":
+            return content[1]  # type: ignore[no-any-return]
+        base = content[3][0]
+        if base[0] == "again":
+            base = ("ref", self.sides[side].shaper.object_of(base[1]))
+        return type_of_view(self.array_type(side, self.content(side, base)), content[2])
+
+    def bases(self, side: Side, obj: Obj) -> list[Obj]:
+        """What an array is a view of, directly or not."""
+        out: list[Obj] = []
+        while isinstance(content := side.store.get(obj), Compound) and content.kind == "view":
+            obj = content.children[0].obj
+            out.append(obj)
+        return out
+
+    def frozen(self, x: Shape, y: Shape, shown: bool) -> frozenset[str] | None:
+        """Why the mixed object must not be written to: empty if it may be, None if it cannot be at all. `shown`: it is a
+        copy of what one of two views, or a view and an array, show."""
+        reasons: set[str] = {MIXED} if shown else set()
         refs = []
         for side, shape in zip(self.sides, (x, y), strict=True):
             obj = shape[1] if shape[0] == "ref" else side.shaper.object_of(shape[1])
@@ -78,12 +102,13 @@ class Mixer:
                 reasons |= shape[5].value
             if obj is None:  # it was mixed before
                 continue
-            outer = obj.birth < self.a.frame.birth
-            if outer or obj.frozen or self.pending or self.named_otherwise(side, obj):
-                if shape[0] == "new" and not obj.frozen:
-                    return None
-                reasons |= {MIXED, *(obj.frozen or ()), *([OUTER] if outer else [])}
-            refs.append(obj)
+            for one in [obj, *(self.bases(side, obj) if shown else ())]:
+                outer, kept = one.birth < self.a.frame.birth, side.shaper.keep(one)
+                if outer or one.frozen or (self.pending and kept) or self.named_otherwise(side, one):
+                    if not kept and not one.frozen:
+                        return None
+                    reasons |= {MIXED, *(one.frozen or ()), *([OUTER] if outer else [])}
+                refs.append(one)
         if reasons:
             for obj in refs:
                 obj.frozen = (obj.frozen or frozenset()) | {MIXED}
@@ -140,6 +165,16 @@ def may_be_outer(shape: Shape) -> bool:
                 return True
             todo.extend([c for _, c in s[4][1]] if s[2] == "frame" else [s[4]])
     return False
+
+
+def superseded(before: Shape, after: Shape) -> Shape:
+    """A result of a recursive function, with what it gives back of its arguments as the next run found it: such an object,
+    or one that it made."""
+    if before[0] == "again" and after[0] == "new" and may_be_outer(after):
+        return after
+    if before[0] == after[0] == "compound" and before[1:3] == after[1:3] and len(before[3]) == len(after[3]):
+        return (*before[:3], tuple([superseded(x, y) for x, y in zip(before[3], after[3], strict=True)]))
+    return before
 
 
 def freeze_given(store: Any, values: Sequence[Any]) -> None:

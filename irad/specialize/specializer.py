@@ -28,7 +28,7 @@ from irad.specialize.choices import Choices
 from irad.specialize.execute import Activation, Bottom, NeedsStatic
 from irad.specialize.iteration import Iteration, iteration, iteration_now
 from irad.specialize.liveness import RETURN
-from irad.specialize.mixing import freeze_given, may_be_outer
+from irad.specialize.mixing import freeze_given, may_be_outer, superseded
 from irad.specialize.operations import CALLABLE, OPERATIONS
 from irad.specialize.paths import Exit, PathStore
 from irad.specialize.store import Store, keys_of
@@ -77,9 +77,10 @@ class Result:
     __hash__ = None  # type: ignore[assignment]
 
     def joined(self, other: Result) -> Result:
+        """The result that this one, which a run assumed, and the one that it found both fit."""
         writes = {k: join_shapes(self.writes.get(k, s), s, "a variable") for k, s in other.writes.items()}
         return Result(
-            widen(join_shapes(self.value, other.value, "the result")),
+            widen(join_shapes(superseded(self.value, other.value), other.value, "the result")),
             {k: widen(s) for k, s in {**self.writes, **writes}.items()},
         )
 

@@ -347,7 +347,7 @@ def join_shapes(a: Shape, b: Shape, what: str, spans: Sequence[Span | None] = ()
             return joined
     if ka == kb == "compound" and {a[1], b[1]} <= {"items", "growing"}:
         return _growing(a, b, what, spans) or _ungrowable(what, spans)
-    if ka == kb == "new" and a[1:4] == b[1:4]:
+    if ka == kb == "new" and a[1:4] == b[1:4] and not (mix is not None and views_differ(a[4], b[4])):
         return _join_objects(a, b, what, spans, mix)
     from irad.specialize.choices import is_callable_shape, join_functions
 
@@ -355,10 +355,17 @@ def join_shapes(a: Shape, b: Shape, what: str, spans: Sequence[Span | None] = ()
         return join_functions(a, b)
     if ka == kb == "compound" and a[1] == b[1] and a[1] in ("fields", "entries"):
         return _unset(what, a, b, spans)
-    kind = _object_kind(a)
-    if kind == _object_kind(b) and kind in MUTABLE:
+    kind, other_kind = _object_kind(a), _object_kind(b)
+    if kind == other_kind and kind in MUTABLE:
         return mix(a, b, what, spans) if mix is not None else ambiguous(what, kind, spans)
+    if ("again" in (ka, kb) and {kind, other_kind} & MUTABLE) or ka == kb == "again":  # two names are one object on one path
+        return ambiguous(what, kind or other_kind or "object", spans)
     return _conflict(what, describe(a), describe(b), spans)
+
+
+def views_differ(a: Any, b: Any) -> bool:
+    """Whether the contents of two arrays are not both elements, nor views of one kind."""
+    return "compound" in (a[0], b[0]) and "view" in (a[1], b[1]) and (a[0] != b[0] or a[1:3] != b[1:3])
 
 
 def _growing(a: Shape, b: Shape, what: str, spans: Sequence[Span | None]) -> Shape | None:
@@ -570,6 +577,10 @@ class Fitter:
 
             self.nodes.append(absent(current().type(shape[1])) if isinstance(v, Unbound) else fit_choice(self, shape[1], v))
         elif kind == "leaf":
+            if isinstance(v, Compound) and v.kind == "view":  # it is one of two arrays: what it shows now
+                from irad.specialize.arrays.values import read_content
+
+                v = read_content(self.s, v, self.store)
             self.nodes.append(absent(shape[1]) if isinstance(v, Unbound) else self.s.convert(v, shape[1]))
         elif kind == "compound" and shape[1] == "growing":
             self.growing(shape, v)

@@ -168,6 +168,104 @@ def base_of_a_reshape_written(x, n):
     return z[:3] + z[3:]
 
 
+@right
+def array_or_a_view_of_it(x, n):
+    z = x if n > 1 else x[::-1]
+    return z[0] + 2.0 * z[1]
+
+
+@right
+def new_array_or_argument(x, n):
+    z = x if n > 1 else x + 1.0
+    return (x if n > 2 else 2.0 * z).sum()
+
+
+@right
+def views_of_different_kinds(x, n):
+    m = np.array([x, 2.0 * x, 3.0 * x])
+    z = m[0] if n > 1 else m[:, 1]
+    return (z if n > 2 else m.T[2][::-1]).copy()
+
+
+@right
+def reversed_in_a_loop(x, n):
+    y = x + 1.0
+    for i in range(n):
+        y = y[::-1]
+        if i > 1:
+            y = y[::-1] * 2.0
+    return y
+
+
+@right
+def recursion_that_gives_back_its_argument(x, n):
+    def halved(t, k):
+        return t if k <= 0 else halved(0.5 * t, k - 1)
+
+    return halved(x, n) + halved(x[::-1], n - 1)
+
+
+@safe
+def base_written_after_a_view_of_it(x, n):
+    y = x.copy()
+    z = y if n > 1 else y[::-1]
+    y[0] = 7.0
+    return z[2] + z[0]
+
+
+@safe
+def view_written_that_may_be_its_base(x, n):
+    y = x.copy()
+    if n > 1:
+        z = y[1:]
+    else:
+        z = y[:2][::-1]
+    z[0] = 7.0
+    return y
+
+
+@safe
+def base_written_through_another_view(x, n):
+    y = x.copy()
+    w = y[1:]
+    z = y[:2] if n > 1 else y[::2]
+    w[0] = 7.0
+    return z
+
+
+@safe
+def named_in_a_branch_and_written(x, n):
+    w = x.copy()
+    z = (w := x + 1.0) if n > 1 else x
+    w[0] = 7.0
+    return z
+
+
+@safe
+def written_argument_that_is_given_back(x, n):
+    def last(t, k):
+        if k <= 0:
+            return t
+        return last(0.5 * t, k - 1)
+
+    y = x.copy()
+    z = last(y, n - 1)
+    y[0] = 7.0
+    return z
+
+
+@safe
+def view_of_what_a_branch_has_made(x, n):
+    t = x.copy()
+    if n > 1:
+        t = x * 2.0
+        z = t[1:]
+    else:
+        z = x[:2][::-1]
+    t[1] = 7.0
+    return z
+
+
 @safe
 def base_of_unknown_layout_reshaped(x, n):
     y = (np.ones((3, 2)) * n).T * x

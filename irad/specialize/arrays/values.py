@@ -47,11 +47,15 @@ def view(s: Specializer, base: Ref, spec: tuple[Any, ...], nodes: Sequence[Node]
 
 def read(s: Specializer, v: Ref) -> Node:
     """The array as it is now."""
-    content = s.readable(s.store.get(v.obj))
+    return read_content(s, s.readable(s.store.get(v.obj)), s.store)
+
+
+def read_content(s: Specializer, content: Any, store: Any) -> Node:
+    """The elements of an array that a store has with this content."""
     if isinstance(content, Node):
         return content
     base, *nodes = content.children
-    return _apply_view(s, read(s, base), content.head, nodes)
+    return _apply_view(s, read_content(s, s.readable(store.get(base.obj)), store), content.head, nodes)
 
 
 def _apply_view(s: Specializer, x: Node, spec: tuple[Any, ...], nodes: list[Node]) -> Node:
@@ -74,8 +78,11 @@ def array_type(s: Specializer, v: Ref) -> Array:
     if isinstance(content, Node):
         assert isinstance(content.type, Array)
         return content.type
-    base = array_type(s, content.children[0])
-    kind, *facts = content.head
+    return type_of_view(array_type(s, content.children[0]), content.head)
+
+
+def type_of_view(base: Array, spec: tuple[Any, ...]) -> Array:
+    kind, *facts = spec
     shape = tuple(base.shape[a] for a in facts[0]) if kind == "transpose" else facts[0] if kind == "reshape" else facts[2]
     return Array(base.dtype, shape)
 

@@ -156,45 +156,32 @@ class _Writer:
     # -- copies ----------------------------------------------------------------------------------------------------------------
 
     def copy(self, s: Copy, depth: int) -> None:
-        """Bind variables at once: in an order in which none is bound before it is read, or as a tuple."""
+        """Bind variables at once: in an order in which none is bound before it is read, or as a tuple. What reads no variable
+        comes last, where it is in nobody's way."""
         pairs = [(self.names[v], x) for v, x in s.pairs if x.number is None or self.names[x.number] != self.names[v]]
-        reads = [{self.names[k] for k in used(x.tree)} for _, x in pairs]
-        waiting = list(range(len(pairs)))
-        ordered: list[int] = []
+        waiting = [(n, x, {self.names[k] for k in used(x.tree)}) for n, x in pairs if used(x.tree)]
         while waiting:
-            free = next((k for k in waiting if not any(pairs[k][0] in reads[m] for m in waiting if m != k)), None)
+            free = next((p for p in waiting if not any(p[0] in q[2] for q in waiting if q is not p)), None)
             if free is None:
+                left, right = ", ".join(n for n, _, _ in waiting), ", ".join(self.named(x.tree) for _, x, _ in waiting)
+                self.row(depth, f"{left} = {right}", frozenset().union(*[x.spans for _, x, _ in waiting]))
                 break
-            ordered.append(free)
             waiting.remove(free)
-        if waiting:  # a cycle
-            rest = [pairs[k] for k in waiting]
-            self.chained([pairs[k] for k in ordered], depth, s)
-            left = ", ".join(n for n, _ in rest)
-            right = ", ".join(self.named(x.tree) for _, x in rest)
-            self.row(depth, f"{left} = {right}", frozenset().union(*[x.spans for _, x in rest]))
-        else:
-            self.chained([pairs[k] for k in ordered], depth, s)
+            self.row(depth, _assignment(free[0], self.named(free[1].tree), free[1]), free[1].spans)
+        self.fixed([(n, x) for n, x in pairs if not used(x.tree)], depth)
 
-    def chained(self, pairs: list[tuple[str, Expr]], depth: int, s: Copy) -> None:
-        """One line a variable; those that begin with one number share a line."""
-        done: set[int] = set()
-        for k, (_, x) in enumerate(pairs):
-            if k in done:
-                continue
-            same = [k]
-            if isinstance(x.tree, (ast.Constant, ast.Attribute)) and isinstance(x.type, Scalar):
-                value = ast.dump(x.tree)
-                for m in range(k + 1, len(pairs)):
-                    name, other = pairs[m]
-                    between = (used(y.tree) for _, y in pairs[k + 1 : m])
-                    if ast.dump(other.tree) == value and not any(self.names[v] == name for vs in between for v in vs):
-                        same.append(m)  # nothing in between reads what it binds
-                done.update(same)
-            names = [pairs[m][0] for m in same]
+    def fixed(self, pairs: list[tuple[str, Expr]], depth: int) -> None:
+        """Bind variables to values that depend on none; those that begin with one number share a line."""
+        while pairs:
+            _, x = pairs[0]
+            value = self.named(x.tree)
+            number = isinstance(x.type, Scalar) and isinstance(x.tree, (ast.Constant, ast.Attribute))
+            same = [p for p in pairs if number and self.named(p[1].tree) == value] or pairs[:1]
+            names = [n for n, _ in same]
+            pairs = [p for p in pairs if p not in same]
             while names:
                 taken = max(1, next((m for m in range(1, len(names)) if len(" = ".join(names[: m + 1])) > ROW), len(names)))
-                self.row(depth, _assignment(" = ".join(names[:taken]), self.named(x.tree), x), x.spans)
+                self.row(depth, f"{' = '.join(names[:taken])} = {value}", x.spans)
                 names = names[taken:]
 
 

@@ -79,7 +79,7 @@ def test_generated_programs(seed: int) -> None:
         agrees(irad.grad(f, program.floats), *program.args)
 
 
-@pytest.mark.parametrize("seed", range(100, 104))
+@pytest.mark.parametrize("seed", [2033, 2054, 2062, 2074])  # branches whose results change places
 def test_second_derivatives_of_generated_programs(seed: int) -> None:
     program = generate(seed)
     if program.floats:

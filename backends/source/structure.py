@@ -110,23 +110,26 @@ class StructureOps(ValueOps):
         tree = ast.Tuple([number(node.static[1]), *[p.tree for p in parts]])
         self.place(node, replace(joined(tree, node.type, parts), spans=self.span(node, *parts), fresh=True))
 
-    def atom(self, node: Node) -> Expr:
-        """A value under a name."""
+    def atom(self, node: Node, reader: Apply) -> Expr:
+        """A value under a name. One that is made on its reader's side of a branch has no name on the other."""
         x = self.get(node)
         if x.number is not None or x.constant:
             return x  # type: ignore[no-any-return]
         self.bind(node, x)
-        return self.values[node]  # type: ignore[no-any-return]
+        bound = self.values[node]
+        if node.graph is not reader.graph:
+            del self.values[node]
+        return bound  # type: ignore[no-any-return]
 
     def tag(self, node: Apply) -> None:
-        x = self.atom(node.args[0])
+        x = self.atom(node.args[0], node)
         tree = template("-1 if x is None else x[0]", x.tree) if _may_be_nothing(x.type) else template("x[0]", x.tree)
         self.place(node, Expr(tree, node.type, spans=self.span(node)))
 
     def project(self, node: Apply) -> None:
         """The fields of a case; project_zero: zeros where it is another."""
         assert isinstance(node.type, Struct)
-        x = self.atom(node.args[0])
+        x = self.atom(node.args[0], node)
         case = node.static[0]
         of = node.args[0].type
 

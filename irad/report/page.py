@@ -25,7 +25,7 @@ __all__ = ["page"]
 
 CONTEXT = 2  # unchanged lines shown around a change
 SHORTEST_FOLD = 5  # lines
-MOST_ROWS = 30_000  # of all comparisons; beyond, what stays unchanged is left out
+MOST_ROWS = 10_000  # of all comparisons; beyond, what stays unchanged is left out
 LETTERS = {  # the classes of the kinds of pieces: short, there are many
     "comment": "c",
     "string": "s",

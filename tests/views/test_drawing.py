@@ -14,6 +14,8 @@ from irad.graph.walk import all_graphs
 from irad.report.layout import Edge, layered
 from irad.report.scene import MOST, SEEN_THROUGH
 from irad.report.svg import draw
+from tests.generator.draw import generate
+from tests.generator.program import load
 from tests.graph.programs import GRADIENTS, PROGRAMS, fresh, nested_text, shallow_stack
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -75,6 +77,19 @@ def test_drawings_of_programs(program, stage):
         if operation.startswith("%") and not re.search(r"[=~] (make_|getitem)", operation):
             assert tips[operation] == 1, operation
     check_places(drawing)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_generated_programs(seed):
+    """Drawn without overlaps; the stage lowered is the optimized program; machine code cites nothing but their lines."""
+    program = generate(seed)
+    f = irad.grad(load(program.source), argnums=program.floats)
+    optimized, lowered, asm = (irad.ir(f, *program.args, stage=s) for s in ("optimized", "lowered", "asm"))
+    check_places(Placed(optimized._repr_svg_()))
+    assert str(irad.parse_ir(str(lowered))) == str(irad.parse_ir(str(optimized)))
+    cited = {s.line for s in asm.spans if s}
+    assert cited
+    assert cited <= {n.span.line for g in all_graphs(optimized.module) for n in (g, *g.body) if n.span}
 
 
 def check_places(drawing):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import ast
 import keyword
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import CodeType, FunctionType
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -260,13 +260,13 @@ class _Function:
             self.emit("delete", t, name=t.id, up=self.resolve(t.id, writes=True))
 
     def stmt_If(self, s: ast.If) -> Task:
-        test = yield self.expr(s.test)
+        test = yield self.test(s.test)
         then = yield self.block("then", s, self.statements(s.body))
         orelse = yield self.block("orelse", s, self.statements(s.orelse))
         self.emit("if", s.test, test, graphs=(then, orelse))
 
     def stmt_While(self, s: ast.While) -> Task:
-        test = yield self.block("test", s.test, self.expr(s.test))
+        test = yield self.block("test", s.test, self.test(s.test))
         self.loops += 1
         body = yield self.block("body", s, self.statements(s.body))
         self.loops -= 1
@@ -312,7 +312,7 @@ class _Function:
         self.emit("raise", s, (yield self.expr(s.exc)))
 
     def stmt_Assert(self, s: ast.Assert) -> Task:
-        test = yield self.expr(s.test)
+        test = yield self.test(s.test)
         message = yield self.block("message", s, self.expr(s.msg or ast.copy_location(ast.Constant(None), s)))
         self.emit("assert", s, test, graphs=(message,))
 
@@ -393,22 +393,42 @@ class _Function:
 
     def expr_BoolOp(self, e: ast.BoolOp) -> Task:
         """`a and b` is b if a else a, with Python's values."""
-        first = yield self.expr(e.values[0])
-        return (yield self.short_circuit(e, isinstance(e.op, ast.And), first, e.values[1:]))
+        return (yield self.operands(e, self.expr))
 
-    def short_circuit(self, e: ast.BoolOp, is_and: bool, first: Node, rest: Sequence[ast.AST]) -> Task:
+    def test(self, e: ast.expr) -> Task:
+        """An expression of which only the truth is asked: the operands of `and` and `or` may have different types."""
+        if isinstance(e, ast.BoolOp):
+            return (yield self.operands(e, self.truth))
+        if isinstance(e, ast.UnaryOp) and isinstance(e.op, ast.Not):
+            value = yield self.test(e.operand)
+            return self.emit("unary", e, value, op="not")
+        return (yield self.expr(e))
+
+    def truth(self, e: ast.expr) -> Task:
+        """The truth value of an expression."""
+        value = yield self.test(e)
+        if isinstance(e, ast.BoolOp) or (isinstance(e, ast.UnaryOp) and isinstance(e.op, ast.Not)):
+            return value
+        return self.emit("unary", e, value, op="bool")
+
+    def operands(self, e: ast.BoolOp, operand: Callable[[Any], Task]) -> Task:
+        first = yield operand(e.values[0])
+        return (yield self.short_circuit(e, operand, first, e.values[1:]))
+
+    def short_circuit(self, e: ast.BoolOp, operand: Callable[[Any], Task], first: Node, rest: Sequence[ast.AST]) -> Task:
         if not rest:
             return first
-        more = yield self.block("more", rest[0], self.short_circuit_rest(e, is_and, rest))
+        is_and = isinstance(e.op, ast.And)
+        more = yield self.block("more", rest[0], self.short_circuit_rest(e, operand, rest))
         done = yield self.block("done", e, _value(first))
         return self.emit("choose", e, first, graphs=(more, done) if is_and else (done, more))
 
-    def short_circuit_rest(self, e: ast.BoolOp, is_and: bool, rest: Sequence[ast.AST]) -> Task:
-        value = yield self.expr(rest[0])
-        return (yield self.short_circuit(e, is_and, value, rest[1:]))
+    def short_circuit_rest(self, e: ast.BoolOp, operand: Callable[[Any], Task], rest: Sequence[ast.AST]) -> Task:
+        value = yield operand(rest[0])
+        return (yield self.short_circuit(e, operand, value, rest[1:]))
 
     def expr_IfExp(self, e: ast.IfExp) -> Task:
-        test = yield self.expr(e.test)
+        test = yield self.test(e.test)
         then = yield self.block("then", e.body, self.expr(e.body))
         orelse = yield self.block("orelse", e.orelse, self.expr(e.orelse))
         return self.emit("choose", e, test, graphs=(then, orelse))
@@ -542,7 +562,7 @@ class _Generator(_Function):
 
     def inside(self, ifs: list[ast.expr], generators: list[ast.comprehension], yields: Sequence[ast.AST]) -> Task:
         if ifs:
-            test = yield self.expr(ifs[0])
+            test = yield self.test(ifs[0])
             then = yield self.block("then", ifs[0], self.inside(ifs[1:], generators, yields))
             orelse = yield self.block("orelse", ifs[0], _value(None))
             self.emit("if", ifs[0], test, graphs=(then, orelse))

@@ -41,7 +41,7 @@ class Loaded:
             code = compile(self.text, self.file, "exec")
         except (SyntaxError, RecursionError) as e:
             raise refuse(
-                "nested-too-deep", f"Python does not take a program nested as deeply as this: {e}", help='use backend="llvm"'
+                "source-too-deep", f"Python does not take a program nested as deeply as this: {e}", help='use backend="llvm"'
             ) from None
         exec(code, scope)
         self.function: Callable[..., Any] = scope[self.generated.entry]

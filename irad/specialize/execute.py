@@ -22,11 +22,13 @@ from irad.specialize.loops import Loop
 from irad.specialize.paths import Branch, Changes, Exit, Exits, Plan
 from irad.specialize.values import (
     Compound,
+    Conflict,
     Known,
     Obj,
     Shape,
     new_mark,
     rebuild,
+    unreadable,
 )
 
 if TYPE_CHECKING:
@@ -193,14 +195,21 @@ class Activation:
         exits = yield self.block(block)
         if NEXT not in exits:
             raise Bottom
-        return self.env_value(block.output)
+        return self.held_value(block.output)
 
     def as_exit(self, block: Graph) -> Task:
         value = yield self.value_of(block)
         return {NEXT: Exit(None, {}, value)}
 
     def env_value(self, node: Node) -> Any:
-        """The value of a python-stage node in this run."""
+        """The value of a python-stage node in this run. Refuses one that has no single type: it is about to be used."""
+        v = self.held_value(node)
+        if v.__class__ is Conflict:
+            raise unreadable(v, self.s.span)
+        return v
+
+    def held_value(self, node: Node) -> Any:
+        """The value of a python-stage node in this run, to be put somewhere."""
         if isinstance(node, Constant):
             return node if isinstance(node.value, (bool, int, float)) else Known(node.value)
         return self.env[node]
@@ -424,7 +433,7 @@ class Activation:
 
     def return_(self, node: Apply) -> Task:
         yield from ()
-        return {RETURN: Exit(None, {}, self.env_value(node.args[0]))}
+        return {RETURN: Exit(None, {}, self.held_value(node.args[0]))}
 
     def break_(self, node: Apply) -> Task:
         yield from ()
@@ -454,7 +463,7 @@ class Activation:
 
     def yield_(self, node: Apply) -> Task:
         assert self.on_yield is not None
-        return (yield self.on_yield(*[self.env_value(a) for a in node.args]))
+        return (yield self.on_yield(*[self.held_value(a) for a in node.args]))
 
 
 def _done(exits: Exits) -> Task:

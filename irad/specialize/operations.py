@@ -52,7 +52,7 @@ def _load(s: Specializer, a: Activation, node: Apply) -> Any:
 
 def _store(s: Specializer, a: Activation, node: Apply) -> Any:
     name, up = node.static
-    value = a.env_value(node.args[0])
+    value = a.held_value(node.args[0])
     if node.span is None or node.span.file != prelude.__file__:
         give_name(s, value, name)
     frame = _frame(a, up)
@@ -188,11 +188,10 @@ def _call(s: Specializer, a: Activation, node: Apply) -> Task:
 def _starred(s: Specializer, a: Activation, node: Apply) -> list[Any]:
     items: list[Any] = []
     for i, x in enumerate(node.args):
-        v = a.env_value(x)
         if i in node.static[0]:
-            items.extend(objects.known_items(s, v))
+            items.extend(objects.known_items(s, a.env_value(x)))
         else:
-            items.append(v)
+            items.append(a.held_value(x))
     return items
 
 
@@ -205,7 +204,7 @@ def _list(s: Specializer, a: Activation, node: Apply) -> Any:
 
 
 def _dict(s: Specializer, a: Activation, node: Apply) -> Any:
-    values = [a.env_value(x) for x in node.args]
+    values = [a.held_value(x) for x in node.args]
     half = len(values) // 2
     return objects.new_dict(s, values[:half], values[half:])
 

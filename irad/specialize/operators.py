@@ -147,6 +147,8 @@ def unary(s: Specializer, op: str, x: Any) -> Any:
     b = s.b
     if op == "not":
         return _not(s, x)
+    if op == "bool":
+        return truth(s, x)
     if is_number(x):
         x = as_int(s, x)
         if op == "-":

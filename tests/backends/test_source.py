@@ -433,5 +433,5 @@ def test_nesting_that_python_does_not_take_is_refused() -> None:
     for _ in range(7):
         f = loops_inside(f)
     assert irad.compile(f)(1.0, 1) == 0.5
-    with pytest.raises(irad.CompileError, match="nested-too-deep"):
+    with pytest.raises(irad.CompileError, match="source-too-deep"):
         irad.compile(f, backend="source")(1.0, 1)

@@ -2,6 +2,8 @@
 
 import random
 
+import pytest
+
 from tests.diagnostics.mutate import run, shown
 from tests.diagnostics.mutations import mutated
 from tests.diagnostics.sources import drawn
@@ -17,6 +19,7 @@ def test_spoiled_programs():
     assert counts["agrees"] > SOURCES // 10
 
 
+@pytest.mark.filterwarnings("ignore::SyntaxWarning")
 def test_mutations_are_valid_and_repeatable():
     for seed in range(20):
         text = drawn(random.Random(seed)).text

@@ -33,13 +33,14 @@ from irad.types import NONE, OBJECT, Static
 __all__ = ["lower"]
 
 
-_lowered: WeakKeyDictionary[CodeType, Graph] = WeakKeyDictionary()
+_lowered: WeakKeyDictionary[CodeType, dict[str, Graph]] = WeakKeyDictionary()  # equal code may stand in two files
 
 
 def lower(function: FunctionType) -> Graph:
     """The python-stage graph of a function. Raises CompileError for what irad does not accept."""
     code = function.__code__
-    found = _lowered.get(code)
+    files = _lowered.setdefault(code, {})
+    found = files.get(code.co_filename)
     if found is None:
         if code.co_flags & 0x280:  # coroutine, async generator
             raise unsupported(ast.AsyncFunctionDef, Span(code.co_filename, code.co_firstlineno))
@@ -51,7 +52,7 @@ def lower(function: FunctionType) -> Graph:
                 _span(node, code.co_filename),
                 help="build a list, or compute inside the loop",
             )
-        found = _lowered[code] = _Function(node, code.co_filename, None, set(code.co_freevars)).lower()
+        found = files[code.co_filename] = _Function(node, code.co_filename, None, set(code.co_freevars)).lower()
     return found
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import re
 import threading
 import weakref
 from collections.abc import Iterable, Iterator
@@ -226,7 +227,8 @@ class Form:
     @classmethod
     def of_class(cls, kind: str, python_class: type, keys: Iterable[str]) -> Form:
         """The form of a dataclass or NamedTuple; a second class of one name gets a suffix."""
-        base = name = f"{python_class.__module__}.{python_class.__qualname__}".replace("<locals>.", "")
+        whole = f"{python_class.__module__}.{python_class.__qualname__}".replace("<locals>.", "")
+        base = name = ".".join(re.sub(r"^(?=\d)|\W", "_", part) or "_" for part in whole.split("."))  # names of the IR's text
         n = 1
         while cls._classes.get(name, python_class) is not python_class:
             n += 1

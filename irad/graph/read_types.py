@@ -13,6 +13,7 @@ __all__ = ["LARGEST", "MAX_DIGITS", "TextError", "TypeRules", "dim_of", "number"
 
 LARGEST = 2**63 - 1  # of a size, and of the bytes of an array
 MAX_DIGITS = 400  # of a number; the shortest text of a float has less than 26
+MAX_PARTS = 100  # of a size
 
 
 class TextError(Exception):
@@ -62,6 +63,8 @@ def unquoted(token: str) -> str:
 def dim_of(parts: tuple[Any, ...]) -> int | Dim:
     """The size that signs and products in turn stand for; the first sign may be left out. A product is a list of factors."""
     parts = ("+", *parts) if len(parts) % 2 else parts
+    if len(parts) > MAX_PARTS or any(len(factors) > MAX_PARTS for factors in parts[1::2]):
+        raise TextError("ir-type", parts[1][0], f"a size of more than {MAX_PARTS // 2} terms or {MAX_PARTS} factors")
     terms: dict[tuple[str, ...], int] = {}
     for sign, factors in zip(parts[::2], parts[1::2], strict=True):
         symbols = tuple(sorted(str(f) for f in factors if not _is_int(f)))
@@ -150,8 +153,8 @@ class TypeRules:
     def field(self, key: Any, type: Any) -> tuple[Any, Type]:
         return key, type
 
-    def name_key(self, name: Any) -> str:
-        return str(name)
+    def name_key(self, name: Any) -> str | bool:
+        return {"True": True, "False": False}.get(name, str(name))
 
     def text_key(self, text: Any) -> str:
         return unquoted(text)

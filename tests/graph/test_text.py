@@ -1,5 +1,10 @@
 """IR as text: printing and parsing are each other's inverse, at every stage; text runs; what is no IR gets a diagnostic."""
 
+import dataclasses
+import math
+import sys
+
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -170,3 +175,149 @@ def test_deep_text_does_not_recurse():
         module = irad.parse_ir(nested_text(300))
         text = str(module)
         assert str(irad.parse_ir(text)) == text
+
+
+# -- what names, keys and static values may be -----------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Pair:
+    a: float
+    b: float
+
+
+Pair.__module__, Pair.__qualname__ = "my-module.1", "<odd> name"
+VALUES = [
+    *(
+        math.nan,
+        -0.0,
+        0.0,
+        math.inf,
+        2**62,
+        True,
+        None,
+        ...,
+        (1, 2.5, "a", None),
+        "a'\"\\\n\té\ud800\x00",
+        math.sin,
+        np.float32,
+    ),
+    *(np.dtype("float64"), np.float64(2.5)),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=repr)
+def test_static_values_read_back(value):
+    f = irad.compile(lambda s, x: x * 2.0, static_argnums=0)
+    for stage in ("typed", "optimized"):
+        text = str(irad.ir(f, value, 1.0, stage=stage))
+        assert str(irad.parse_ir(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("function", "argument"),
+    [
+        (lambda d: d[True] + d["a b"], {True: 1.0, "a b": 2.0}),
+        (lambda d: d[-1] + d[2.5] + d["True"], {-1: 1.0, 2.5: 2.0, "True": 3.0}),
+        (lambda p: p.a * p.b, Pair(1.0, 2.0)),
+    ],
+)
+def test_keys_and_classes_read_back(function, argument):
+    text = str(irad.ir(function, argument))
+    again = irad.parse_ir(text)
+    assert str(again) == text
+    assert irad.compile(again)(argument) == function(argument)
+
+
+@pytest.mark.parametrize("name", ["my file.py", "a#b.py", "c:d.py", 'it\'s "q".py', "captures %x.py"])
+def test_places_in_files_of_any_name_read_back(name, tmp_path):
+    (tmp_path / name).write_text("def f(x):\n    return x * 2.0\n")
+    scope = {}
+    exec(compile((tmp_path / name).read_text(), tmp_path / name, "exec"), scope)
+    text = str(irad.ir(scope["f"], 1.0))
+    assert str(irad.parse_ir(text)) == text
+    assert irad.parse_ir(text).entry.body[0].span.file == name
+
+
+# -- texts that ask for much -------------------------------------------------------------------------------------------------
+
+
+ONE = "graph @f(%x: float) -> float {{ {} return %x; }}"
+HUGE = {
+    "parentheses": "(" * 1_000_000,
+    "an open type": "graph @f(%x: " + "(" * 1_000_000,
+    "brackets": "graph @f(%x: float) -> float { %y: " + "[" * 200_000 + "float" + "]" * 200_000 + " = sin(%x); return %y; }",
+    "a deep stack": "graph @f(%x: " + "stack[" * 100_000 + "float" + "]" * 100_000 + ") -> float { return 1.0; }",
+    "a deep tuple": "graph @f(%x: " + "(" * 100_000 + "float" + ",)" * 100_000 + ") -> float { return 1.0; }",
+    "graphs": "".join(f"graph @f{i}(%x{i}: float) -> float {{ " for i in range(100_000)),
+    "a long integer": "graph @f() -> int { return " + "9" * 1_000_000 + "; }",
+    "a long negative integer": "graph @f() -> int { return -" + "9" * 1_000_000 + "; }",
+    "a long float": "graph @f() -> float { return 0." + "1" * 1_000_000 + "; }",
+    "a long exponent": "graph @f() -> float { return 1e" + "9" * 1_000_000 + "; }",
+    "a large float": "graph @f() -> float { return 1e999999; }",
+    "a large size": "graph @f(%x: f64[" + "9" * 1_000_000 + "]) -> float { return 1.0; }",
+    "sizes whose product is large": "graph @f(%x: f64[4294967296,4294967296]) -> float { return 1.0; }",
+    "a long product": "graph @f(%x: f64[" + "n*" * 20_000 + "n]) -> float { return 1.0; }",
+    "a long sum": "graph @f(%x: f64[" + "+".join(f"n{i}" for i in range(10_000)) + "]) -> float { return 1.0; }",
+    "many axes": "graph @f(%x: f64[" + "1," * 20_000 + "1]) -> float { return 1.0; }",
+    "a long name": "graph @f(%" + "x" * 1_000_000 + ": float) -> float { return %y; }",
+    "a long line of nothing": " " * 1_000_000 + "x",
+    "a long comment": "#" * 1_000_000,
+    "comments": "# a\n" * 50_000,
+    "an open string": ONE.format('print(format="' + "x" * 1_000_000),
+    "quotes": "'\"" * 300_000,
+    "backslashes": '"' + "\\" * 500_000,
+    "null bytes": "\x00" * 100_000,
+    "arguments": ONE.format("%y: float = add(" + ", ".join(["%x"] * 20_000) + ");"),
+    "a wide message": ONE.format('raise(%x, error="ValueError", message="{0:999999999}");'),
+    "what str.format can reach": ONE.format('raise(%x, error="ValueError", message="{0.__class__}");'),
+    "an error that is a function": ONE.format('raise(error="eval", message="__import__(\'os\')._exit(1)");'),
+    "an error that ends Python": ONE.format('raise(error="SystemExit", message="");'),
+    "an alphabet": "".join(map(chr, range(0x300, 0x2000))),
+}
+
+
+@pytest.mark.parametrize("text", HUGE.values(), ids=HUGE)
+def test_texts_that_ask_for_much_are_refused(text):
+    with pytest.raises(irad.CompileError) as caught:
+        irad.parse_ir(text)
+    assert caught.value.name.startswith("ir-")
+    assert len(str(caught.value)) < 2_000
+    assert all(len(line) < 400 for line in str(caught.value).splitlines())
+
+
+def test_limits_are_arguments():
+    text = str(fresh(PROGRAMS[0], "typed"))
+    nodes = text.count(";")
+    irad.parse_ir(text, max_length=len(text), max_nodes=nodes, max_depth=0)
+    for limit in ({"max_length": len(text) - 1}, {"max_nodes": nodes - 1}):
+        with pytest.raises(irad.CompileError, match=next(iter(limit))) as caught:
+            irad.parse_ir(text, **limit)
+        assert caught.value.name == "ir-too-large"
+    deep = nested_text(40)
+    irad.parse_ir(deep, max_depth=40)
+    with pytest.raises(irad.CompileError, match="max_depth=39"):
+        irad.parse_ir(deep, max_depth=39)
+
+
+def test_a_long_text_is_read_in_linear_time():
+    """Counted in calls, not in seconds: four times the text, four times the work."""
+
+    def work(n):
+        lines = [f"  %a{i + 1}: float = add(%a{i}, {i}.5);  # f.py:{i + 1}" for i in range(n)]
+        text = "graph @f(%a0: float) -> float {\n" + "\n".join(lines) + f"\n  return %a{n};\n}}\n"
+        count = 0
+
+        def called(*_):
+            nonlocal count
+            count += 1
+
+        sys.setprofile(called)
+        try:
+            irad.parse_ir(text)
+        finally:
+            sys.setprofile(None)
+        return count
+
+    work(1)  # the parser is made
+    assert work(800) < 4.2 * work(200)

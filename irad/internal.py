@@ -37,6 +37,9 @@ def ours(what: str, text: Callable[[], str], command: str | None) -> Iterator[No
     except RecursionError as e:
         raise too_deep(e) from None
     except Exception as e:
+        interruption = _interruption(e)
+        if interruption is not None:
+            raise interruption from None
         raise _report(what, f"{type(e).__name__}: {e}".rstrip(": "), text, command) from e
 
 
@@ -49,6 +52,19 @@ def too_deep(e: RecursionError) -> Exception:
         "this is nested too deeply: Python's stack ran out while it was compiled",
         help="break expressions into statements, and put nested tuples into arrays; or raise sys.setrecursionlimit",
     )
+
+
+def _interruption(e: BaseException | None) -> BaseException | None:
+    """What a signal's handler raised, between any two lines: the exception, or one on the way out of which it came up."""
+    import signal
+    import traceback
+
+    handlers = {getattr(signal.getsignal(number), "__code__", None) for number in signal.valid_signals()}
+    while e is not None:
+        if isinstance(e, KeyboardInterrupt) or any(f.f_code in handlers for f, _ in traceback.walk_tb(e.__traceback__)):
+            return e
+        e = e.__context__
+    return None
 
 
 def _report(what: str, why: str, text: Callable[[], str], command: str | None) -> InternalError:

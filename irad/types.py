@@ -77,14 +77,15 @@ _T = TypeVar("_T", bound=Type)
 
 
 def _intern(cls: type[_T], key: tuple[Any, ...]) -> tuple[_T, bool]:
-    """The type of class cls and this key, and whether it was made now."""
-    full = (cls, *key)
-    found = Type._interned.get(full)
-    if found is None:
-        found = object.__new__(cls)
-        Type._interned[full] = found
-        return found, True
-    return found, False
+    """The type of class cls and this key; a new one, to be filled in and `_kept`, where there is none."""
+    found = Type._interned.get((cls, *key))
+    return (object.__new__(cls), True) if found is None else (found, False)
+
+
+def _kept(made: _T, key: tuple[Any, ...]) -> _T:
+    """A new type, from now on the only one of its key: not before it is whole, since a signal may end any of this."""
+    kept: _T = Type._interned.setdefault((type(made), *key), made)
+    return kept
 
 
 class Scalar(Type):
@@ -103,7 +104,7 @@ class Scalar(Type):
             self._text, self.kind, self.width = name, kind, width
             self.weak, self.strong = strong is not None, strong or self
             self.dtype = strong.dtype if strong else np.dtype({"b": "bool"}.get(kind, f"{kind}{width // 8}"))
-        return self
+        return _kept(self, (name,)) if new else self
 
     @property
     def nbytes(self) -> int:
@@ -192,7 +193,7 @@ class Array(Type):
         if new:
             self.dtype, self.shape = dtype, shape
             self._text = f"{dtype}[{','.join(map(str, shape))}]"
-        return self
+        return _kept(self, (dtype, shape)) if new else self
 
     @property
     def rank(self) -> int:
@@ -220,8 +221,9 @@ class Form:
         key = (kind, name, tuple((type(k), k) for k in keys))
         self = cls._interned.get(key)
         if self is None:
-            self = cls._interned[key] = object.__new__(cls)
+            self = object.__new__(cls)
             self.kind, self.name, self.keys = kind, name, keys
+            self = cls._interned.setdefault(key, self)
         return self
 
     @classmethod
@@ -263,7 +265,7 @@ class Tuple(Struct):
         if new:
             self.items = items
             self._text = f"({', '.join(map(str, items))}{',' if len(items) == 1 else ''})"
-        return self
+        return _kept(self, items) if new else self
 
 
 class Record(Struct):
@@ -283,7 +285,7 @@ class Record(Struct):
                 key = (lambda k: k if k.isidentifier() else repr(k)) if form.kind != "dict" else repr
                 fields = ", ".join(f"{key(k)}: {t}" for k, t in zip(form.keys, items, strict=True))
                 self._text = f"{form.name}{{{fields}}}"
-        return self
+        return _kept(self, (form, *items)) if new else self
 
 
 class List(Type):
@@ -296,7 +298,7 @@ class List(Type):
         self, new = _intern(cls, (item,))
         if new:
             self.item, self._text = item, f"list[{item}]"
-        return self
+        return _kept(self, (item,)) if new else self
 
 
 class Stack(Type):
@@ -309,7 +311,7 @@ class Stack(Type):
         self, new = _intern(cls, (item,))
         if new:
             self.item, self._text = item, f"stack[{item}]"
-        return self
+        return _kept(self, (item,)) if new else self
 
 
 class Sum(Type):
@@ -322,7 +324,7 @@ class Sum(Type):
         self, new = _intern(cls, (name,))
         if new:
             self.name, self._text = name, f"@{name}"
-        return self
+        return _kept(self, (name,)) if new else self
 
 
 class Static(Type):
@@ -338,7 +340,7 @@ class Static(Type):
             self, new = _intern(cls, (type(value), value))
         if new:
             self.value, self._text = value, f"static({value!r})"
-        return self
+        return _kept(self, (type(value), value)) if new and not callable(value) else self
 
 
 class Object(Type):
@@ -350,7 +352,7 @@ class Object(Type):
         self, new = _intern(cls, ())
         if new:
             self._text = "object"
-        return self
+        return _kept(self, ()) if new else self
 
 
 class Unbound(Type):
@@ -360,7 +362,7 @@ class Unbound(Type):
         self, new = _intern(cls, ())
         if new:
             self._text = "unbound"
-        return self
+        return _kept(self, ()) if new else self
 
 
 NONE, UNBOUND, UNIT, OBJECT = Static(None), Unbound(), Tuple(()), Object()

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from irad.backends.llvm import polls
 from irad.backends.llvm.layout import HEADER, SCALAR, SIZE, literal_text
 from irad.backends.llvm.runtime import FROM_END
 
@@ -242,8 +243,8 @@ def _put(e: Any, node: Apply, *, add: bool) -> Operands:
 # -- loop nests -----------------------------------------------------------------------------------------------------------
 
 
-def nest(e: Any, dims: Sequence[str], body: Callable[[list[str]], None]) -> None:
-    """Loops over all indices below `dims`, the last innermost."""
+def nest(e: Any, dims: Sequence[str], body: Callable[[list[str]], None], *, polled: bool = False) -> None:
+    """Loops over all indices below `dims`, the last innermost. `polled`: each trip of the outermost counts what it did."""
     open_: list[tuple[str, str, str, int]] = []
     index = []
     for d in dims:
@@ -261,6 +262,8 @@ def nest(e: Any, dims: Sequence[str], body: Callable[[list[str]], None]) -> None
         index.append(i)
     body(index)
     for i, head, done, line in reversed(open_):
+        if polled and i is open_[0][0]:
+            polls.charge(e, product(e, dims[1:]))
         after = e.emit(f"add nuw nsw i64 {i}, 1")
         e.lines[line] += f"[ {after}, %{e.label} ]"
         e.jump(head)
@@ -545,7 +548,7 @@ def matmul(e: Any, node: Apply) -> Operands:
         p = address(e, t, out[0], [*rows, j], sizes)
         store(e, t, e.plus(t.dtype, load(e, t, p), times([*rows, k], [k, j])), p)
 
-    nest(e, [*dx[:-1], dx[-1], dy[1]], add)
+    nest(e, [*dx[:-1], dx[-1], dy[1]], add, polled=e.m.work.is_large(node))
     return out
 
 

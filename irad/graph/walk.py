@@ -15,21 +15,25 @@ Task = Generator[Any, Any, Any]
 def run(task: Task) -> Any:
     """Run a task that yields sub-tasks and is sent their results: recursion without the interpreter's stack."""
     stack, value, error = [task], None, None
-    while stack:
-        try:
-            if error is None:
-                sub = stack[-1].send(value)
-            else:
-                pending, error = error, None
-                sub = stack[-1].throw(pending)
-            stack.append(sub)
-            value = None
-        except StopIteration as e:
-            stack.pop()
-            value = e.value
-        except BaseException as e:
-            stack.pop()
-            value, error = None, e
+    try:
+        while stack:
+            try:
+                if error is None:
+                    sub = stack[-1].send(value)
+                else:
+                    pending, error = error, None
+                    sub = stack[-1].throw(pending)
+                stack.append(sub)
+                value = None
+            except StopIteration as e:
+                stack.pop()
+                value = e.value
+            except BaseException as e:
+                stack.pop()
+                value, error = None, e
+    finally:
+        while stack:  # a signal ended this loop itself: tasks end as they are nested
+            stack.pop().close()
     if error is not None:
         raise error
     return value

@@ -493,7 +493,7 @@ class Specializer:
         finally:
             self.running.pop()
             self.span = self.b.span = span
-            assert self.b.graph is before
+        assert self.b.graph is before
         copy.done = True
         copy.effects = typed.effects
         copy.depends.discard(copy)

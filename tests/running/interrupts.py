@@ -125,6 +125,10 @@ def products(x: np.ndarray, n: int) -> np.ndarray:
     return x
 
 
+def one_product(x: np.ndarray) -> np.ndarray:
+    return x @ x
+
+
 def growing(n: int, m: int) -> int:
     xs = [0]
     for i in range(n):
@@ -185,6 +189,7 @@ PROGRAMS = {
     "large arrays": Program(arrays, (np.ones(100_000), 2), (np.ones(100_000), ENDLESS)),
     "arrays of unknown size": Program(of_any_size, (3, 2), (1_000_000, ENDLESS)),
     "products": Program(products, (np.ones((300, 300)), 1), (np.ones((300, 300)), ENDLESS)),
+    "one large product": Program(one_product, (np.ones((2, 2)),), (np.ones((4000, 4000)),)),
     "lists": Program(growing, (4, 2), (ENDLESS, 10)),
     "a gradient": Program(irad.grad(chain), (1.0, 3), (1.0, 10**8)),
     "a backward loop": Program(irad.grad(linear), (1.0, 3), (1.0, ENDLESS)),

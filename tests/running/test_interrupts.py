@@ -36,6 +36,23 @@ def test_a_signal_ends_the_call(name: str) -> None:
     np.testing.assert_equal(f(*copy.deepcopy(p.brief)), wanted)
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a finalizer was interrupted
+def test_an_interrupted_compile_leaves_the_compiler_whole() -> None:
+    """At whatever point: what is shared (types, programs, LLVM) is as before or as after."""
+    interrupted = 0
+    for k in range(40):
+        x = np.arange(1.0, k + 2.0)  # types that are new
+        f = irad.grad(lambda x, n: (np.sin(x) * n).sum() + sum(x[i] for i in range(n) if i < len(x)))
+        f.clear()
+        try:
+            with interrupt_after(0.0005 + 0.0008 * k):
+                f(x, 3)
+        except Interrupted:
+            interrupted += 1
+        np.testing.assert_allclose(f(x, 3), 3.0 * np.cos(x) + (np.arange(k + 1) < 3), rtol=1e-12)
+    assert interrupted > 10
+
+
 SCRIPT = """
 import os, sys, threading
 import irad

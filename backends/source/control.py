@@ -248,6 +248,9 @@ def message(pattern: str, xs: list[Expr]) -> ast.expr:
             parts.append(ast.Constant(before))
         if place is not None:
             x = xs[int(place)]
+            if isinstance(x.tree, ast.Constant) and not spec:
+                parts.append(ast.Constant(str(x.tree.value)))
+                continue
             tree = x.tree
             if conversion == "r" or (isinstance(x.type, Scalar) and x.type.width == 32):
                 tree = (

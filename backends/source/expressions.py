@@ -7,7 +7,6 @@ Variables are numbers until all text is there: the name `ǃ5ǃ` stands for varia
 from __future__ import annotations
 
 import ast
-import functools
 import math
 import re
 from collections.abc import Sequence
@@ -94,11 +93,6 @@ def name(text: str) -> ast.expr:
 
 def variable(number: int) -> ast.expr:
     return ast.Name(f"ǃ{number}ǃ")
-
-
-@functools.cache
-def _parsed(text: str) -> ast.expr:
-    return ast.parse(text, mode="eval").body
 
 
 class _Fill(ast.NodeTransformer):

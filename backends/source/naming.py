@@ -133,6 +133,7 @@ def names(function: Function, taken: Iterable[str]) -> list[str]:
     reserved = TAKEN | set(taken)
     out = [""] * len(variables)
     holders: dict[str, list[int]] = {}
+    counts: dict[str, int] = {}  # of names that no two variables share
     classes = list(dict.fromkeys(find(v) for v in live.order))
     for a in sorted(classes, key=lambda a: -any(variables[v].fixed for v in members[a])):
         best = max(members[a], key=lambda v: variables[v].rank)
@@ -144,12 +145,15 @@ def names(function: Function, taken: Iterable[str]) -> list[str]:
             continue
         hint = "_" if variables[best].hint == "_" else _identifier(variables[best].hint)
         shares = variables[best].rank > 0
-        name, n = hint, 0
+        name, n = hint, counts.get(hint, 0)
         if not shares and hint != "_":
-            name, n = f"{hint}1", 1
+            n += 1
+            name = f"{hint}{n}"
         while hint != "_" and (name in reserved or not _free(name, a, holders, members, live, shares)):
             n += 1
             name = f"{hint}{n}" if not hint[-1].isdigit() else f"{hint}_{n}"
+        if not shares:
+            counts[hint] = n
         holders.setdefault(name, []).append(a)
         for v in members[a]:
             out[v] = name

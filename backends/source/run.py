@@ -19,7 +19,7 @@ from irad.graph.nodes import Module
 from irad.structures import record
 from irad.types import Array, List, Record, Scalar, Static, Struct, Type
 
-__all__ = ["loaded"]
+__all__ = ["Loaded"]
 
 PYTHON = {"f": float, "i": int, "b": bool}
 _numbers = itertools.count(1)
@@ -70,11 +70,6 @@ class Loaded:
             if places:
                 return located(error, places[-1])  # type: ignore[return-value]
         return error
-
-
-def loaded(module: Module, title: str, entry: str) -> Loaded:
-    """The module as a function of the leaves of its arguments."""
-    return Loaded(module, title, entry)
 
 
 def argument(t: Type, given: Iterator[Any]) -> Any:

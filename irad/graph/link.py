@@ -52,6 +52,7 @@ class Text:
     name: Any
     params: list[tuple[str, Any, Type]]
     result: Type
+    place: Span | None
     statements: list[Any]
     output: Any
 
@@ -90,7 +91,7 @@ class Linker:
         if key in self.graphs:
             raise TextError("ir-name", text.name, f"@{key} is declared twice")
         self.module.unique(key)
-        graph = self.graphs[key] = Graph(key, parent)
+        graph = self.graphs[key] = Graph(key, parent, text.place)
         graph.result = text.result
         self.places[graph] = text.name
         if parent is None:

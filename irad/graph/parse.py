@@ -277,9 +277,10 @@ class _Rules:
         return tuple(t for t in types if isinstance(t, Type))
 
     def graph(self, name: Any, *parts: Any) -> Text:
-        params = [p for p in parts if isinstance(p, tuple) and p[0] == "param"]
+        params = [p for p in parts if p.__class__ is tuple and p[0] == "param"]
         result = next(t for t in parts if isinstance(t, Type))
-        return Text(name, params, result, [s for s in parts if isinstance(s, (Text, Statement))], parts[-1])
+        place = next((p for p in parts if isinstance(p, Span)), None)
+        return Text(name, params, result, place, [s for s in parts if isinstance(s, (Text, Statement))], parts[-1])
 
     def param(self, name: Any, type: Any) -> Any:
         return ("param", name, type)
@@ -373,7 +374,7 @@ class _Rules:
     def place(self, file: Any, line: Any, column: Any) -> Span:
         numbers = [number(n) for n in (line, column)]
         if not all(isinstance(n, int) and 0 < n < _MAX_LINE for n in numbers):
-            raise TextError("ir-syntax", line, f"{line}:{column} is no line and column")
+            raise TextError("ir-constant", line, f"{line}:{column} is no line and column")
         return Span(unquoted(file), int(numbers[0]), int(numbers[1]) - 1)
 
 

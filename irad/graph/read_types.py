@@ -125,7 +125,7 @@ class TypeRules:
     def record_type(self, name: str, *pairs: Any) -> Type:
         if name in ("irad.column", "irad.columns"):
             return _record("growing", name, pairs)
-        keys = tuple((type(k), k) for k, _ in pairs)
+        keys = tuple((type(k), k) for k, _, _ in pairs)
         known = ("namedtuple", name, keys) in Form._interned
         return _record("namedtuple" if known else "dataclass", name, pairs)
 
@@ -150,17 +150,19 @@ class TypeRules:
     def term(self, *factors: Any) -> list[Any]:
         return list(factors)
 
-    def field(self, key: Any, type: Any) -> tuple[Any, Type]:
-        return key, type
+    def field(self, key: Any, type: Any) -> tuple[Any, Type, Any]:
+        """Its key, its type, and the token of the key."""
+        value, token = key
+        return value, type, token
 
-    def name_key(self, name: Any) -> str | bool:
-        return {"True": True, "False": False}.get(name, str(name))
+    def name_key(self, name: Any) -> tuple[str | bool, Any]:
+        return {"True": True, "False": False}.get(name, str(name)), name
 
-    def text_key(self, text: Any) -> str:
-        return unquoted(text)
+    def text_key(self, text: Any) -> tuple[str, Any]:
+        return unquoted(text), text
 
-    def number_key(self, text: Any) -> int | float:
-        return number(text)
+    def number_key(self, text: Any) -> tuple[int | float, Any]:
+        return number(text), text
 
     def qualified(self, *names: Any) -> str:
         return ".".join(map(str, names))
@@ -184,8 +186,12 @@ class TypeRules:
         return False
 
 
-def _record(kind: str, name: str, pairs: tuple[Any, ...]) -> Record:
-    keys = tuple(k for k, _ in pairs)
-    if len(set(keys)) != len(keys):
-        raise TextError("ir-type", None, f"two fields of {name or 'a dict'}{{…}} have one name")
-    return Record(Form(kind, name, keys), [t for _, t in pairs])
+def _record(kind: str, name: str, fields: tuple[Any, ...]) -> Record:
+    keys: dict[Any, None] = {}
+    for key, _, token in fields:
+        if kind != "dict" and not isinstance(key, str):
+            raise TextError("ir-type", token, f"the fields of {name}{{…}} have names")
+        if key in keys:
+            raise TextError("ir-type", token, f"two fields of {name}{{…}} are called {key!r}")
+        keys[key] = None
+    return Record(Form(kind, name, keys), [t for _, t, _ in fields])

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from irad import log
-from irad.errors import nearest, public, refuse
+from irad.errors import CompileError, Note, nearest, public, refuse
 from irad.frontend import lower
 from irad.graph.nodes import Module
 from irad.graph.normal import normal_form
@@ -259,7 +259,15 @@ class Compiled:
         return made
 
     def _type(self, i: int, value: Any) -> Type:
-        return Static(value) if i in self.options.static_argnums else type_of(value)
+        if i in self.options.static_argnums:
+            return Static(value)
+        try:
+            return type_of(value)
+        except CompileError as e:
+            names = self.function.__code__.co_varnames[: self.function.__code__.co_argcount] if self.function else ()
+            named = f", `{names[i]}`" if i < len(names) else ""
+            e.diagnostic.notes.append(Note(f"this is in argument {i}{named}"))
+            raise
 
     def _adopt(self, key: Any, program: Program) -> None:
         """Make the program one of this function's, the first that a call tries."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from irad.errors import Note, Span
 from irad.graph.build import UNIT_VALUE, literal
 from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
@@ -299,6 +300,7 @@ def _prepare(
             "write-under-derivative",
             f"the function under {kind} changes an object of its caller",
             help="copy it first, and return the new one",
+            notes=_defined(fn),
         )
     call = _Call(s, copy, nodes, shapes, argnums)
     for i in argnums:
@@ -342,9 +344,10 @@ def _grad(with_value: bool) -> Callable[..., Task]:
                     "has-aux",
                     "with has_aux=True the function must return (value, aux), not " + describe(scalar),
                     help="return a pair, or leave has_aux out",
+                    notes=_defined(fn),
                 )
             scalar = scalar[3][0]
-        _check_scalar(s, scalar, kind)
+        _check_scalar(s, scalar, kind, _defined(fn))
         value, residual = call.run_forward()
         seed: list[Node | None] = [None] * len(call.leaves)
         if scalar[0] == "leaf":
@@ -358,19 +361,30 @@ def _grad(with_value: bool) -> Callable[..., Task]:
     return run
 
 
-def _check_scalar(s: Specializer, shape: Shape, kind: str) -> None:
+def _defined(fn: Any) -> list[Note]:
+    """Where a function that a derivative is taken of is defined."""
+    while isinstance(fn, Compound) and fn.kind == "transform":
+        fn = fn.children[0]
+    function = fn.value if isinstance(fn, Known) else fn.head[1] if isinstance(fn, Compound) and fn.kind == "function" else None
+    code = getattr(function, "__code__", None)
+    return [Note("the function is defined", Span(code.co_filename, code.co_firstlineno))] if code is not None else []
+
+
+def _check_scalar(s: Specializer, shape: Shape, kind: str, notes: list[Note]) -> None:
     t: Type | None = shape[1] if shape[0] == "leaf" else shape[1].type if shape[0] == "const" else None
     if isinstance(t, Scalar) and t.kind == "f":
         return
-    what = str(t) if t is not None else shape[2].value.value if shape[0] == "known" else "a structure"
+    what = describe(shape)
     if isinstance(t, Scalar):
-        raise s.refuse("not-a-float", f"{kind} of a function that returns {what}", help="return a float")
-    if shape[0] == "known" and what is None:
-        raise s.refuse("missing-return", f"{kind} of a function that returns None", help="return the value")
+        help = "return a float that depends on the argument: int(...), // and comparisons are constant between jumps"
+        raise s.refuse("not-a-float", f"{kind} of a function that returns {what}", help=help, notes=notes)
+    if what == "None":
+        raise s.refuse("missing-return", f"{kind} of a function that returns None", help="return the value", notes=notes)
     raise s.refuse(
         "not-scalar",
         f"{kind} of a function that returns {what}, not one number",
         help="return a scalar; for more outputs use jacrev or jacfwd, for extra results has_aux=True",
+        notes=notes,
     )
 
 

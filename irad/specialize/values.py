@@ -439,10 +439,10 @@ def _conflict(what: str, a: str, b: str, spans: Sequence[Span | None]) -> Shape:
 def _unset(what: str, a: Shape, b: Shape, spans: Sequence[Span | None]) -> Shape:
     """An instance or dict that has other names on one path than on the other."""
     (name, *_) = sorted({*a[2]} ^ {*b[2]}, key=str) or [*a[2]]
-    noun = f"the attribute `{name}`" if a[1] == "fields" else f"the key {name!r}"
+    noun = f"the attribute `{name}` of an object" if a[1] == "fields" else f"the key {name!r} of a dict"
     help = "set it before the branch or loop, on every path and in one order"
     notes = [Note("the paths part", s) for s in dict.fromkeys(spans) if s is not None]
-    d = Diagnostic("unset-name", f"{noun} of {what.removeprefix('the ')} is set on one path only", None, "", notes, help)
+    d = Diagnostic("unset-name", f"{noun} is set on one path only", None, "", notes, help)
     return ("conflict", Tied(Conflict(d)))
 
 

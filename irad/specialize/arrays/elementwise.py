@@ -51,11 +51,17 @@ def broadcast_shape(s: Specializer, xs: Sequence[Node], op: str) -> Shape:
         if len(fixed) > 1:
             raise s.refuse(
                 "shape-mismatch",
-                f"`{op}` cannot join shapes {' and '.join(shape_text(sh) for sh in shapes)}",
+                f"`{op}` cannot join shapes {' and '.join(map(_shape_of, xs))}",
                 help="axes join where they are equal, or one is 1: slice one array, or add an axis, x[:, None]",
             )
         out.append(next(iter(fixed)) if fixed else wanted[0] if wanted else 1)
     return tuple(out)
+
+
+def _shape_of(x: Node) -> str:
+    """The shape of an operand, with its name where it has one."""
+    text = shape_text(x.type.shape if isinstance(x.type, Array) else ())
+    return f"{text} of `{x.name}`" if x.name else text
 
 
 def shape_text(shape: Shape) -> str:

@@ -14,11 +14,12 @@ After Griewank and Walther, "Evaluating Derivatives", 2008, ch. 12; the cut as i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from irad.graph.build import is_constant, literal
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
+from irad.optimize.branches import Branched, branched
 from irad.optimize.demand import state_of
 from irad.optimize.mincut import INFINITE, Network
 from irad.optimize.rebuild import Rebuild, is_undef
@@ -30,6 +31,8 @@ __all__ = ["choose_residuals", "nbytes", "padding"]
 BYTE, OPERATION = 2, 2  # the price of a byte and of a multiplication, in units of the cut
 CHEAP = 6  # operations that cost more are never repeated
 WHOLE_DIVISION = 3  # the cost of an integer divided by a constant
+COUNTING = 2  # the cost of a counter from the number of the trip
+WORD = 8  # bytes: what the items of stacks are filled up to, so that a truth value takes as much
 
 
 def nbytes(t: Type) -> int:
@@ -57,6 +60,8 @@ class _Pair:
     wanted: dict[Node, None] = field(default_factory=dict)  # the forward values that the reverse body reads
     stored: list[Node] = field(default_factory=list)
     again: list[Apply] = field(default_factory=list)  # recomputed, in order
+    branched: dict[Node, Branched] = field(default_factory=dict)  # of them, results of branches
+    counters: dict[Node, tuple[Node, Node]] = field(default_factory=dict)  # recomputed from the number of the trip
 
     @property
     def body(self) -> Graph:
@@ -165,46 +170,82 @@ def _decide(p: _Pair, entry: Graph) -> bool:
             x.__class__ is Constant or x is index or (x.graph is not body and (inner.within(x.graph) or lender(x) is not None))
         )
 
-    def repeatable(x: Node) -> bool:
-        return x.__class__ is Apply and x.graph is body and isinstance(x.type, Scalar) and _cost(x, entry) <= CHEAP
+    def cheap(x: Apply) -> float:
+        cost = _cost(x, entry)
+        return cost if cost <= CHEAP else math.inf
+
+    def again_at(x: Node) -> tuple[float, Sequence[Node]]:
+        """What computing x again costs, and from what; an infinite cost where it cannot be."""
+        if x in counters:
+            return COUNTING, ()
+        if not isinstance(x, Apply) or x.graph is not body or not isinstance(x.type, Scalar):
+            return math.inf, ()
+        cost = cheap(x)
+        if cost < math.inf:
+            return cost, x.args
+        found = branched(x, cheap)
+        if found is None:
+            return math.inf, ()
+        p.branched[x] = found
+        return found.cost, found.reads
 
     network = Network()
     source, sink = network.vertex(), network.vertex()
     inside: dict[Node, int] = {}
     outside: dict[Node, int] = {}
+    prices: dict[Node, tuple[float, Sequence[Node]]] = {}
+    counters = _counters(p)
     todo = list(p.wanted)
     while todo:
         x = todo.pop()
         if x in inside or free(x):
             continue
         inside[x], outside[x] = network.vertex(), network.vertex()
-        if repeatable(x):
-            todo.extend(x.args)  # type: ignore[attr-defined]
+        prices[x] = again_at(x)
+        todo.extend(prices[x][1])
     for x in inside:
-        network.edge(inside[x], outside[x], BYTE * max(nbytes(x.type), 1))
-        if repeatable(x):
-            network.edge(source, inside[x], OPERATION * _cost(x, entry))  # type: ignore[arg-type]
-            for a in x.args:  # type: ignore[attr-defined]
-                if a in inside:
-                    network.edge(outside[a], inside[x], INFINITE)
-        else:
-            network.edge(source, inside[x], INFINITE)
+        network.edge(inside[x], outside[x], BYTE * max(nbytes(x.type), WORD))
+        cost, reads = prices[x]
+        network.edge(source, inside[x], int(OPERATION * cost) if cost < math.inf else INFINITE)
+        for a in reads:
+            if a in inside:
+                network.edge(outside[a], inside[x], INFINITE)
     for x in p.wanted:
         if x in outside:
             network.edge(outside[x], sink, INFINITE)
     side = network.source_side(source, sink)
     stored = {x for x in inside if inside[x] in side and outside[x] not in side}
     again = {x for x in inside if inside[x] not in side}
-    needed = _needed(p.wanted, stored, again)
+    needed = _needed(p.wanted, again, prices)
     order = {x: i for i, x in enumerate([*body.params, *body.body])}
     p.stored = sorted((x for x in inside if x in stored and x in needed), key=lambda x: order.get(x, -1))
     p.again = [x for x in body.body if x in again and x in needed]
+    p.counters = {x: c for x, c in counters.items() if x in again and x in needed}
     for x in needed:
         if x not in inside and not (x.__class__ is Constant or x is index or inner.within(x.graph)):
             lender(x).wanted[x] = None  # type: ignore[union-attr]
     item = p.push.args[1]
     assert isinstance(item, Apply)
     return len(p.stored) < len(item.args) or bool(p.again)
+
+
+def _counters(p: _Pair) -> dict[Node, tuple[Node, Node]]:
+    """Integers of a `while` that each trip changes by a constant: where they start, and by how much."""
+    if p.forward.fn.name != "while_loop":
+        return {}
+    found: dict[Node, tuple[Node, Node]] = {}
+    for x, start, new in zip(p.body.params, p.forward.args, state_of(p.body, "while_loop"), strict=True):
+        if (
+            isinstance(new, Apply)
+            and new.fn.name == "add"
+            and new.args[0] is x
+            and isinstance(x.type, Scalar)
+            and x.type.kind == "i"
+        ):
+            step = new.args[1]
+            if step.__class__ is Constant and (start.__class__ is Constant or p.reverse_body.within(start.graph)):
+                found[x] = start, step
+    return found
 
 
 def _cost(x: Apply, entry: Graph) -> float:
@@ -220,7 +261,7 @@ def _cost(x: Apply, entry: Graph) -> float:
     return WHOLE_DIVISION if x.fn.name in ("floordiv", "mod") and is_constant(by) and by.type.kind == "i" else math.inf  # type: ignore[attr-defined]
 
 
-def _needed(wanted: Iterable[Node], stored: set[Node], again: set[Node]) -> set[Node]:
+def _needed(wanted: Iterable[Node], again: set[Node], prices: dict[Node, tuple[float, Sequence[Node]]]) -> set[Node]:
     out: set[Node] = set()
     todo = list(wanted)
     while todo:
@@ -229,7 +270,7 @@ def _needed(wanted: Iterable[Node], stored: set[Node], again: set[Node]) -> set[
             continue
         out.add(x)
         if x in again:
-            todo.extend(x.args)  # type: ignore[attr-defined]
+            todo.extend(prices[x][1])
     return out
 
 
@@ -311,9 +352,17 @@ class _Rewrite(Rebuild):
         if p.forward.fn.name == "for_loop":
             trips, j = self.get(p.reverse.args[0]), self.get(p.reverse_body.params[0])
             known[p.body.params[0]] = b.sub(b.sub(trips, literal(1)), j)
+        for x, (start, step) in p.counters.items():
+            trips, j = self.get(p.reverse.args[0]), self.get(p.reverse_body.params[0])
+            trip = b.sub(b.sub(trips, literal(1)), j)
+            known[x] = called_as(b.add(self.get(start), b.mul(trip, step)), x)
         for x in p.again:
             b.span, b.adjoint = x.span, x.adjoint
-            known[x] = called_as(b.apply(x.fn, [self.value(p, a) for a in x.args], x.static), x)
+            if x in p.branched:
+                new = p.branched[x].emit(b, lambda a: self.value(p, a))
+            else:
+                new = b.apply(x.fn, [self.value(p, a) for a in x.args], x.static)
+            known[x] = called_as(new, x)
         b.span = node.span
 
     def value(self, p: _Pair, x: Node) -> Node:

@@ -42,10 +42,7 @@ def listed(residuals: list, name: str) -> list:
 EXPECTED = {"sines": 8, "counted_down": 8, "branches": 8, "two_states": 16, "linear": 0, "left": 8}
 
 
-IN_BRANCHES = pytest.mark.xfail(strict=True, reason="what a branch computes is stored, however cheap it is to compute again")
-
-
-@pytest.mark.parametrize("name", [pytest.param(n, marks=IN_BRANCHES) if n in ("branches", "left") else n for n in EXPECTED])
+@pytest.mark.parametrize("name", EXPECTED)
 def test_loops_store_their_state_at_most(name: str) -> None:
     """8 bytes for each variable that the loop carries and its derivative reads; the rest is computed again."""
     program = irad.ir(irad.grad(LOOPS[name]), 0.4, 10)

@@ -14,6 +14,7 @@ from typing import Any
 from irad.backends.llvm import polls
 from irad.backends.llvm.layout import HEADER, SCALAR, SIZE, literal_text
 from irad.backends.llvm.runtime import FROM_END
+from irad.backends.llvm.work import BLOCKS, REDUCTIONS
 
 from irad.errors import InternalError
 from irad.graph.nodes import Apply, Graph, Node
@@ -22,7 +23,6 @@ from irad.types import F64, Array, Dim, Scalar
 __all__ = ["KERNELS", "find_virtual", "zero_array"]
 
 Operands = tuple[str, ...]
-REDUCTIONS = frozenset({"sum", "prod", "max", "min", "any", "all"})
 MOST_ELEMENTS = 2.0**40  # of an array; more is not asked for, so that no size overflows
 LAZY = frozenset({"broadcast", "transpose", "slice", "iota"})
 
@@ -110,9 +110,10 @@ def product(e: Any, dims: Sequence[str]) -> str:
 
 def elements(e: Any, node: Apply) -> str:
     """How many elements an operation goes through."""
-    x = node if isinstance(node.type, Array) else next(a for a in node.args if isinstance(a.type, Array))
-    dims = shape(e, x)
-    return product(e, [*dims, shape(e, node.args[0])[-1]] if node.fn.name == "matmul" else dims)
+    name = node.fn.name
+    of = node.args[1] if name in BLOCKS else node if isinstance(node.type, Array) and name not in REDUCTIONS else node.args[0]
+    dims = shape(e, of)
+    return product(e, [*dims, shape(e, node.args[0])[-1]] if name == "matmul" and of is node else dims)
 
 
 def linear(e: Any, index: Sequence[str], dims: Sequence[str]) -> str:

@@ -24,8 +24,10 @@ ARRAY_COST = 30  # of making an array, besides its elements
 LONG = 20_000  # operations: some 10 µs; giving up the lock and taking it again costs 0.1 µs
 UNKNOWN_TRIPS, UNKNOWN_DIM = 10_000, 1000
 WHILE_TRIPS = 10
-# Array operations that take the same time for any size.
-BRIEF = frozenset({"index", "index_update", "index_add", "dim", "reshape", "retype"})
+# Array operations that go through the elements, besides those that are done element by element.
+REDUCTIONS = frozenset({"sum", "prod", "max", "min", "any", "all"})
+BLOCKS = frozenset({"slice_update", "slice_add"})
+WHOLE = REDUCTIONS | BLOCKS | {"slice", "broadcast", "transpose", "iota", "zeros", "matmul", "list_column"}
 
 
 class Work:
@@ -52,10 +54,7 @@ class Work:
 
     def is_large(self, node: Apply) -> bool:
         """Whether an operation goes through the elements of arrays that may be many."""
-        if node.graphs or node.fn.name in BRIEF:
-            return False
-        arrays = [t for t in (node.type, *(a.type for a in node.args)) if isinstance(t, Array)]
-        return any(not all(isinstance(d, int) for d in t.shape) or _elements(t) >= LARGE for t in arrays)
+        return any(t.static_shape is None or _elements(t) >= LARGE for t in _gone_through(node))
 
     def _counts(self, node: Apply) -> bool:
         name = node.fn.name
@@ -69,10 +68,24 @@ class Work:
         inside = [self.cost.get(g, 0) for g in node.graphs]
         if inside:
             return 1 + max(inside) * (int(node.args[0].value) if node.fn.name == "for_loop" and self.is_quiet(node) else 1)  # type: ignore[attr-defined]
-        arrays = [t for t in (node.type, *(a.type for a in node.args)) if isinstance(t, Array)]
-        if not arrays or node.fn.name in BRIEF:
+        arrays = _gone_through(node)
+        if not arrays:
             return node.fn.cost
         return ARRAY_COST + (0 if self.is_large(node) else max(map(_elements, arrays)) * max(node.fn.cost, 1))
+
+
+def _gone_through(node: Apply) -> list[Array]:
+    """The types of the arrays whose elements an operation goes through."""
+    name = node.fn.name
+    if not node.fn.elementwise and name not in WHOLE:
+        return []
+    if name in BLOCKS:
+        through = node.args[1:2]
+    elif name in REDUCTIONS or name == "matmul" or not isinstance(node.type, Array):
+        through = node.args
+    else:
+        return [node.type]
+    return [x.type for x in through if isinstance(x.type, Array)]
 
 
 def _callees_first(functions: list[Graph]) -> list[Graph]:

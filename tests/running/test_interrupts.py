@@ -53,6 +53,20 @@ def test_an_interrupted_compile_leaves_the_compiler_whole() -> None:
     assert interrupted > 10
 
 
+def writes(x: np.ndarray) -> float:
+    y = np.zeros(len(x))
+    for i in range(1, len(x)):
+        if x[i] > 0.0:
+            y[i] = 0.5 * y[i - 1] * x[i] + x[i]
+    return y.sum()
+
+
+def test_only_work_is_counted() -> None:
+    """Three places do much: zeros, the loop, the sum. That a trip hands a large array on is none."""
+    assert str(irad.ir(writes, np.ones(100_000), stage="llvm")).count("call preserve_allcc") == 3
+    assert str(irad.ir(writes, np.ones(100), stage="llvm")).count("call preserve_allcc") == 0
+
+
 SCRIPT = """
 import os, sys, threading
 import irad

@@ -306,7 +306,9 @@ def implicit(xs: list[Expr], t: Array) -> list[Expr]:
     for axis in range(1, t.rank + 1):
         if not any(len(s) >= axis and s[-axis] == t.shape[-axis] for s in shapes):
             return xs
-    return plain if any(isinstance(p.type, Array) for p in plain) else xs
+    if not any(isinstance(p.type, Array) for p in plain):
+        return xs
+    return [replace(p, type=x.type, wide=True) for p, x in zip(plain, xs, strict=True)]  # what they are to the operation
 
 
 def _unrepeated(x: Expr, t: Array) -> Expr:

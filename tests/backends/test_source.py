@@ -161,6 +161,20 @@ def test_floats_at_the_edges(f: Callable[..., Any]) -> None:
         assert bits(a) == bits(b), (x, y)
 
 
+def numbers_with_arrays(x, n, k):
+    return (
+        (x ** np.arange(1.0, 4.0), 2.0 - x * np.ones(3), 7 // n, 7 % n, 1 - n, k - n, k * n, k // n, k**n, k << n, n >> 1),
+        (np.where(n > 1, x, 0.0), np.where(x > 0.0, n, k), (n > 1) & (k > 1), np.maximum(n, k), np.arctan2(x, n * 1.0)),
+    )
+
+
+def test_numbers_meet_arrays() -> None:
+    agrees(numbers_with_arrays, 0.75, np.array([1, 2, 3]), 5)
+    agrees(numbers_with_arrays, -0.75, np.array([1, 2, 63]), -5)
+    agrees(numbers_with_arrays, 0.75, np.array([1, 0, 3]), 5)  # a division by zero
+    agrees(numbers_with_arrays, np.float32(0.75), np.array([1, 2, 3], np.int32), np.int32(5))
+
+
 def outcome_of(run: Any, *args: Any) -> Any:
     try:
         return run(*args)

@@ -21,7 +21,7 @@ from irad.graph.nodes import Apply, Node
 from irad.primitives.table import REGISTRY
 from irad.types import Array, Scalar
 
-__all__ = ["Rule", "install", "rewrites", "rule"]
+__all__ = ["Rule", "install", "kind_of", "rewrites", "rule"]
 
 Rewrite = Callable[[Any, tuple[Node, ...], tuple[Any, ...]], Node | None]
 
@@ -71,7 +71,7 @@ def _compiled(r: Rule) -> Rewrite:
     left, right = (ast.parse(side.strip(), mode="eval").body for side in text.split("=>"))
     lines: list[str] = []
     names: dict[str, str] = {}
-    scope: dict[str, Any] = {"Apply": Apply, "is_constant": is_constant, "kind": _kind}
+    scope: dict[str, Any] = {"Apply": Apply, "is_constant": is_constant, "kind": kind_of}
     counter = 0
 
     def match(pattern: Any, value: str) -> None:
@@ -120,6 +120,7 @@ def _compiled(r: Rule) -> Rewrite:
     return scope["rewrite"]  # type: ignore[no-any-return]
 
 
-def _kind(node: Node) -> str:
+def kind_of(node: Node) -> str:
+    """The kind of a number or of the elements of an array; "" of anything else."""
     t = node.type
     return t.kind if isinstance(t, Scalar) else t.dtype.kind if isinstance(t, Array) else ""

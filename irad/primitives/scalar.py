@@ -399,7 +399,7 @@ convert = primitive(
     ref=lambda x, *, to: _convert_ref(x, to),
     llvm=lambda e, x, *, to: e.convert(x, to),
     vjp=lambda b, out, x, ct, *, to: (b.convert(ct, to=b.scalar_of(x)),),
-    jvp=lambda b, out, x, dx, *, to: b.convert(dx, to=to) if to.kind == "f" else None,
+    jvp=lambda b, out, x, dx, *, to: b.convert(dx, to=to),
     source=lambda s, x, *, to: s.convert(x, to),
 )
 

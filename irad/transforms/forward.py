@@ -247,8 +247,7 @@ def _update(f: _Function, node: Apply) -> Tree:
 
 
 def _slice(f: _Function, node: Apply) -> Tree:
-    dx = f.tangent(node.args[0])
-    return None if dx is None else f.b.apply(node.fn, [dx, *map(f.get, node.args[1:])], node.static)
+    return f.b.apply(node.fn, [f.tangent(node.args[0]), *map(f.get, node.args[1:])], node.static)
 
 
 # -- lists: a tangent may be shorter than the primal; what is missing is zero ------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 import copy
+import itertools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -58,8 +59,16 @@ def _text(node: ast.AST) -> str:
 
 def changes(region: ast.AST) -> Iterator[Change]:
     """All changes of the code below a function's node."""
+    indices = {id(n.slice) for n in ast.walk(region) if isinstance(n, ast.Subscript)}
     for node in _nodes(region):
-        yield from (Change(node, new) for new in _instead(node))
+        for new in _positions(node) if id(node) in indices and isinstance(node, ast.Constant) else _instead(node):
+            if ast.dump(new) != ast.dump(node):
+                yield Change(node, new)
+
+
+def _positions(node: ast.Constant) -> list[ast.Constant]:
+    """Other places in a sequence. (Counted from its end they may be the same one.)"""
+    return [ast.Constant(i) for i in (node.value + 1, node.value - 1) if i >= 0] if isinstance(node.value, int) else []
 
 
 def _nodes(region: ast.AST) -> Iterator[ast.AST]:
@@ -67,13 +76,14 @@ def _nodes(region: ast.AST) -> Iterator[ast.AST]:
     todo: list[Any] = [region.body] if isinstance(region, ast.Lambda) else list(region.body)  # type: ignore[attr-defined]
     while todo:
         node = todo.pop(0)
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) or isinstance(node, (ast.Assert, ast.Raise)):
+        if (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)) or isinstance(node, (ast.Assert, ast.Raise)):
             continue  # a docstring; a check of what cannot be
         yield node
         if isinstance(node, ast.AnnAssign):
             todo.insert(0, node.value)
             continue
         inner = [c for c in ast.iter_child_nodes(node) if not isinstance(c, (ast.arguments, ast.expr_context, ast.operator))]
+        inner = [c for c in inner if not (isinstance(c, ast.keyword) and c.arg == "strict")]
         if isinstance(node, ast.FunctionDef):
             inner = list(node.body)
         todo[0:0] = inner
@@ -106,7 +116,7 @@ def _instead(node: ast.AST) -> Iterator[ast.AST]:
         yield from (_call(node, test=ast.Constant(v)) for v in (True, False))  # type: ignore[arg-type]
     elif isinstance(node, ast.Constant):
         yield from map(ast.Constant, _numbers(node.value))
-    elif isinstance(node, ast.Tuple) and isinstance(node.ctx, ast.Load) and len(node.elts) > 1:
+    elif isinstance(node, ast.Tuple) and isinstance(node.ctx, ast.Load) and len(node.elts) > 1 and not _names(node):
         yield ast.Tuple([node.elts[1], node.elts[0], *node.elts[2:]], node.ctx)
     elif isinstance(node, ast.Return) and node.value is not None and not _is_none(node.value):
         yield ast.Return(ast.Constant(None))
@@ -114,6 +124,11 @@ def _instead(node: ast.AST) -> Iterator[ast.AST]:
         for i, e in enumerate(node.elts):
             if not _is_none(e) and not isinstance(e, (ast.Constant, ast.Starred)):
                 yield ast.Tuple([*node.elts[:i], ast.Constant(None), *node.elts[i + 1 :]], node.ctx)
+
+
+def _names(node: ast.Tuple) -> bool:
+    """Whether a tuple is a set of names, of which the order does not matter."""
+    return all(isinstance(e, ast.Constant) and isinstance(e.value, str) for e in node.elts)
 
 
 def _is_none(node: ast.AST) -> bool:
@@ -142,8 +157,8 @@ def _calls(node: ast.Call) -> Iterator[ast.AST]:
         return
     if name not in ("receive", "like"):
         yield from (node.args[i] for i in values)
-    if len(values) >= 2 and not (p is not None and p.commutes):
-        for i, j in zip(values, values[1:], strict=False):
+    if len(values) >= 2 and not (p is not None and (p.commutes or name in ("add_sum", "list_plus"))):
+        for i, j in itertools.pairwise(values):
             args = list(node.args)
             args[i], args[j] = args[j], args[i]
             yield _call(node, args=args)

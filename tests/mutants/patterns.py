@@ -19,7 +19,7 @@ def mutants(r: Rule) -> Iterator[tuple[str, Rule]]:
     left, right = (_parsed(side) for side in r.text.split("=>"))
     names = sorted({n.id for n in ast.walk(left) if isinstance(n, ast.Name)} - {n.id for n in _heads(left)})
     seen = {_shown(left, right)}
-    for side, other in ((left, right), (right, left)):
+    for side in (left, right):
         for new in _variants(side, names):
             sides = (new, right) if side is left else (left, new)
             text = _shown(*sides)

@@ -135,7 +135,9 @@ def check_operations(names: list[str]) -> None:
 def of_primitives() -> Iterator[Mutant]:
     for module in (scalar, array, lists):
         roots = {
-            p.name: [f for f in (getattr(p, k) for k in FACETS) if isinstance(f, FunctionType) and f.__module__ == module.__name__]
+            p.name: [
+                f for f in (getattr(p, k) for k in FACETS) if isinstance(f, FunctionType) and f.__module__ == module.__name__
+            ]
             for p in PLAIN
         }
 

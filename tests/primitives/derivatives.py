@@ -19,10 +19,22 @@ import numpy as np
 
 from irad.graph.nodes import Node
 from irad.primitives.table import Primitive
-from irad.types import BOOL, F32, F64, Array, Scalar, Type, is_float
+from irad.types import BOOL, F32, F64, INT, Array, Scalar, Type, is_float
 from tests.derivatives.oracles import Slope, close, slope
 from tests.primitives import compare
-from tests.primitives.programs import BACKENDS, Derivatives, application, expected, leaves, load, rebuild
+from tests.primitives.programs import (
+    BACKENDS,
+    Derivatives,
+    application,
+    beside,
+    expected,
+    flatten,
+    has_symbols,
+    leaves,
+    load,
+    looped,
+    rebuild,
+)
 from tests.primitives.samples import ERRORS, FACTS, ORDINARY, Application, Sample, accepts, reference, samples
 
 EDGES = (0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, 0.3, -0.7, 1.7, -2.3, 1e-100, 30.0, math.inf, -math.inf, math.nan)
@@ -204,7 +216,7 @@ def argument_choices(s: Sample) -> list[tuple[int, ...]]:
     """Choices of leaves: all floats, and those of each argument alone."""
     floats, at = [], 0
     for t, v in zip(s.a.types, s.values, strict=True):
-        count = len(leaves(Sample(Application(s.a.p, (t,), s.a.static), (v,), None, None)))
+        count = len(list(flatten(t, v)))
         kinds = leaves(s)[at : at + count]
         floats.append(tuple(at + k for k, (u, _) in enumerate(kinds) if is_float(u)))
         at += count
@@ -242,16 +254,35 @@ def check_sample_derivatives(s: Sample, backends: Sequence[str] = BACKENDS, *, s
         assert all(compare.close(x, y, rtol, rtol) for x, y in zip(out, outs, strict=True)), where
         for x, v in zip(pulled, [values[i] for i in wrt], strict=True):
             assert np.shape(x) == np.shape(v), where
+        if not (single and s.a.p.elementwise):  # (those are compared with double precision)
+            check_slope(s, wrt, dxs, tangent, 1e-3 if single else 1e-7, f"{where}: tangent {tangent}")
         if not all(np.isfinite(v).all() for v in (*out, *tangent, *pulled)):
-            continue  # out of the domain, where other laws hold
+            continue  # out of the domain
         left, right = _dot(cts, tangent), _dot(pulled, dxs)
         scale = _dot([np.abs(c) for c in cts], [np.abs(t) for t in tangent]) + 1.0
         assert close(left, right, rtol, rtol * scale), f"{where}: tangent {tangent}, cotangents {pulled}"
-        if not (single and s.a.p.elementwise):  # (those are compared with double precision)
-            check_slope(s, wrt, dxs, tangent, 1e-3 if single else 1e-7, f"{where}: tangent {tangent}")
+        if not level:
+            check_contexts(s, wrt, values, outs, (dxs, cts), (tangent, pulled), backends[0], where)
         straight = level or s.a.p.name not in TIES  # (a jump of the derivative that is even on both sides looks smooth)
         if second and straight and not single and wrt == argument_choices(s)[0]:
             check_second_sample(d, program, values, dxs, cts, backends[0], where)
+
+
+def check_contexts(
+    s: Sample, wrt: tuple[int, ...], values: list[Any], outs: list[Any], given: Any, found: Any, backend: str, where: str
+) -> None:
+    """The same derivatives in a loop; and where the arguments have cotangents of their own already."""
+    types = [t for t, _ in leaves(s)]
+    (dxs, cts), (tangent, pulled) = given, found
+    if not any(has_symbols(t) for t, _ in flatten(s.a.out, s.result)):
+        loop = Derivatives([*types, INT], wrt, looped(application(s)), outs)
+        got = list(load(loop.first(), backend)([*values, 1, *dxs, *cts]))[len(outs) :]
+        assert all(compare.close(x, y, 1e-12, 1e-12) for x, y in zip(got, [*tangent, *pulled], strict=True)), f"{where}: {got}"
+    floats = [(t, v) for t, v in leaves(s) if is_float(t)]
+    own = [np.full(np.shape(v), 0.5, np.asarray(v).dtype)[()] for _, v in floats]
+    both = Derivatives(types, wrt, beside(application(s), types), [*outs, *[v for _, v in floats]])
+    got = list(load(both.first(), backend)([*values, *dxs, *cts, *own]))[-len(wrt) :]
+    assert all(compare.close(x, y + 0.5, 1e-6, 1e-6) for x, y in zip(got, pulled, strict=True)), f"{where}: beside {got}"
 
 
 def check_slope(s: Sample, wrt: Sequence[int], dxs: list[Any], tangent: list[Any], rtol: float, where: str) -> None:
@@ -328,6 +359,12 @@ def _dot(xs: Sequence[Any], ys: Sequence[Any]) -> float:
 
 # -- all of it --------------------------------------------------------------------------------------------------------------
 
+PROMISED: dict[str, Any] = {  # partial derivatives where there is no slope
+    "pow": [((0.0, 0.0), (0.0, 0.0)), ((0.0, 1.0), (1.0, 0.0)), ((0.0, 2.0), (0.0, 0.0))],
+    "abs": [((0.0,), (0.0,)), ((-0.0,), (0.0,))],
+    "maximum": [((1.5, 1.5), (0.5, 0.5))],
+    "minimum": [((-1.5, -1.5), (0.5, 0.5))],
+}
 TIES = ("max", "min", "maximum", "minimum")
 SPECIAL_OF: dict[str, tuple[float, ...]] = {  # values at which the rule of an operation has a case of its own
     "prod": (0.0, 0.0, 1.5, -2.0, 0.75),
@@ -341,12 +378,16 @@ def derivative_samples(p: Primitive, count: int) -> list[Sample]:
         s for d in (DOMAINS if p.elementwise else (ORDINARY,)) for s in samples(p, count // (3 if p.elementwise else 1), d)
     ]
     if p.name in SPECIAL_OF:
-        found += samples(p, count, SPECIAL_OF[p.name], keep=lambda a: F64 in (getattr(t, "dtype", t) for t in a.types))
+        found += samples(p, 3 * count, SPECIAL_OF[p.name], keep=lambda a: F64 in (getattr(t, "dtype", t) for t in a.types))
     return [s for s in found if differentiable(s)]
 
 
 def check_derivatives(p: Primitive, backends: Sequence[str] = BACKENDS, count: int = 9) -> None:
     """All laws of derivatives of a primitive without graphs."""
+    for xs, want in PROMISED.get(p.name, ()):
+        program = scalar_program(Application(p, (F64,) * len(xs), ()), tuple(range(len(xs))), 1, backends[0])
+        got = [float(v) for v in program([*xs, *[1.0] * len(xs), 1.0])][2:]
+        assert got == list(want), f"{p} at {xs}: the partial derivatives are {got}, where {want} are promised"
     for a in scalar_signatures(p) if p.elementwise else ():
         check_scalar_derivatives(a, backends)
         for wrt in choices(a.types):

@@ -17,7 +17,8 @@ from irad.graph.build import UNIT_VALUE, Builder, literal
 from irad.graph.nodes import Graph, Module, Node
 from irad.pipeline import optimize
 from irad.primitives import REGISTRY
-from irad.types import Array, Dim, List, Record, Scalar, Stack, Struct, Sum, Tuple, Type, is_float, tangent_type
+from irad.types import BOOL, INT, Array, Dim, List, Record, Scalar, Stack, Struct, Sum, Tuple, Type, is_float, tangent_type
+from irad.verify import verify
 from tests.primitives.samples import SUMS, Sample, concrete
 
 BACKENDS = ("interpreter", "llvm")
@@ -47,7 +48,19 @@ def flatten(t: Type, v: Any) -> Iterator[tuple[Type, Any]]:
 
 
 def leaves(s: Sample) -> list[tuple[Type, Any]]:
-    return [leaf for t, v in zip(s.a.types, s.values, strict=True) for leaf in flatten(t, v)]
+    found = [leaf for t, v in zip(s.a.types, s.values, strict=True) for leaf in flatten(t, v)]
+    return [*found, (BOOL, np.True_)] if hidden(s) else found
+
+
+def hidden(s: Sample) -> bool:
+    """Whether structures stand behind a branch whose condition is a parameter, so that no rule takes them apart again."""
+    return any(isinstance(t, (Struct, Sum)) for t in (*s.a.types, s.a.out))
+
+
+def behind(b: Builder, node: Node, flag: Node | None) -> Node:
+    if flag is None or not isinstance(node.type, (Struct, Sum)):
+        return node
+    return b.either(flag, lambda: node, lambda: b.undef(node.type))
 
 
 def outline(t: Type, v: Any) -> Any:
@@ -187,9 +200,9 @@ def build_graph(b: Builder, name: str, types: Sequence[Type], build: Build) -> G
 
 def application(s: Sample) -> Build:
     def build(b: Builder, params: list[Node]) -> list[Node]:
-        feed = iter(params)
-        args = [encode(b, t, v, feed) for t, v in zip(s.a.types, s.values, strict=True)]
-        return list(decode(b, b.apply(s.a.p, args, s.a.static), s.result))
+        feed, flag = iter(params), params[-1] if hidden(s) else None
+        args = [behind(b, encode(b, t, v, feed), flag) for t, v in zip(s.a.types, s.values, strict=True)]
+        return list(decode(b, behind(b, b.apply(s.a.p, args, s.a.static), flag), s.result))
 
     return build
 
@@ -203,10 +216,41 @@ def value_program(s: Sample) -> Module:
 
 def load(module: Module, backend: str) -> Callable[[Sequence[Any]], Any]:
     """The module as a function of a sequence of leaves, the way a compiled function runs it."""
-    module = optimize(module)
+    module = verify(optimize(module), "optimized")
     if backend == "interpreter":
         return loaded(module)
     return llvm.load(module, [llvm.Dynamic(p.type) for p in module.entry.params])
+
+
+def looped(build: Build) -> Build:
+    """The same in the only trip of a loop. The number of trips is the last parameter."""
+
+    def repeated(b: Builder, params: list[Node]) -> list[Node]:
+        *xs, n = params
+        outside = b.graph
+        body = b.new_graph("loop", outside, "loop")
+        index = b.parameter(body, INT)
+        with b.inside(body):
+            outs = build(b, xs)
+            state = [b.parameter(body, o.type) for o in outs]
+            body.finish(b.make_tuple(*outs) if len(outs) > 1 else outs[0])
+        assert index.graph is body
+        return b.parts(b.for_loop(n, *[_nothing(b, p.type) for p in state], graphs=(body,)), len(outs))
+
+    return repeated
+
+
+def _nothing(b: Builder, t: Type) -> Node:
+    return b.zeros(of=t) if isinstance(t, Array) else b.constant(t, {"f": 0.0, "i": 0, "b": False}[t.kind])  # type: ignore[attr-defined]
+
+
+def beside(build: Build, types: Sequence[Type]) -> Build:
+    """The same, and the floats that it is made of as results of their own."""
+
+    def both(b: Builder, params: list[Node]) -> list[Node]:
+        return [*build(b, params), *[x for x, t in zip(params, types, strict=True) if is_float(t)]]
+
+    return both
 
 
 def run(module: Module, arguments: Sequence[Any], backend: str) -> list[Any]:

@@ -211,7 +211,7 @@ def samples(p: Primitive, count: int, floats: Sequence[float] = (), *, fails: bo
     groups: dict[Any, list[Application]] = {}
     for a in applications(p):
         if keep is None or keep(a):
-            symbolic = any(isinstance(t, Array) and _symbolic(t) for t in (*a.types, a.out))
+            symbolic = sum(_symbols(t) for t in (*a.types, a.out))
             groups.setdefault((tuple(map(_kind, a.types)), type(a.out), symbolic), []).append(a)
     found: list[Sample] = []
     chosen = list(groups.values())
@@ -229,8 +229,8 @@ def samples(p: Primitive, count: int, floats: Sequence[float] = (), *, fails: bo
     return found
 
 
-def _symbolic(t: Array) -> bool:
-    return any(isinstance(d, Dim) for d in t.shape)
+def _symbols(t: Type) -> int:
+    return sum(isinstance(d, Dim) for d in t.shape) if isinstance(t, Array) else 0
 
 
 def _kind(t: Type) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
 from irad.graph.walk import all_graphs, nested_graphs
-from irad.types import Struct
+from irad.types import Record, Struct
 
 __all__ = ["ALL", "Demand", "demand", "effectful", "state_of"]
 
@@ -103,6 +103,8 @@ class _Analysis:
     def need(self, node: Node, part: int | None = ALL) -> None:
         if node.__class__ is Constant:
             return
+        if isinstance(node.type, Record) and part != -1:
+            part = ALL  # only tuples are taken apart
         live = self.d.live
         if node in live:
             known = live[node]

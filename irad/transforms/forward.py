@@ -207,8 +207,7 @@ def _make_tuple(f: _Function, node: Apply) -> Tree:
 
 
 def _getitem(f: _Function, node: Apply) -> Tree:
-    tree = f.tangent(node.args[0])
-    return None if tree is None else tree[node.static[0]]
+    return f.tangent(node.args[0])[node.static[0]]
 
 
 def _push(f: _Function, node: Apply) -> Tree:

@@ -24,7 +24,7 @@ from tests.optimize.rewrites import EXAMPLES, check
 
 ARRAY = Array(F64, (4,))
 KINDS = (FLOAT, INT, BOOL, F32, ARRAY)
-CONSTANTS = {"f": (0.0, -0.0, 1.0, -1.0, 2.0, 0.1, -3.0), "i": (0, 1, -1, 2, 5), "b": (True, False)}
+CONSTANTS = {"f": (0.0, -0.0, 1.0, -1.0, 2.0, 0.1, -3.0, 10.0), "i": (0, 1, -1, 2, 5), "b": (True, False)}
 FLOATS = (0.0, -0.0, 1.0, -1.0, 0.7, 1.9, -2.5, 1e200, -1e-300, 5e-324, math.inf, -math.inf, math.nan)
 INTS = (0, 1, -1, 7, -12, 2**31 - 1, -(2**31))
 MOST = 8  # examples of one rule that are evaluated

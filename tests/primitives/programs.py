@@ -60,7 +60,7 @@ def hidden(s: Sample) -> bool:
 def behind(b: Builder, node: Node, flag: Node | None) -> Node:
     if flag is None or not isinstance(node.type, (Struct, Sum)):
         return node
-    return b.either(flag, lambda: node, lambda: b.undef(node.type))
+    return b.either(flag, lambda: node, lambda: nothing(b, node.type))
 
 
 def outline(t: Type, v: Any) -> Any:
@@ -198,9 +198,11 @@ def build_graph(b: Builder, name: str, types: Sequence[Type], build: Build) -> G
     return graph
 
 
-def application(s: Sample) -> Build:
+def application(s: Sample, *, hide: bool = True) -> Build:
+    """Of parameters that are the leaves of the arguments, the leaves of the result."""
+
     def build(b: Builder, params: list[Node]) -> list[Node]:
-        feed, flag = iter(params), params[-1] if hidden(s) else None
+        feed, flag = iter(params), params[-1] if hide and hidden(s) else None
         args = [behind(b, encode(b, t, v, feed), flag) for t, v in zip(s.a.types, s.values, strict=True)]
         return list(decode(b, behind(b, b.apply(s.a.p, args, s.a.static), flag), s.result))
 
@@ -231,17 +233,31 @@ def looped(build: Build) -> Build:
         body = b.new_graph("loop", outside, "loop")
         index = b.parameter(body, INT)
         with b.inside(body):
-            outs = build(b, xs)
+            moving = [b.add(x, index) if x.type is INT else x for x in xs]  # (the index is 0)
+            outs = build(b, moving)
             state = [b.parameter(body, o.type) for o in outs]
             body.finish(b.make_tuple(*outs) if len(outs) > 1 else outs[0])
         assert index.graph is body
-        return b.parts(b.for_loop(n, *[_nothing(b, p.type) for p in state], graphs=(body,)), len(outs))
+        return b.parts(b.for_loop(n, *[nothing(b, p.type) for p in state], graphs=(body,)), len(outs))
 
     return repeated
 
 
-def _nothing(b: Builder, t: Type) -> Node:
-    return b.zeros(of=t) if isinstance(t, Array) else b.constant(t, {"f": 0.0, "i": 0, "b": False}[t.kind])  # type: ignore[attr-defined]
+def nothing(b: Builder, t: Type) -> Node:
+    """Some value of a type whose sizes are known."""
+    if isinstance(t, Array):
+        return b.zeros(of=Array(t.dtype, concrete(t.shape))) if not has_symbols(t) else b.retype(nothing(b, given(t)), to=t)
+    if isinstance(t, Struct):
+        items = [nothing(b, u) for u in t.items]
+        return b.make_record(*items, form=t.form) if isinstance(t, Record) else b.make_tuple(*items)
+    if isinstance(t, List):
+        return b.make_list(of=t.item)
+    if isinstance(t, Stack):
+        return b.empty_stack(of=t.item)
+    if isinstance(t, Sum):
+        return b.inject(*[nothing(b, u) for u in SUMS[t.name][0]], of=t, case=0)
+    assert isinstance(t, Scalar)
+    return b.constant(t, {"f": 0.0, "i": 0, "b": False}[t.kind])
 
 
 def beside(build: Build, types: Sequence[Type]) -> Build:
@@ -251,6 +267,11 @@ def beside(build: Build, types: Sequence[Type]) -> Build:
         return [*build(b, params), *[x for x, t in zip(params, types, strict=True) if is_float(t)]]
 
     return both
+
+
+def alone(build: Build) -> Build:
+    """The first float among the results, and nothing else."""
+    return lambda b, params: [next(o for o in build(b, params) if is_float(o.type))]
 
 
 def run(module: Module, arguments: Sequence[Any], backend: str) -> list[Any]:

@@ -279,6 +279,13 @@ def reference(a: Application, values: Sequence[Any]) -> Any:
         return a.p.ref(*values, **a.facts())  # type: ignore[misc]
 
 
+def _consistent(t: Type, v: Any) -> bool:
+    """Whether sizes that are known at run time only are what they are elsewhere in the program."""
+    if isinstance(t, Array):
+        return all(n == SIZES[str(d)] for n, d in zip(np.shape(v), t.shape, strict=True) if isinstance(d, Dim))
+    return True
+
+
 UNCHECKED = frozenset({"slice", "slice_update", "slice_add", "project"})  # whoever writes them sees to their bounds
 ERRORS = (ArithmeticError, ValueError, LookupError)
 
@@ -297,7 +304,7 @@ def sample(
             if fails and a.p.order == "checked" and a.p.name not in UNCHECKED:
                 return Sample(a, values, None, type(e))
         else:
-            if not fails:
+            if not fails and _consistent(a.out, result):
                 return Sample(a, values, result, None)
     return None
 

@@ -53,9 +53,14 @@ SHAPES: tuple[tuple[Any, ...], ...] = (
 PAIR = Tuple((F64, INT))
 ITEMS = (F64, PAIR, Tuple((F64, Tuple((F64, F32)))), I64, F32, BOOL)
 LISTS = tuple(map(List, ITEMS))
-STACKS = tuple(Stack(t) for t in (*ITEMS, Array(F64, (2,))))
+STACKS = tuple(Stack(t) for t in (*ITEMS, Array(F64, (2,)), Array(F64, (N,))))
 STRUCTS = (PAIR, Tuple((Array(F64, (2,)), F32, F64)), Record(Form("list", "list", (0, 1)), (F64, F64)))
-SUMS = {"s": ((F64,), (Array(F64, (2,)), F64), ()), "r": ((INT, F64), (BOOL,)), "f": ((F32,), (PAIR,))}
+SUMS = {
+    "s": ((F64,), (Array(F64, (2,)), F64), ()),
+    "r": ((INT, F64), (BOOL,)),
+    "f": ((F32,), (PAIR,)),
+    "d": ((Array(F64, (N,)), F64), (F64,)),
+}
 MODULE = Module()
 MODULE.sums = dict(SUMS)
 
@@ -159,7 +164,7 @@ def _general() -> Iterator[tuple[Type, ...]]:
     yield from ints
     for n in (1, 2, 3, 4, 6):
         yield (F64,) * n
-    yield from ((F64, INT), (Array(F64, (2,)), F64), (BOOL, F64, I32), *SUMS["r"], *SUMS["s"], *SUMS["f"])
+    yield from ((F64, INT), (Array(F64, (2,)), F64), (BOOL, F64, I32), *SUMS["r"], *SUMS["s"], *SUMS["f"], *SUMS["d"])
     for x in (*arrays, F64):
         yield from ((x, *i) for i in ints)
         yield from ((x, F64, *i) for i in ints)
@@ -298,6 +303,8 @@ def sample(
         values = tuple(draw(t, rng, floats) for t in a.types)
         if a.p.name == "project" and (values[0] is None or values[0][0] != a.static[0]):
             continue  # the case is known to be the right one
+        if a.p.name in ("pop_zero", "project_zero") and "[n]" in str(a.out):
+            return None  # what nothing is zeros of is known to the transforms only
         try:
             result = reference(a, values)
         except ERRORS as e:

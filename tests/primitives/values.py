@@ -270,7 +270,7 @@ def check_error(s: Sample) -> None:
         assert got is s.error, f"{s}: {backend} gives {got}, where the reference raises {s.error}"
 
 
-def check_samples(p: Primitive, count: int = 10) -> None:
+def check_samples(p: Primitive, count: int = 7) -> None:
     count = count // 2 if p.elementwise else count  # their values are `check_numbers`'s
     found = samples(p, count)
     assert found, f"no arguments of {p} can be generated: add types to samples._general or facts to samples.FACTS"

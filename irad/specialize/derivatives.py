@@ -13,6 +13,7 @@ from irad.errors import Note, Span
 from irad.graph.build import UNIT_VALUE, literal
 from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
+from irad.specialize.apart import apart
 from irad.specialize.objects import is_list, is_tuple
 from irad.specialize.values import Compound, Known, Obj, Ref, Shape, describe, is_number, leaf_types, rebuild
 from irad.types import Array, Scalar, Type, tangent_type
@@ -294,6 +295,7 @@ def _prepare(
     s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], argnums: tuple[int, ...], kind: str, *, some: bool = False
 ) -> Task:
     """The call as a graph; refuses what has no derivative: any of the arguments `argnums`, or with `some` all of them."""
+    args = [apart(s, a) if i in argnums else a for i, a in enumerate(args)]  # a view has the derivative of what it shows
     copy, nodes, shapes = yield s.thunk(fn, args, kwargs, argnums)
     if copy.result.writes:
         raise s.refuse(

@@ -30,7 +30,7 @@ SHAPES: list[tuple[float, Shape]] = [
 ]
 NUMPY = {"asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh"}
 FUNCTIONS = [f for f in [*DOMAINS, *OTHERS] if f not in ("erf", "erfc", "degrees", "radians", "cbrt")]
-COMMON = ["sin", "cos", "exp", "tanh", "sqrt", "log", "square", "sin", "exp"]
+COMMON = ["sin", "cos", "exp", "tanh", "sqrt", "log", "square", "exp", "log"]
 
 
 def shape_text(shape: Shape) -> str:
@@ -117,13 +117,14 @@ class ArrayExpressions(Expressions):
         options: list[tuple[float, Any]] = [
             (8, self.a_arithmetic),
             (3, self.a_quotient),
-            (1, self.a_negated),
+            (2.4, self.a_negated),
             (2, lambda sc, shape, depth: self.aleaf(sc, shape)),
             (1.6, self.a_where),
-            (1.4, self.a_extreme),
+            (2.4, self.a_extreme),
             (1, self.a_conditional),
-            (1, self.a_outer),
-            (1.2, self.a_along_axis),
+            (1.8, self.a_outer),
+            (1.5, self.a_reshaped),
+            (2, self.a_along_axis),
             (1.0, self.a_called),
             (1.0, self.a_named),
             (0.6, self.a_counted),
@@ -139,7 +140,7 @@ class ArrayExpressions(Expressions):
     def aleaf(self, sc: Scope, shape: Shape) -> Expr:
         """A variable, a view of one, or something new."""
         same = [a for a in self.arrays_here(sc) if a[2] == shape]
-        if same and self.chance(0.6):
+        if same and self.chance(0.45):
             unread = [a for a in same if a[0].reads == 0]
             return self.array_read(sc, self.pick(unread or same))
         view = self.view_of(sc, shape) if self.chance(0.8) else None
@@ -196,7 +197,7 @@ class ArrayExpressions(Expressions):
 
     def created(self, sc: Scope, shape: Shape) -> Expr:
         """An array made on the spot: nobody else's."""
-        kind = self.rng.randrange(11)
+        kind = self.rng.randrange(12)
         text = shape_text(shape)
         c = self.number(-2, 2)
         same = [a for a in self.arrays_here(sc) if a[2] == shape]
@@ -221,6 +222,8 @@ class ArrayExpressions(Expressions):
             )
             known = {"zeros": 0.0, "ones_": 1.0, "full_": c}.get(how[3:8], None)
             return Expr(how.format(a.text), a.range if known is None else Interval(known, known))
+        if kind == 11 and same:
+            return Expr(f"np.zeros_like({self.array_read(sc, self.pick(same)).text})", Interval(0, 0))
         if kind == 5 and len(shape) == 1 and shape[0] > 1:
             x, y = (self.fit(self.fexpr(sc, 1), FLOAT) for _ in range(2))
             return Expr(f"np.linspace({x.text}, {y.text}, {shape[0]})", x.range.hull(y.range))
@@ -443,6 +446,29 @@ class ArrayExpressions(Expressions):
         result = x.range * y.range if op == "*" else x.range + y.range if op == "+" else x.range - y.range
         return Expr(f"({left} {op} {right})", result)
 
+    def a_reshaped(self, sc: Scope, shape: Shape, depth: int) -> Expr | None:
+        """An array of another shape, turned into this one."""
+        size = int(np.prod(shape))
+        if len(shape) == 1:
+            old, how = self.pick(
+                [
+                    ((size, 1), ".reshape(-1)"),
+                    ((1, size), "[0]"),
+                    ((size, 1), "[:, 0]"),
+                    ((1, size), f".reshape({size})"),
+                    ((size, 1), ".ravel()"),
+                    ((size,), "[:, None][:, 0]"),
+                ]
+            )
+        elif len(shape) == 2:
+            old, how = self.pick(
+                [(shape[::-1], ".T"), ((size,), f".reshape({shape[0]}, {shape[1]})"), ((size,), f".reshape({shape})")]
+            )
+        else:
+            return None
+        x = self.aexpr(sc, old, depth)
+        return Expr(f"{x.text}{how}", x.range)
+
     def a_along_axis(self, sc: Scope, shape: Shape, depth: int) -> Expr | None:
         """A reduction of an array of one more axis, or one that keeps its axes."""
         if len(shape) > 2:
@@ -611,7 +637,7 @@ class ArrayExpressions(Expressions):
 
     @property
     def array_productions(self) -> list[tuple[float, Production]]:
-        return [(5, self.element), (3, self.whole), (1.2, self.inner_product), (1, self.by_python), (0.5, self.counted)]
+        return [(5, self.element), (4, self.whole), (1.8, self.inner_product), (1, self.by_python), (1, self.counted)]
 
 
 def _is_float(text: str) -> bool:

@@ -48,7 +48,11 @@ class ArrayStatements(Statements):
     @form(2.5, focus=0.5, arrays=True)
     def make_array(self, sc: Scope) -> Lines:
         """An array of its own, to be written to."""
-        return self.own_array(sc, self.array_kind(sc).shape)[0]
+        shape = self.array_kind(sc).shape
+        if self.chance(0.5):
+            return self.own_array(sc, shape)[0]
+        e = self.afit(self.aexpr(sc, shape, 2), NARROW)
+        return self.own_array(sc, shape, Expr(f"({e.text} + {self.number(-1, 1)!r})", e.range + UNIT))[0]
 
     @form(3, arrays=True)
     def assign_array(self, sc: Scope) -> Lines:
@@ -148,7 +152,7 @@ class ArrayStatements(Statements):
             return f"{parts[0]}, ...", shape
         return ", ".join(parts), shape
 
-    @form(1.2, arrays=True)
+    @form(2.4, focus=2.0, arrays=True)
     def augment_array(self, sc: Scope) -> Lines | None:
         """x += ..., which changes the array in place."""
         var = self.written(sc)

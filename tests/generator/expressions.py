@@ -614,7 +614,7 @@ class Expressions:
     def iexpr(self, sc: Scope, depth: int) -> Expr:
         """An int."""
         self.fuel -= 1
-        if depth > 0 and self.array_floats and self.chance(0.06):
+        if depth > 0 and self.array_floats and self.chance(0.15):
             array = self.some(sc, lambda v: isinstance(v.type, Array))
             if array is not None and isinstance(array.type, Array):
                 name, shape = self.read(sc, array).text, array.type.shape
@@ -687,7 +687,7 @@ class Expressions:
     def bexpr(self, sc: Scope, depth: int) -> str:
         """A truth value."""
         self.fuel -= 1
-        if depth > 0 and self.array_floats and self.chance(0.12):
+        if depth > 0 and self.array_floats and self.chance(0.25):
             found = self.array_truth(sc)
             if found:
                 return found

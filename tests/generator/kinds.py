@@ -57,7 +57,7 @@ ARRAYS = """
     array ellipsis | array augmented | array iteration | array comprehension | array reduction | reduction along an axis
     view written | array alias written | overlapping slice write | array argument written | array sized at run time
     arrays in a container | array argument of a function | array returned | closure over an array | recursion over an array
-    derivative in an array | array rebound in a loop
+    derivative in an array | array argument of the program | array rebound in a loop
     np.zeros | np.ones | np.full | np.array | np.arange | np.linspace | np.eye | np.zeros_like
     np.sum | np.mean | np.max | np.min | np.where | np.maximum | np.minimum | np.any | np.all | np.abs | np.square
     np.sin | np.cos | np.tanh | np.exp | np.log | np.sqrt

@@ -68,7 +68,7 @@ class Statements(ArrayExpressions):
         """One statement that fits, and its size."""
         for _ in range(8):
             options = [
-                (f.weight * (7 if f.name in self.focus else 1) * (1 if f.size <= size else 0.5), f)
+                (f.weight * (7 if f.name in self.focus else 1) * (1.4 if f.arrays else 1) * (1 if f.size <= size else 0.5), f)
                 for f in FORMS.values()
                 if (not f.arrays or self.array_floats) and f.size <= size + 2 and (self.room > 0 or f.size == 1)
             ]
@@ -570,7 +570,7 @@ class Statements(ArrayExpressions):
         kind = self.rng.randrange(-1, 15)
         i = self.loop_name(sc, ["i", "j", "k", "l", "step", "_"])
         array = self.some(sc, lambda v: isinstance(v.type, Array) and len(v.type.shape) == 1)
-        if array is not None and self.chance(0.35):
+        if array is not None and self.chance(0.5):
             return self.over_array(sc, array, i)
         if kind <= 3:
             text, count, low = self.range_text(sc)

@@ -144,7 +144,7 @@ def generate(seed: int) -> Program:
         source, types = draw.program()
         args = tuple(argument(rng, t) for t in types)
         try:
-            seen = check(Program(seed, source, args), flat=None if rng.random() < 0.2 else False)
+            seen = check(Program(seed, source, args), flat=None if rng.random() < 0.1 else False)
         except Rejected as e:
             REJECTED[str(e)] = REJECTED.get(str(e), 0) + 1
             continue

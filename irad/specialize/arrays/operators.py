@@ -106,6 +106,10 @@ def unary(s: Specializer, op: str, x: Any) -> Any:
     node = read(s, x)
     dtype = s.b.scalar_of(node)
     if op == "~":
+        if dtype.kind == "f":
+            raise s.refuse(
+                "type-mismatch", "`~` does not apply to an array of floats", help="convert it: x.astype(int); `-` negates"
+            )
         return new_array(s, s.b.not_(node) if dtype is BOOL else s.b.invert(node))
     if dtype is BOOL:
         raise s.refuse("type-mismatch", f"`{op}` does not apply to an array of truth values", help="use ~x or np.where")

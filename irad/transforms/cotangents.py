@@ -25,6 +25,7 @@ __all__ = [
     "named",
     "pack",
     "popped",
+    "sized_at_run_time",
     "slot_type",
     "unpack",
     "zero",
@@ -122,7 +123,7 @@ def fields_of(b: Builder, ct: Node, case: int, zeros: Callable[[], Node]) -> Nod
     """The fields of a cotangent of a sum; zeros where it is nothing or of another case: those of `zeros` where arrays are
     among them whose size is known at run time only."""
     assert isinstance(ct.type, Sum)
-    if not _sized_at_run_time(b.module.sums[ct.type.name][case]):
+    if not sized_at_run_time(b.module.sums[ct.type.name][case]):
         return b.project_zero(ct, case=case)
     nothing = zeros()
     return b.either(b.eq(b.tag(ct), literal(case)), lambda: b.project(ct, case=case), lambda: nothing)
@@ -131,13 +132,14 @@ def fields_of(b: Builder, ct: Node, case: int, zeros: Callable[[], Node]) -> Nod
 def popped(b: Builder, ct: Node, zeros: Callable[[], Node]) -> Node:
     """The last item of a stack of cotangents, and the rest; zeros where it is empty, as in `fields_of`."""
     assert isinstance(ct.type, Stack)
-    if not _sized_at_run_time((ct.type.item,)):
+    if not sized_at_run_time((ct.type.item,)):
         return b.pop_zero(ct)
     nothing = zeros()
     return b.either(b.gt(b.stack_size(ct), literal(0)), lambda: b.pop(ct), lambda: b.make_tuple(nothing, ct))
 
 
-def _sized_at_run_time(types: Iterable[Type]) -> bool:
+def sized_at_run_time(types: Iterable[Type]) -> bool:
+    """Whether arrays are among these types (or in them) whose size is known at run time only."""
     return any(isinstance(x, Array) and x.static_shape is None for t in types for x in leaves(t))
 
 

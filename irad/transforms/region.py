@@ -15,8 +15,19 @@ from irad.graph.walk import Task
 from irad.optimize.demand import state_of
 from irad.primitives.table import Missing
 from irad.transforms.backward import SPECIAL
-from irad.transforms.cotangents import Tree, accumulates, add_trees, ct_name, named, pack, slot_type, unpack, zero
-from irad.types import INT, Array, Stack, Struct, Tuple, Type, leaves, tangent_type
+from irad.transforms.cotangents import (
+    Tree,
+    accumulates,
+    add_trees,
+    ct_name,
+    named,
+    pack,
+    sized_at_run_time,
+    slot_type,
+    unpack,
+    zero,
+)
+from irad.types import INT, Array, Stack, Struct, Tuple, Type, tangent_type
 
 if TYPE_CHECKING:
     from irad.transforms.reverse import Function, Pair
@@ -200,7 +211,7 @@ class Region:
 
     def zero_of(self, value: Node) -> Node:
         """The zero cotangent of a forward value; its run-time dims are residuals."""
-        if not any(isinstance(t, Array) and any(not isinstance(d, int) for d in t.shape) for t in leaves(value.type)):
+        if not sized_at_run_time((value.type,)):
             return zero(self.b, value.type)
         b, fwd = self.b, self.fwd
 
@@ -223,25 +234,22 @@ class Region:
         return make(value)
 
     def packed_value(self, value: Node, tree: Tree) -> Node:
-        """The node of a forward value's cotangent; a zero is made real."""
-        return self.zero_of(value) if tree is None else pack(self.b, value.type, tree)
+        """The node of a forward value's cotangent; zeros are made real, at any depth, with the sizes that its arrays have."""
+        t = value.type
+        if tree is None:
+            return self.zero_of(value)
+        if not isinstance(t, Struct) or not sized_at_run_time((t,)):
+            return pack(self.b, t, tree)
+        items = []
+        for i, x in enumerate(tree):
+            with self.b.inside(self.fwd):
+                part = self.b.getitem(value, index=i)
+            items.append(self.packed_value(part, x))
+        return self.b.make_tuple(*items)
 
     def packed(self, node: Node, tree: Tree) -> Node:
         """The node of a primal value's cotangent; zeros are made real."""
-        if isinstance(node.type, Struct):
-            trees = tree if tree is not None else [None] * len(node.type.items)
-            if any(t is None for t in trees):
-                whole = self.zero_of(self.f.get(node))
-                return self.b.make_tuple(
-                    *[
-                        self.b.getitem(whole, index=i) if t is None else pack(self.b, u, t)
-                        for i, (u, t) in enumerate(zip(node.type.items, trees, strict=True))
-                    ]
-                )
-            return pack(self.b, node.type, tree)
-        if tangent_type(node.type) is None:
-            return UNIT_VALUE
-        return self.zero_of(self.f.get(node)) if tree is None else tree
+        return self.packed_value(self.f.get(node), tree)
 
     def contributions(self) -> list[Node]:
         """The captured values that got a cotangent here, in a stable order."""

@@ -299,5 +299,6 @@ Shrunk from `python -m tests.fuzz --only {program.seed}`.
 
 CASES = [(program, {program.data!r})]
 '''
+    text += f"ORDER = {order}\n" if order > 2 else ""
     mutant = changed_mutant(program, failure) if failure.mutant else ""
     return f'{text}MUTANTS = [\n    """\n{mutant}"""\n]\n' if mutant else text

@@ -2,11 +2,12 @@
 keep what it means, and so do mutations.
 
 Files are written by hand or by `python -m tests.fuzz --save`; what stands above the line `CASES =` is the program text.
-MUTANTS, where a file has them, are texts that mean the same, and once did not.
+MUTANTS, where a file has them, are texts that mean the same, and once did not; ORDER is a higher order than two.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -35,16 +36,16 @@ def found() -> list[object]:
             name = function.__name__
             entry = "" if name == "program" else f"program = {name}\n"
             case = f"{path.stem}-{name}-{','.join(map(repr, args))}"
-            out.append(pytest.param(source + entry, args, scope.get("MUTANTS", []), id=case))
+            out.append(pytest.param(source + entry, args, scope.get("ORDER", 2), scope.get("MUTANTS", []), id=case))
     return out
 
 
-@pytest.mark.parametrize(("source", "args", "mutants"), found())
-def test_agrees(source: str, args: tuple[float | int, ...], mutants: list[str]) -> None:
+@pytest.mark.parametrize(("source", "args", "order", "mutants"), found())
+def test_agrees(source: str, args: tuple[float | int, ...], order: int, mutants: list[str]) -> None:
     program = well_defined(Program(0, source, args))
     assert program is not None, "the program raises, or decides too closely"
     active = bool(program.floats)
-    e = Examination(program, PLAN if active else Plan(0, backends=BACKENDS))
+    e = Examination(program, dataclasses.replace(PLAN, order=order) if active else Plan(0, backends=BACKENDS))
     e.examine()
     for i, mutant in enumerate(mutants):
         compare(e, f"kept mutant {i}", mutant, [])

@@ -18,7 +18,7 @@ def main() -> None:
     print("| what | tried | wrong |\n|---|---|---|")
     for what, tried, wrong in rows:
         print(f"| {what} | {tried:,} | {wrong:,} |")
-    print(f"\n`{r['command']}`: {r['refused']:,} were refused, {r['other failures']:,} raised or crashed.")
+    print(f"\n`{r['command']}`: refused {r['refused']:,}, raised or crashed {r['other failures']:,}.")
 
 
 if __name__ == "__main__":

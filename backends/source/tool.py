@@ -49,7 +49,8 @@ class Tool:
         trees = [x.tree for x in xs]
         if isinstance(xs[0].type, Array):
             if of_numpy is None or not hasattr(np, of_numpy):
-                return ast.Call(called("np.vectorize", name(f"math.{function}")), trees, [])
+                of = "f" if xs[0].type.dtype.width == 32 else "d"  # said, since there may be no element to tell
+                return ast.Call(called("np.vectorize", name(f"math.{function}"), otypes=of), trees, [])
             return called(f"np.{of_numpy}", *trees)
         if function in NEVER_RAISE:
             tree = called(f"math.{function}", *trees)

@@ -183,7 +183,7 @@ def check(program: Program, flat: bool | None = False) -> set[str]:
             except Exception as e:
                 raise Rejected(type(e).__name__) from e
             slope = 0.0 if slope is None else slope  # Python gives an int where irad gives the equal float
-            found = [abs(v) for v in duals.leaves(slope)]
+            found = [0.0 if v is None else abs(v) for v in duals.leaves(slope)]
             if not duals.is_real(value) and not isinstance(value, int):
                 raise Rejected("not a number")
             if not math.isfinite(value) or not all(v <= STEEPEST for v in found):

@@ -270,6 +270,12 @@ def _nested(s: Specializer, v: Any) -> tuple[Shape, list[Node]]:
     if not parts:
         return (0,), []
     if any(shape != parts[0][0] for shape, _ in parts):
+        if any(isinstance(d, Dim) for shape, _ in parts for d in shape):
+            raise s.refuse(
+                "unknown-shape",
+                "the rows of this array may differ in length: that of one is known at run time only",
+                help="make the array first, as in y = np.zeros((m, n)), and write the rows into it: y[0] = ...",
+            )
         raise s.refuse(
             "shape-mismatch", "the rows of an array have different shapes", help="pad them, or keep a list of arrays"
         )

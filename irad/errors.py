@@ -39,6 +39,7 @@ R = TypeVar("R")
 RAISED = (
     "AssertionError",
     "AttributeError",
+    "FloatingPointError",
     "IndexError",
     "KeyError",
     "MemoryError",

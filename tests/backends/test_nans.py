@@ -10,7 +10,7 @@ import pytest
 
 import irad
 
-BACKENDS = ("llvm", "interpreter")
+BACKENDS = ("llvm", "interpreter", "source")
 
 
 def roots(x, n):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from irad.graph.build import constant_value, is_constant
-from irad.graph.nodes import Apply, Constant, Node
+from irad.graph.nodes import Apply, Node
 from irad.optimize.rewrite import Rule, kind_of, rewrites, rule
 
 __all__ = ["RULES"]
@@ -190,8 +190,9 @@ def tag_of_inject(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> No
 def select_known(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
     """select(true, ?x, ?y) => ?x; select(?p, ?x, ?x) => ?x"""
     p, x, y = args
-    if p.__class__ is Constant:
-        return x if p.value else y
+    known = constant_value(p)
+    if known is not None:
+        return x if known else y
     return x if x is y else None
 
 

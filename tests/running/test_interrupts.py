@@ -17,6 +17,15 @@ import pytest
 import irad
 from tests.running.interrupts import ENDLESS, PROGRAMS, Interrupted, interrupt_after, seconds_to_stop
 
+
+@pytest.fixture(autouse=True)
+def ctrl_c_is_heard():
+    """A process that a shell put into the background ignores SIGINT, and so do its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 BACKWARD = str(irad.ir(PROGRAMS["a backward loop"].function, 1.0, 3))
 
 
@@ -90,7 +99,10 @@ def test_ctrl_c_from_outside(name: str) -> None:
     assert child.stdout.readline() == "ready\n"
     time.sleep(0.1)
     child.send_signal(signal.SIGINT)
-    out, _ = child.communicate(timeout=60)
+    try:
+        out, _ = child.communicate(timeout=60)
+    finally:
+        child.kill()
     p = PROGRAMS[name]
     assert out == f"interrupted {irad.compile(p.function)(*p.brief)}\n"
     assert child.returncode == 0

@@ -14,12 +14,11 @@ import math
 import os
 import random
 import re
-import signal
 import sys
 import traceback
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable
+from contextlib import redirect_stdout
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -31,6 +30,7 @@ from irad.api import core_of  # type: ignore[attr-defined]
 from irad.compiled import Program
 from tests.diagnostics.mutations import mutated
 from tests.diagnostics.sources import drawn
+from tests.limits import TimeUp, time_limit
 
 __all__ = ["examined", "examined_source"]
 
@@ -42,24 +42,6 @@ DOMAIN += ("float division", "float floor division", "float modulo", "cannot be 
 DOMAIN += ("too large to convert", "expected a nonnegative", "expected a positive", "Exceeds the limit")
 
 
-class Slow(BaseException):
-    """The time is up."""
-
-
-@contextmanager
-def limited(seconds: float) -> Iterator[None]:
-    def stop(*_: Any) -> None:
-        raise Slow
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-
-
 class Outcome:
     """The result of a call and its arguments afterwards, or what it raised."""
 
@@ -68,9 +50,9 @@ class Outcome:
         self.error: BaseException | None = None
         self.args = copy.deepcopy(args)
         try:
-            with limited(seconds), redirect_stdout(io.StringIO()):
+            with time_limit(seconds), redirect_stdout(io.StringIO()):
                 self.value = f(*self.args)
-        except (Exception, Slow) as e:
+        except (Exception, TimeUp) as e:
             self.error = e
 
     def __repr__(self) -> str:
@@ -92,16 +74,16 @@ def examined_source(text: str, call: str) -> tuple[str, str, str]:
     node = ast.parse(call, mode="eval").body
     assert isinstance(node, ast.Call)
     try:
-        with limited(PYTHON_SECONDS), redirect_stdout(io.StringIO()):
+        with time_limit(PYTHON_SECONDS), redirect_stdout(io.StringIO()):
             module = module_of(text, "mutant")
             function = eval(ast.unparse(node.func), vars(module))
             args = eval(f"(lambda *a, **k: a)({ast.unparse(ast.Call(ast.Name('a'), node.args, []))[2:-1]})", vars(module))
-    except (Exception, Slow) as e:
+    except (Exception, TimeUp) as e:
         return "no program", type(e).__name__, ""
     if not callable(function) or node.keywords:
         return "no program", "", ""
     python = Outcome(function, args, PYTHON_SECONDS)
-    if isinstance(python.error, Slow):
+    if isinstance(python.error, TimeUp):
         compiled = Outcome(lambda *a: irad.ir(function, *a), args, IRAD_SECONDS)
         return _clean(compiled) or ("agrees", "endless", "")
     got = Outcome(irad.compile(function), args, IRAD_SECONDS)
@@ -121,7 +103,7 @@ def examined_source(text: str, call: str) -> tuple[str, str, str]:
 def _clean(o: Outcome) -> tuple[str, str, str] | None:
     """The verdict on what may happen to no program at all, and on refusals."""
     e = o.error
-    if isinstance(e, Slow):
+    if isinstance(e, TimeUp):
         return "hang", "", ""
     if isinstance(e, irad.InternalError):
         inner = e.__cause__

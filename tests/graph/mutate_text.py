@@ -8,19 +8,16 @@ Exit code 1 where a text ended otherwise: in an exception of ours, a crash, a ha
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import random
 import resource
-import signal
 import subprocess
 import sys
 import threading
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +33,7 @@ from irad.types import Array, Scalar, Static, Struct, Type
 from irad.verify import TRANSFORMS
 from tests.frontend.agree import outcome, same
 from tests.graph.strategies import mutated
+from tests.limits import TimeUp, time_limit
 
 __all__ = ["examined", "main", "run"]
 
@@ -50,24 +48,6 @@ REORDERED_TOLERANCE = 1e-9
 
 
 # -- one text -------------------------------------------------------------------------------------------------------------
-
-
-class _TooLong(BaseException):
-    pass
-
-
-@contextlib.contextmanager
-def _at_most(seconds: float) -> Iterator[None]:
-    def stop(*_: Any) -> None:
-        raise _TooLong
-
-    before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def examined(seed: int) -> dict[str, Any]:
@@ -127,9 +107,9 @@ def _run(module: Module, rng: random.Random) -> dict[str, Any]:
     for v, t in zip(args, types, strict=True):
         flatten(v, t, leaves)
     try:
-        with _at_most(FUEL):
+        with time_limit(FUEL):
             want = outcome(lambda *xs: plain.call(xs), tuple(leaves))
-    except (_TooLong, MemoryError):
+    except (TimeUp, MemoryError):
         return {"end": "not run", "name": "too long"}
     if want[:2] == ("exception", MemoryError):
         return {"end": "not run", "name": "too large"}

@@ -5,16 +5,16 @@ A timer's signal comes while the program runs; its handler raises, as Python's h
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import irad
+from tests.limits import time_limit
 
 ENDLESS = 10**12
 ALLOWED = 0.2  # seconds
@@ -24,20 +24,9 @@ class Interrupted(Exception):
     pass
 
 
-@contextmanager
-def interrupt_after(seconds: float) -> Iterator[None]:
+def interrupt_after(seconds: float) -> AbstractContextManager[None]:
     """Interrupted is raised in the main thread when the time is over; it must not leave the block without it."""
-
-    def handler(*_: object) -> None:
-        raise Interrupted
-
-    before = signal.signal(signal.SIGALRM, handler)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
-        signal.signal(signal.SIGALRM, before)
+    return time_limit(seconds, Interrupted)
 
 
 def harmonic(n: int) -> float:

@@ -43,7 +43,10 @@ def _tree(code: CodeType, function: FunctionType) -> ast.Module:
     cached = _trees.get(file)
     if cached is None or cached[0] is not lines:
         try:
-            tree = ast.parse("".join(lines), file)
+            try:
+                tree = ast.parse("".join(lines), file)
+            except SystemError:  # CPython 3.11 loses count of its depth where a signal came in between
+                tree = ast.parse("".join(lines), file)
         except (SyntaxError, ValueError):
             raise refuse(
                 "source-changed",

@@ -127,6 +127,8 @@ class _Interpreter:
         if name == "add_sum":
             return self.add(node.type, xs[0], xs[1])
         if any(x is None for x in xs) and node.fn.elementwise:
+            if name == "select" and isinstance(xs[0], (bool, np.bool_)):
+                return xs[1] if xs[0] else xs[2]  # the other side is not read
             return None  # computed from a value that is never read
         try:
             return node.fn.ref(*xs, **node.facts())  # type: ignore[operator, misc]

@@ -9,7 +9,7 @@ from tests.diagnostics.mutations import mutated
 from tests.diagnostics.sources import drawn
 from tests.diagnostics.spoiled import examined_source
 
-SOURCES, SEED = 150, 0
+SOURCES, SEED = 150, 40000
 
 
 def test_spoiled_programs():

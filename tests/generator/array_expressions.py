@@ -236,7 +236,7 @@ class ArrayExpressions(Expressions):
             rows = [self.afit(self.aexpr(sc, shape[1:], 1), FLOAT) for _ in range(shape[0])]
             return Expr(f"np.array([{', '.join(r.text for r in rows)}])", FLOAT)
         if kind == 9 and len(shape) == 1:
-            return self.a_comprehension(sc, shape, 1)
+            return self.a_comprehension(sc, shape, 1) or self.literal(sc, shape)
         return self.literal(sc, shape)
 
     def literal(self, sc: Scope, shape: Shape) -> Expr:

@@ -24,6 +24,7 @@ __all__ = [
     "fields_of",
     "named",
     "pack",
+    "pack_like",
     "popped",
     "sized_at_run_time",
     "slot_type",
@@ -76,6 +77,24 @@ def pack(b: Builder, t: Type, tree: Tree) -> Node:
     if tangent_type(t) is None:
         return UNIT_VALUE
     return zero(b, t) if tree is None else tree
+
+
+def pack_like(b: Builder, x: Node, tree: Tree) -> Node:
+    """The node for a tangent of x; zeros, however deep inside, are made real in the sizes of x."""
+    if tree is None:
+        return zero_like(b, x)
+    if not isinstance(x.type, Struct):
+        return pack(b, x.type, tree)
+    return b.make_tuple(
+        *[
+            pack_like(b, b.getitem(x, index=i), part) if _holds_zero(part) else pack(b, t, part)
+            for i, (t, part) in enumerate(zip(x.type.items, tree, strict=True))
+        ]
+    )
+
+
+def _holds_zero(tree: Tree) -> bool:
+    return tree is None or (isinstance(tree, list) and any(map(_holds_zero, tree)))
 
 
 def unpack(b: Builder, t: Type, node: Node) -> Tree:

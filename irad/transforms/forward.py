@@ -17,7 +17,17 @@ from irad.graph.walk import Task
 from irad.optimize.demand import state_of
 from irad.primitives.table import Missing
 from irad.transforms.activity import Activity
-from irad.transforms.cotangents import Tree, declare_tangent_sum, fields_of, pack, popped, slot_type, unpack, zero, zero_like
+from irad.transforms.cotangents import (
+    Tree,
+    declare_tangent_sum,
+    fields_of,
+    pack_like,
+    popped,
+    slot_type,
+    unpack,
+    zero,
+    zero_like,
+)
 from irad.types import List, Stack, Struct, Tuple, tangent_type
 
 __all__ = ["Forward"]
@@ -75,15 +85,7 @@ class _Function:
         return self.packed_tree(node, self.tangent(node))
 
     def packed_tree(self, node: Node, tree: Tree) -> Node:
-        if isinstance(node.type, Struct) and tree is not None and any(t is None for t in tree):
-            whole = zero_like(self.b, self.get(node))
-            return self.b.make_tuple(
-                *[
-                    self.b.getitem(whole, index=i) if t is None else pack(self.b, u, t)
-                    for i, (u, t) in enumerate(zip(node.type.items, tree, strict=True))
-                ]
-            )
-        return zero_like(self.b, self.get(node)) if tree is None else pack(self.b, node.type, tree)
+        return pack_like(self.b, self.get(node), tree)
 
     def body(self, graph: Graph) -> Task:
         b = self.b

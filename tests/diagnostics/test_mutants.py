@@ -9,7 +9,7 @@ from tests.diagnostics.mutations import mutated
 from tests.diagnostics.sources import drawn
 from tests.diagnostics.spoiled import examined_source
 
-SOURCES, SEED = 150, 40000
+SOURCES, SEED = 150, 0
 
 
 def test_spoiled_programs():
@@ -33,6 +33,8 @@ def test_failures_are_seen(monkeypatch):
     text = "def f(x, n):\n    return {} * (1 // n)\n"
     assert examined_source(text.format("x"), "f(2.0, 1)")[0] == "agrees"
     assert examined_source(text.format("nothing"), "f(2.0, 1)") == ("agrees", "NameError", "")
+    unread = "import numpy as np\ndef f(x, n):\n    if x > 0.0:\n        a = np.zeros(2)\n        a[n % 0] = x\n    return {}\n"
+    assert examined_source(unread.format("x"), "f(2.0, 1)") == ("agrees", "unread", "")
     from irad.specialize import operators
 
     monkeypatch.setitem(operators.__dict__, "binary", lambda s, op, x, y: x)

@@ -76,7 +76,7 @@ def called(text: str, call: ast.Call) -> tuple[Any, Any]:
     with time_limit(PYTHON_SECONDS), redirect_stdout(io.StringIO()):
         module = module_of(text, "mutant")
         function = eval(ast.unparse(call.func), vars(module))
-        return function, tuple(eval(ast.unparse(a), vars(module)) for a in call.args)
+        return function, eval(ast.unparse(ast.Tuple(call.args, ast.Load())), vars(module))
 
 
 def examined_source(text: str, call: str) -> tuple[str, str, str]:

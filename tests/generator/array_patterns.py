@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.generator.array_expressions import shape_text
-from tests.generator.expressions import FUNCTION_NAMES
+from tests.generator.array_leaves import shape_text
+from tests.generator.drawing import FUNCTION_NAMES
 from tests.generator.functions import FEW
 from tests.generator.intervals import Expr, Interval, const
 from tests.generator.patterns import Patterns

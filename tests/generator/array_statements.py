@@ -6,18 +6,19 @@ The elements of an array lie in its variable's bound under every name that it ha
 
 from __future__ import annotations
 
-from tests.generator.array_expressions import ARRAY_NAMES, shape_text
-from tests.generator.expressions import FLOAT_NAMES
+from tests.generator.array_leaves import ARRAY_NAMES, shape_text
+from tests.generator.containers import Containers
+from tests.generator.drawing import FLOAT_NAMES
 from tests.generator.intervals import Expr, Interval, const
 from tests.generator.scope import FLOAT, NARROW, UNIT, Array, Scope, Shape, Var
-from tests.generator.statements import Lines, Statements, form, indent
+from tests.generator.statements import Lines, form, indent
 
 __all__ = ["ArrayStatements"]
 
 TOTAL = Interval(-400, 400)
 
 
-class ArrayStatements(Statements):
+class ArrayStatements(Containers):
     """Draws statements about arrays."""
 
     # -- new names -----------------------------------------------------------------------------------------------------
@@ -45,6 +46,12 @@ class ArrayStatements(Statements):
         ]
         return self.pick(found) if found else None
 
+    def to_write(self, sc: Scope, new: float) -> tuple[Lines, Var]:
+        """An array that may be written to here, and what makes it where it is a new one: with the chance `new`, or for want
+        of others."""
+        var = self.written(sc)
+        return self.own_array(sc, self.array_kind(sc).shape) if var is None or self.chance(new) else ([], var)
+
     @form(2.5, focus=0.5, arrays=True)
     def make_array(self, sc: Scope) -> Lines:
         """An array of its own, to be written to."""
@@ -71,10 +78,7 @@ class ArrayStatements(Statements):
     @form(3, focus=1.5, arrays=True)
     def write_element(self, sc: Scope) -> Lines:
         """x[i] = ..., x[i] += ..., x[i] = x[j] * ..."""
-        lines: Lines = []
-        var = self.written(sc)
-        if var is None or self.chance(0.1):
-            lines, var = self.own_array(sc, self.array_kind(sc).shape)
+        lines, var = self.to_write(sc, 0.1)
         assert isinstance(var.type, Array)
         place = f"{var.name}[{self.element_index(sc, var.type.shape)}]"
         if var.total:
@@ -99,10 +103,7 @@ class ArrayStatements(Statements):
     @form(3, focus=2.0, arrays=True)
     def write_slice(self, sc: Scope) -> Lines:
         """x[1:] = ..., x[::2] *= ..., m[:, 0] += ...; the value may be a part of x itself."""
-        lines: Lines = []
-        var = self.written(sc)
-        if var is None or self.chance(0.1):
-            lines, var = self.own_array(sc, self.array_kind(sc).shape)
+        lines, var = self.to_write(sc, 0.1)
         assert isinstance(var.type, Array)
         index, shape = self.slices(var.type.shape)
         place = f"{var.name}[{index}]"
@@ -195,10 +196,7 @@ class ArrayStatements(Statements):
     @form(2, 2, focus=2.5, arrays=True)
     def view_written(self, sc: Scope) -> Lines:
         """v = y[1:]; v[0] = ...; y is read afterwards, or written to, and v is read."""
-        lines: Lines = []
-        var = self.written(sc)
-        if var is None or self.chance(0.2):
-            lines, var = self.own_array(sc, self.array_kind(sc).shape)
+        lines, var = self.to_write(sc, 0.2)
         assert isinstance(var.type, Array)
         index, shape = self.slices(var.type.shape)
         text, how = f"{var.name}[{index}]", self.rng.randrange(6)
@@ -236,10 +234,7 @@ class ArrayStatements(Statements):
     @form(1, 2, focus=1.5, arrays=True)
     def alias_written(self, sc: Scope) -> Lines:
         """z = y; z[0] = ...; use(y)"""
-        lines: Lines = []
-        var = self.written(sc)
-        if var is None or self.chance(0.3):
-            lines, var = self.own_array(sc, self.array_kind(sc).shape)
+        lines, var = self.to_write(sc, 0.3)
         name = self.fresh(sc, ["same", "alias", "other0", "also"])
         other = sc.bind(name, var.type, var.bound, fixed=True, total=var.total)
         self.tags.add("array alias written")

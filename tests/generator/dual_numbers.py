@@ -127,6 +127,21 @@ def number(v: Any) -> Any:
 # -- the class ----------------------------------------------------------------------------------------------------------
 
 
+def _comparison(op: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A method that compares the numbers inside."""
+
+    def compare(x: Any, y: Any) -> Any:
+        if isinstance(y, np.ndarray):
+            return NotImplemented
+        p, q = base(x), base(y)
+        if not isinstance(q, (bool, int, float, mpmath.mpf)) or not isinstance(p, (bool, int, float, mpmath.mpf)):
+            return op is operator.ne
+        _trace.near(p - q)
+        return op(p, q)
+
+    return compare
+
+
 class Dual:
     """primal + tangent * eps[tag]; primal and tangent may be duals of lower tags."""
 
@@ -168,23 +183,12 @@ class Dual:
     def __round__(self) -> int:
         return round_(self)
 
-    def __eq__(self, other: object) -> Any:
-        return _compare(operator.eq, self, other)
-
-    def __ne__(self, other: object) -> Any:
-        return _compare(operator.ne, self, other)
-
-    def __lt__(self, other: Any) -> Any:
-        return _compare(operator.lt, self, other)
-
-    def __le__(self, other: Any) -> Any:
-        return _compare(operator.le, self, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return _compare(operator.gt, self, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return _compare(operator.ge, self, other)
+    __eq__ = _comparison(operator.eq)  # type: ignore[assignment]
+    __ne__ = _comparison(operator.ne)  # type: ignore[assignment]
+    __lt__ = _comparison(operator.lt)
+    __le__ = _comparison(operator.le)
+    __gt__ = _comparison(operator.gt)
+    __ge__ = _comparison(operator.ge)
 
 
 def base(v: Any) -> Any:
@@ -192,16 +196,6 @@ def base(v: Any) -> Any:
     while isinstance(v, Dual):
         v = v.primal
     return v
-
-
-def _compare(op: Callable[[Any, Any], Any], x: Any, y: Any) -> Any:
-    if isinstance(y, np.ndarray):
-        return NotImplemented
-    p, q = base(x), base(y)
-    if not isinstance(q, (bool, int, float, mpmath.mpf)) or not isinstance(p, (bool, int, float, mpmath.mpf)):
-        return op is operator.ne
-    _trace.near(p - q)
-    return op(p, q)
 
 
 def _gap(v: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.generator.array_statements import ArrayStatements
-from tests.generator.expressions import FLOAT_NAMES, FUNCTION_NAMES
+from tests.generator.drawing import FLOAT_NAMES, FUNCTION_NAMES
 from tests.generator.intervals import Expr, Interval, const
 from tests.generator.scope import FLOAT, NARROW, Fn, Param, Scope, Shape, Var
 from tests.generator.statements import Lines, form, indent

@@ -20,6 +20,19 @@ class Interval:
         """The greatest absolute value."""
         return max(abs(self.lo), abs(self.hi))
 
+    @property
+    def middle(self) -> float:
+        return (self.lo + self.hi) / 2
+
+    @property
+    def radius(self) -> float:
+        return (self.hi - self.lo) / 2
+
+    @property
+    def centred(self) -> bool:
+        """Whether zero is about in the middle."""
+        return abs(self.middle) < 0.1 * self.radius
+
     def within(self, other: Interval) -> bool:
         return other.lo <= self.lo and self.hi <= other.hi
 
@@ -72,6 +85,26 @@ class Expr:
 
     text: str
     range: Interval
+
+    def times(self, k: float, first: bool = False) -> Expr:
+        """The product with a literal, which stands first or last."""
+        return Expr(f"({k!r} * {self.text})" if first else f"({self.text} * {k!r})", self.range * Interval(k, k))
+
+    def at_most(self, size: float) -> Expr:
+        """A multiple of this of half the size, where this is larger."""
+        return self.times(float(f"{size / 2 / self.range.size:.2g}")) if self.range.size > size else self
+
+    def factor_into(self, bound: Interval) -> float:
+        """What brings this into a bound around zero, by multiplication."""
+        return float(f"{min(-bound.lo, bound.hi) / self.range.size * 0.98:.2g}")
+
+    def spread(self, bound: Interval) -> Expr:
+        """This, which lies in [-1, 1], moved into the bound."""
+        if Interval(-1, 1).within(bound):
+            return self
+        r, m = float(f"{bound.radius * 0.9:.2g}"), float(f"{bound.middle:.3g}")
+        out = self.times(r, first=True)
+        return out if not m else Expr(f"({m!r} + {out.text})", out.range + Interval(m, m))
 
 
 def const(v: float) -> Expr:

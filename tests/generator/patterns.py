@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from tests.generator.expressions import FLOAT_NAMES, FUNCTION_NAMES
+from tests.generator.drawing import FLOAT_NAMES, FUNCTION_NAMES
 from tests.generator.functions import FEW, Functions
 from tests.generator.intervals import Expr, Interval, const
 from tests.generator.scope import FLOAT, NARROW, UNIT, Fn, Param, Scope, Seq, Var

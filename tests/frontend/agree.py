@@ -63,26 +63,33 @@ def check(f: Callable[..., Any], *args: Any, backends: tuple[str, ...] = BACKEND
         assert same(got[:n], want[:n]), f"{f.__name__}{args!r} on {backend}: {got!r}, in Python {want!r}"
 
 
-def same(a: Any, b: Any) -> bool:
-    """Equal in type and bits; NumPy's scalars count as Python's numbers (docs/differences.md)."""
-    a, b = (v.item() if isinstance(v, np.generic) or (isinstance(v, np.ndarray) and v.ndim == 0) else v for v in (a, b))
+def same_bits(a: float, b: float) -> bool:
+    """Equal in type and bits, but that any NaN is like any other."""
     if isinstance(a, float) and isinstance(b, float):
         return struct.pack("d", a) == struct.pack("d", b) or (math.isnan(a) and math.isnan(b))
+    return type(a) is type(b) and a == b
+
+
+def same(a: Any, b: Any, number: Callable[[Any, Any], bool] = same_bits) -> bool:
+    """Equal in structure, and number by number; NumPy's scalars count as Python's numbers (docs/differences.md)."""
+    a, b = (v.item() if isinstance(v, np.generic) or (isinstance(v, np.ndarray) and v.ndim == 0) else v for v in (a, b))
+    if isinstance(a, (float, int)) and isinstance(b, (float, int)):
+        return number(a, b)
     if isinstance(b, np.ndarray):
         return (
             isinstance(a, np.ndarray)
             and a.dtype == b.dtype
             and a.shape == b.shape
-            and all(map(same, a.ravel().tolist(), b.ravel().tolist()))
+            and all(map(number, a.ravel().tolist(), b.ravel().tolist()))
         )
     if type(a) is not type(b):
         return False
     if isinstance(a, (tuple, list)):
-        return len(a) == len(b) and all(map(same, a, b))
+        return len(a) == len(b) and all(same(x, y, number) for x, y in zip(a, b, strict=True))
     if isinstance(a, dict):
-        return list(a) == list(b) and all(same(a[k], b[k]) for k in b)
+        return list(a) == list(b) and all(same(a[k], b[k], number) for k in b)
     if hasattr(a, "__dataclass_fields__"):
-        return all(same(getattr(a, n), getattr(b, n)) for n in a.__dataclass_fields__)
+        return all(same(getattr(a, n), getattr(b, n), number) for n in a.__dataclass_fields__)
     return bool(a == b)
 
 

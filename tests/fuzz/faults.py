@@ -111,9 +111,8 @@ def _share() -> None:
     Builder.apply = wrong  # type: ignore[method-assign]
 
 
-@_fault(PASSES, "inline")
-def _inline() -> None:
-    """Inlining a function of two numbers binds its parameters the wrong way round."""
+def _turn_arguments(where: Callable[[Any, Any, Any], bool]) -> None:
+    """Where it says so of (the rebuilding, the callee, the arguments), a call hands them in the wrong way round."""
     from irad.optimize.rebuild import Rebuild
 
     right = Rebuild.call
@@ -121,7 +120,7 @@ def _inline() -> None:
     def wrong(self: Any, node: Any) -> Any:
         (callee,) = node.graphs
         args = node.args
-        if callee in self.inline and len(args) == 2 and args[0].type is args[1].type:
+        if where(self, callee, args):
             node.args = args[::-1]
         try:
             yield from right(self, node)
@@ -129,6 +128,12 @@ def _inline() -> None:
             node.args = args
 
     Rebuild.call = wrong  # type: ignore[method-assign]
+
+
+@_fault(PASSES, "inline")
+def _inline() -> None:
+    """Inlining a function of two numbers binds its parameters the wrong way round."""
+    _turn_arguments(lambda rebuild, callee, args: callee in rebuild.inline and len(args) == 2 and args[0].type is args[1].type)
 
 
 @_fault(PASSES, "drop")
@@ -182,22 +187,15 @@ def _second() -> None:
 def _parameters() -> None:
     """Where the pass that drops what nobody reads drops parameters of functions, it hands the others in turned round: it
     meets such functions when it runs before they are inlined."""
-    from irad.optimize.rebuild import Rebuild
-
-    right = Rebuild.call
-
-    def wrong(self: Any, node: Any) -> Any:
-        (callee,) = node.graphs
-        args = node.args
-        if self.demand is not None and callee not in self.inline and len(args) == 3 and len({a.type for a in args}) == 1:
-            if sum(p in self.demand.params for p in callee.params) == 2:
-                node.args = args[::-1]
-        try:
-            yield from right(self, node)
-        finally:
-            node.args = args
-
-    Rebuild.call = wrong  # type: ignore[method-assign]
+    _turn_arguments(
+        lambda rebuild, callee, args: (
+            rebuild.demand is not None
+            and callee not in rebuild.inline
+            and len(args) == 3
+            and len({a.type for a in args}) == 1
+            and sum(p in rebuild.demand.params for p in callee.params) == 2
+        )
+    )
 
 
 @_fault(HIDDEN, "branches")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import copy
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -256,16 +257,20 @@ def _pick(text: Text, rng: random.Random, wanted: Callable[[Place], bool]) -> Pl
 # -- statements that never run ------------------------------------------------------------------------------------------------
 
 
-@mutation
-def dead_write(text: Text, rng: random.Random) -> bool:
-    """`if never: v = -v` after v is set."""
+def _after_a_float(text: Text, rng: random.Random, *options: str) -> bool:
+    """One of some statements, after one that sets a variable to a float for certain: it stands for V, a new name for N."""
     place = _pick(text, rng, lambda p: p.inside and bool(_name_of_float(p.statement)))
     if place is None:
         return False
-    name = _name_of_float(place.statement)
-    value = rng.choice([f"-{name}", f"{name} * {name}", "0.25", f"{name} + 1"])
-    place.insert(*statements(f"if {NEVER}: {name} = {value}"), after=1)
+    names = {"V": _name_of_float(place.statement), "N": text.fresh()}
+    place.insert(*statements(re.sub(r"\b[VN]\b", lambda found: names[found[0]], rng.choice(options))), after=1)
     return True
+
+
+@mutation
+def dead_write(text: Text, rng: random.Random) -> bool:
+    """`if never: v = -v` after v is set."""
+    return _after_a_float(text, rng, *(f"if {NEVER}: V = {value}" for value in ("-V", "V * V", "0.25", "V + 1")))
 
 
 @mutation
@@ -310,38 +315,26 @@ def dead_branch_of_a_constant(text: Text, rng: random.Random) -> bool:
 @mutation
 def loop_without_trips(text: Text, rng: random.Random) -> bool:
     """A loop of as many trips as a variable says: none."""
-    place = _pick(text, rng, lambda p: p.inside and bool(_name_of_float(p.statement)))
-    if place is None:
-        return False
-    name, index = _name_of_float(place.statement), text.fresh()
-    loop = rng.choice(
-        [
-            f"for {index} in range({NONE}): {name} = {name} * 0.5 + {index}",
-            f"while {NEVER}: {name} = {name} * 0.5",
-            f"for {index} in range({NONE}):\n    for {index}in in range({index}): {name} = {name} * {name}",
-        ]
+    return _after_a_float(
+        text,
+        rng,
+        f"for N in range({NONE}): V = V * 0.5 + N",
+        f"while {NEVER}: V = V * 0.5",
+        f"for N in range({NONE}):\n    for inner_ in range(N): V = V * V",
     )
-    place.insert(*statements(loop), after=1)
-    return True
 
 
 @mutation
 def unused_closure(text: Text, rng: random.Random) -> bool:
     """A function that captures a variable, and is never called, or only where nothing runs."""
-    place = _pick(text, rng, lambda p: p.inside and bool(_name_of_float(p.statement)))
-    if place is None:
-        return False
-    name, closure = _name_of_float(place.statement), text.fresh()
-    made = rng.choice(
-        [
-            f"{closure} = lambda t_: t_ * {name}",
-            f"def {closure}(t_):\n    return t_ + {name}",
-            f"{closure} = [lambda: {name}]",
-            f"{closure} = lambda t_: t_ * {name}\nif {NEVER}: {name} = {closure}(2.0)",
-        ]
+    return _after_a_float(
+        text,
+        rng,
+        "N = lambda t_: t_ * V",
+        "def N(t_):\n    return t_ + V",
+        "N = [lambda: V]",
+        f"N = lambda t_: t_ * V\nif {NEVER}: V = N(2.0)",
     )
-    place.insert(*statements(made), after=1)
-    return True
 
 
 # -- statements another way ---------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import numpy as np
 
 from tests.fuzz.mutants import check_mutants
 from tests.fuzz.passes import check_passes
-from tests.fuzz.reference import DERIVATIVE, VALUE, Index, Reference, Vectors, directions, numbers, same, tangents
+from tests.fuzz.reference import DERIVATIVE, VALUE, Index, Reference, Vectors, directions, numbers, same, shapes, tangents
 from tests.generator.program import Coordinate, Program, load
 
 __all__ = ["Failure", "Plan", "Report", "examine"]
@@ -38,6 +38,7 @@ class Plan:
 
 
 PLAIN = Plan()
+NOTHING = object()  # in the place of a result that there is none of
 
 
 @dataclass(slots=True)
@@ -101,9 +102,9 @@ class Examination:
         return self.report
 
     def attempt(self, what: str, run: Callable[[], Any]) -> Any:
-        """The result of irad's computation, or None with a failure noted."""
+        """The result of irad's computation, or NOTHING with a failure noted."""
         if self.plan.only and what != self.plan.only:
-            return None
+            return NOTHING
         self.report.checks += 1
         try:
             self.results[what] = run()
@@ -112,7 +113,7 @@ class Examination:
             self.fail("refused", what, str(e), e.name)
         except Exception as e:
             self.raised(what, e)
-        return None
+        return NOTHING
 
     def raised(self, what: str, e: Exception) -> None:
         self.fail("raised", what, f"{type(e).__name__}: {str(e)[:2000]}", f"{type(e).__name__}: {str(e)[:80]}")
@@ -121,9 +122,14 @@ class Examination:
         self.report.failures.append(Failure(kind, what, detail, reason))
 
     def run(self, f: Any, backend: str) -> Any:
-        """f, compiled, at the program's arguments: at copies of arrays, since f may write to them."""
+        """f, compiled, at the program's arguments. These stay as they are: no entry writes to its arguments, which irad
+        refuses under derivatives."""
         args = [a.copy() if isinstance(a, np.ndarray) else a for a in self.program.args]
-        return self.irad.compile(f, backend=backend)(*args)
+        out = self.irad.compile(f, backend=backend)(*args)
+        for given, left in zip(self.program.args, args, strict=True):
+            if not np.array_equal(given, left):
+                raise AssertionError(f"the argument {given!r} becomes {left!r}")
+        return out
 
     # -- values ----------------------------------------------------------------------------------------------------------
 
@@ -131,7 +137,7 @@ class Examination:
         for backend in self.plan.backends:
             what = f"{backend} value"
             got = self.attempt(what, lambda backend=backend: self.run(self.f, backend))
-            if got is not None:
+            if got is not NOTHING:
                 self.value(what, got)
 
     def value(self, what: str, got: Any) -> None:
@@ -163,11 +169,10 @@ class Examination:
 
     def compare(self, kind: str, what: str, got: Any, index: Sequence[Index], vectors: Vectors = ()) -> None:
         """Compare derivatives with those of duals: the k-th number of `got` is the one for index[k] along the vectors."""
-        found = numbers(got)
-        if len(found) != len(index):
-            self.fail(kind, what, f"got {len(found)} numbers, wanted {len(index)}")
+        if shapes(got) != self.shapes(index):
+            self.fail(kind, what, f"got the shapes {shapes(got)}, wanted {self.shapes(index)}")
             return
-        for g, i in zip(found, index, strict=True):
+        for g, i in zip(numbers(got), index, strict=True):
             self.one(kind, what, g, self.reference.derivative(i, vectors), DERIVATIVE, i, vectors)
 
     def gradients(self) -> None:
@@ -177,23 +182,23 @@ class Examination:
         for backend in self.plan.backends:
             f = irad.value_and_grad(self.f, argnums=floats)
             got = self.attempt(f"{backend} grad", lambda f=f, backend=backend: self.run(f, backend))
-            if got is not None:
+            if got is not NOTHING:
                 self.value(f"{backend} grad", got[0])
                 self.compare("wrong gradient", f"{backend} grad", got[1], self.firsts)
             if backend == "llvm" or self.plan.all:
                 f = irad.jacfwd(self.f, argnums=floats)
                 got = self.attempt(f"{backend} jacfwd", lambda f=f, backend=backend: self.run(f, backend))
-                if got is not None:
+                if got is not NOTHING:
                     self.compare("wrong gradient", f"{backend} jacfwd", got, self.firsts)
         if self.plan.all or self.program.seed % 4 == 0:
             (vector,) = self.directions(1)
             f = pushed_forward(self.f, tangents(self.program, vector))
             got = self.attempt("llvm jvp", lambda: self.run(f, "llvm"))
-            if got is not None:
+            if got is not NOTHING:
                 self.value("llvm jvp", got[0])
                 self.compare("wrong gradient", "llvm jvp", got[1], [()], [vector])
             got = self.attempt("llvm value of jvp", lambda: self.run(lambda *args: f(*args)[0], "llvm"))
-            if got is not None:
+            if got is not NOTHING:
                 self.value("llvm value of jvp", got)
 
     @property
@@ -206,6 +211,11 @@ class Examination:
         """The indices of a Hessian, in order."""
         return [(c, d) for i in self.program.floats for j in self.program.floats for c in self.of(i) for d in self.of(j)]
 
+    def shapes(self, index: Sequence[Index]) -> list[tuple[int, ...]]:
+        """The shapes of derivatives with these indices: one for each argument, or each pair of arguments."""
+        arguments = dict.fromkeys(tuple(argument for argument, _ in i) for i in index)
+        return [tuple(n for i in a for n in np.shape(self.program.args[i])) for a in arguments]
+
     def of(self, argument: int) -> list[Coordinate]:
         return [c for c in self.program.coordinates if c[0] == argument]
 
@@ -215,7 +225,7 @@ class Examination:
     def differences(self) -> None:
         """The gradient against differences of the value."""
         got = self.attempt("differences", lambda: self.run(self.irad.grad(self.f, argnums=self.program.floats), "llvm"))
-        if got is not None:
+        if got is not NOTHING:
             for g, (c,) in zip(numbers(got), self.firsts, strict=True):
                 self.report.count("slopes against differences")
                 self.one("wrong gradient", "differences", g, self.reference.difference(c), DERIVATIVE, (c,))
@@ -257,7 +267,7 @@ class Examination:
         """Compare what each of (name, function, indices of its numbers, vectors) gives."""
         for name, f, index, vectors in modes:
             got = self.attempt(f"{backend} {name}", lambda f=f: self.run(f, backend))
-            if got is not None:
+            if got is not NOTHING:
                 self.compare(kind, f"{backend} {name}", got, index, vectors)
 
 

@@ -23,7 +23,19 @@ import numpy as np
 from tests.generator import duals
 from tests.generator.program import Coordinate, Program, on_duals, on_precise, run_plain
 
-__all__ = ["DERIVATIVE", "VALUE", "Index", "Reference", "Vectors", "close", "directions", "numbers", "same", "tangents"]
+__all__ = [
+    "DERIVATIVE",
+    "VALUE",
+    "Index",
+    "Reference",
+    "Vectors",
+    "close",
+    "directions",
+    "numbers",
+    "same",
+    "shapes",
+    "tangents",
+]
 
 VALUE, DERIVATIVE = 1e-12, 1e-9
 ALLOWED = 10  # times what rounding does to the reference
@@ -35,12 +47,19 @@ Index = tuple[Coordinate, ...]
 
 
 def same(got: float, want: float) -> bool:
-    """Bit for bit, but that any NaN is like any other, and that an int has no signed zero."""
-    if isinstance(want, float) and isinstance(got, float):
+    """Bit for bit, but that any NaN is like any other, and that an int may be the equal float."""
+    if not alike(got, want):
+        return False
+    if isinstance(want, float):
         if math.isnan(want) or math.isnan(got):
             return math.isnan(want) and math.isnan(got)
         return got == want and math.copysign(1.0, got) == math.copysign(1.0, want)
     return got == want
+
+
+def alike(got: Any, want: float) -> bool:
+    """Whether irad's number has the type that it should: a float, or an int where Python has one."""
+    return type(got) is float or type(got) is type(want) is int
 
 
 def close(got: float, want: float, relative: float) -> bool:
@@ -48,6 +67,11 @@ def close(got: float, want: float, relative: float) -> bool:
     if not (math.isfinite(got) and math.isfinite(want)):
         return same(float(got), float(want))
     return abs(got - want) <= relative * abs(want)
+
+
+def shapes(v: Any) -> list[tuple[int, ...]]:
+    """The shapes of the numbers and arrays in tuples."""
+    return [s for c in v for s in shapes(c)] if isinstance(v, tuple) else [np.shape(v)]
 
 
 def numbers(v: Any) -> list[Any]:
@@ -124,11 +148,12 @@ class Reference:
 
     def agrees(self, got: Any, want: float, relative: float, index: Index, vectors: Vectors = ()) -> str:
         """ "close", "loose" where only the rounding of this derivative explains the difference, or "" where nothing does."""
-        if not isinstance(got, (int, float)):
+        if not alike(got, want):
             return ""
         if close(float(got), float(want), relative):
             return "close"
-        return "loose" if abs(got - want) <= ALLOWED * self.rounding(index, vectors) else ""
+        allowed = ALLOWED * self.rounding(index, vectors)
+        return "loose" if math.isfinite(allowed) and abs(got - want) <= allowed else ""
 
     def difference(self, coordinate: Coordinate) -> float:
         """The derivative in one coordinate by central differences of the value, with steps h and h/2 extrapolated to 0

@@ -129,11 +129,16 @@ def _execute(tree: ast.Module, names: dict[str, Any]) -> Callable[..., Any]:
 
 @functools.lru_cache(64)
 def run_plain(source: str) -> Callable[..., Any]:
-    """The entry as CPython runs it; where derivatives are taken inside, by nested duals."""
+    """The entry as CPython runs it; where derivatives are taken inside, by nested duals. The result is a number of Python's."""
     if "irad." in source:
         return on_duals(source)
     plain = _execute(_tree(source), {})
-    return lambda *args: plain(*(a.copy() if isinstance(a, np.ndarray) else a for a in args))
+
+    def run(*args: Any) -> Any:
+        out = plain(*(a.copy() if isinstance(a, np.ndarray) else a for a in args))
+        return out.item() if isinstance(out, np.generic) else out
+
+    return run
 
 
 @functools.lru_cache(64)

@@ -51,7 +51,7 @@ RAISED = (
     "ZeroDivisionError",
 )
 MOST_CALLERS = 4  # of a place that are shown
-CALLED = "called from"
+CALLED = "called"
 
 
 class Span(NamedTuple):

@@ -310,7 +310,7 @@ def _prepare(
             raise s.refuse(
                 "not-a-float",
                 f"{kind} in argument {i}, which is {s.describe(args[i])}: integers and static values have no derivative",
-                help="pass a float: 3.0, not 3",
+                help="pass a float: 3.0, not 3; x.astype(float) for an array",
             )
     return call
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 import sys
 from collections.abc import Callable, Sequence
 from types import FunctionType
@@ -48,6 +49,8 @@ def type_of(value: Any) -> Type:
     if isinstance(value, (bool, np.bool_)):
         return BOOL
     if type(value) is int:
+        if not -(2**63) <= value < 2**63:
+            raise refuse("integer-too-large", f"the argument {value} does not fit 64 bits", help="pass it as a float")
         return INT
     if isinstance(value, (np.ndarray, np.generic)):
         name = {"float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32", "bool": "bool"}.get(str(value.dtype))
@@ -75,13 +78,15 @@ def type_of(value: Any) -> Type:
         return Record(Form.of_class("dataclass", type(value), names), [type_of(getattr(value, n)) for n in names])
     if isinstance(value, float):
         return FLOAT
-    if isinstance(value, int):
+    if isinstance(value, numbers.Number):
         raise refuse(
-            "integer-too-large" if not -(2**63) <= value < 2**63 else "unsupported-argument",
-            f"the argument {value!r} does not fit 64 bits"
-            if type(value) is int
-            else f"an argument of type {type(value).__name__} cannot be compiled",
-            help="pass it as a float" if type(value) is int else "pass int(x)",
+            "unsupported-argument",
+            f"an argument of type {type(value).__name__} cannot be compiled",
+            help="pass int(x)"
+            if isinstance(value, int)
+            else "pass the real and the imaginary part, as floats"
+            if isinstance(value, complex)
+            else "pass float(x)",
         )
     try:
         hash(value)
@@ -220,11 +225,13 @@ def _nothing(s: Specializer, value: Any) -> Known:
             value = value.children[0]
         if isinstance(value, Known) and isinstance(value.value, FunctionType):
             value = s.function_value(value.value)
-        known = isinstance(value, Compound) and value.kind == "function"
+        endless = [c.python for c in s.copies.values() if c.recursive and c.result is None and c.python is not None]
+        if not endless and isinstance(value, Compound) and value.kind == "function":
+            endless.append(value.head[0])
         raise refuse(
             "endless-recursion",
             "this function never returns: it calls itself on every path",
-            value.head[0].span if known else s.span,
+            endless[0].span if endless else s.span,
             help="return a value without the call on some path",
         )
     return Known(None)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
-from irad.specialize.values import is_number
-from irad.types import BOOL, F64, FLOAT, INT, JoinError, Type, join
+from irad.specialize.values import Known, is_number
+from irad.types import BOOL, F64, FLOAT, I32, I64, INT, JoinError, Type, join
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
 
-__all__ = ["PRIMITIVE", "arithmetic", "as_float", "as_int", "common", "known_int", "power"]
+__all__ = ["PRIMITIVE", "arithmetic", "as_float", "as_int", "by_value", "common", "fitting", "known_int", "power"]
 
 PRIMITIVE = {
     "+": "add",
@@ -41,11 +44,15 @@ def as_int(s: Specializer, v: Node) -> Node:
 def as_float(s: Specializer, v: Any, what: str = "this operation") -> Node:
     """A number as a float. Refuses what is not a number."""
     if not is_number(v):
-        raise s.refuse(
-            "type-mismatch",
-            f"{what} takes a number, not {s.describe(v)}",
-            help="give it a number: an item of a tuple or list, x[0], or float(x)",
-        )
+        help = "give it a number: an item of a tuple or list, x[0], or float(x)"
+        name = what.removesuffix("()")
+        if s.arrays.is_array(s, v) and s.arrays.handler(s, getattr(np, name, None)) is not None:
+            help = f"np.{name} applies to each element of an array"
+        elif isinstance(v, Known) and isinstance(v.value, str):
+            help = "convert the text outside the compiled function, and pass the number"
+        elif isinstance(v, Known) and v.value is None:
+            help = "test it with `is None` first; a function that ends without `return` gives None"
+        raise s.refuse("type-mismatch", f"{what} takes a number, not {s.describe(v)}", help=help)
     if v.type.kind == "f":
         return v  # type: ignore[no-any-return]
     return s.convert(v, FLOAT if v.type.weak or v.type is BOOL else F64)
@@ -59,6 +66,43 @@ def common(s: Specializer, x: Node, y: Node, op: str) -> tuple[Node, Node, Type]
     except JoinError as e:
         raise s.refuse("type-mismatch", f"`{op}` cannot join {e}", help="convert one of them: np.float64(x)") from None
     return s.convert(x, t), s.convert(y, t), t
+
+
+def fitting(s: Specializer, v: Node, t: Type) -> Node:
+    """v, where NumPy takes it as a number of dtype t: Python's integers must fit."""
+    if v.type is not INT or t is not I32:
+        return v
+    if isinstance(v, Constant):
+        if not _fits(v.value):
+            raise s.refuse(
+                "integer-too-large", f"{v.value} does not fit int32", help="convert the array first: x.astype(np.int64)"
+            )
+        return v
+    s.b.assert_(
+        s.b.and_(s.b.ge(v, literal(-(2**31))), s.b.lt(v, literal(2**31))),
+        v,
+        error="OverflowError",
+        message="Python integer {0} out of bounds for int32",
+    )
+    return v
+
+
+def by_value(s: Specializer, x: Node, y: Node) -> tuple[Node, Node]:
+    """Numbers to be compared: NumPy compares Python's integers with int32 by value, whether they fit or not."""
+    if s.b.scalar_of(x) is I32 and _exceeds(y):
+        return x, s.b.convert(y, to=I64)
+    if s.b.scalar_of(y) is I32 and _exceeds(x):
+        return s.b.convert(x, to=I64), y
+    return x, y
+
+
+def _exceeds(v: Node) -> bool:
+    """Whether a number is an integer of Python's that may not fit int32."""
+    return v.type is INT and not (isinstance(v, Constant) and _fits(v.value))
+
+
+def _fits(value: int) -> bool:
+    return -(2**31) <= value < 2**31
 
 
 def arithmetic(s: Specializer, op: str, x: Node, y: Node) -> Node:
@@ -90,14 +134,12 @@ def power(s: Specializer, x: Node, y: Node) -> Node:
     return b.pow(x, y)
 
 
-def known_int(s: Specializer, v: Any, what: str) -> int:
-    """An integer that must be known at compile time."""
+def known_int(s: Specializer, v: Any, what: str, otherwise: str = "write int(...), or // instead of /") -> int:
+    """An integer that must be known at compile time. `otherwise`: help for what is no integer."""
     if isinstance(v, Constant) and isinstance(v.value, (int, bool)):
         return int(v.value)
     if is_number(v) and v.type.kind in "ib":
         raise s.needs_static(
             f"{what} must be known at compile time", "write it as a constant, or loop over a range of known length"
         )
-    raise s.refuse(
-        "type-mismatch", f"{what} must be an integer, not {s.describe(v)}", help="write int(...), or // instead of /"
-    )
+    raise s.refuse("type-mismatch", f"{what} must be an integer, not {s.describe(v)}", help=otherwise)

@@ -1,4 +1,4 @@
-"""Tuples, lists, dicts and instances as abstract values: making them, reading and writing their parts.
+"""Tuples, lists, dicts and text as abstract values: making them, reading and writing their parts.
 
 A list or dict here has a length that is known; each item is a value of its own. Lists that grow in loops are the
 business of `growing`.
@@ -6,16 +6,12 @@ business of `growing`.
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 from collections.abc import Callable, Sequence
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
-from irad.errors import meant, nearest
 from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
-from irad.graph.walk import Task
 from irad.specialize.numbers import known_int
 from irad.specialize.values import (
     Compound,
@@ -24,9 +20,7 @@ from irad.specialize.values import (
     Obj,
     Ref,
     Shaper,
-    Unbound,
     describe,
-    give_name,
     is_number,
     join_shapes,
     leaf_types,
@@ -40,25 +34,25 @@ if TYPE_CHECKING:
 
 __all__ = [
     "append",
+    "class_of",
     "compared_items",
+    "content",
     "dict_item",
     "dict_keys",
     "extend",
-    "getattr_",
+    "is_instance",
     "is_list",
+    "is_text",
     "is_tuple",
     "items_of",
     "joined_text",
     "known_items",
     "length",
-    "make_instance",
     "new_dict",
     "new_list",
     "sequence_item",
     "set_dict_item",
     "set_list_item",
-    "setattr_",
-    "special_method",
     "static_items",
 ]
 
@@ -71,8 +65,20 @@ def is_list(v: Any) -> bool:
     return isinstance(v, Ref) and v.obj.kind == "list"
 
 
+def is_text(v: Any) -> bool:
+    return (isinstance(v, Known) and isinstance(v.value, str)) or (isinstance(v, Compound) and v.kind in ("text", "format"))
+
+
 def is_instance(v: Any) -> bool:
     return isinstance(v, Ref) and v.obj.kind == "instance"
+
+
+def class_of(v: Any) -> type | None:
+    if is_instance(v):
+        return v.obj.head  # type: ignore[no-any-return]
+    if is_tuple(v) and v.head is not None:
+        return v.head  # type: ignore[no-any-return]
+    return None
 
 
 # -- sequences --------------------------------------------------------------------------------------------------------
@@ -390,180 +396,6 @@ def set_dict_item(s: Specializer, v: Ref, k: Any, value: Any) -> None:
     new = dict(zip(table.head, table.children, strict=True))
     new[key] = value
     write(s, v, Compound("entries", tuple(new), new.values()))
-
-
-# -- instances ------------------------------------------------------------------------------------------------------------
-
-
-def make_instance(s: Specializer, cls: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
-    """cls(*args) for a dataclass, a NamedTuple or a plain class with an `__init__` in Python."""
-    if issubclass(cls, tuple) and hasattr(cls, "_fields"):
-        values = _fields(s, cls, cls._fields, cls._field_defaults, args, kwargs)
-        for n, v in zip(cls._fields, values, strict=True):
-            give_name(s, v, n)
-        return Compound("tuple", cls, values)
-    init = vars(cls).get("__init__")
-    if isinstance(init, FunctionType) and not (dataclasses.is_dataclass(cls) and _is_generated(init)):
-        obj = Obj("instance", cls, span=s.span)
-        s.store.set(obj, Compound("fields", (), ()))
-        yield s.call(Compound("method", None, [s.from_python(init), Ref(obj)]), args, kwargs)
-        return Ref(obj)
-    if not dataclasses.is_dataclass(cls):
-        raise s.refuse(
-            "unsupported-class",
-            f"instances of `{cls.__name__}` cannot be made in compiled code",
-            help="make it a dataclass or a NamedTuple",
-        )
-    fields = [f for f in dataclasses.fields(cls) if f.init]
-    defaults = {f.name: f.default for f in fields if f.default is not dataclasses.MISSING}
-    values = _fields(
-        s, cls, [f.name for f in fields if not f.kw_only], defaults, args, kwargs, [f.name for f in fields if f.kw_only]
-    )
-    names = [f.name for f in fields if not f.kw_only] + [f.name for f in fields if f.kw_only]
-    by_name = dict(zip(names, values, strict=True))
-    for f in dataclasses.fields(cls):
-        if f.name not in by_name and f.default is not dataclasses.MISSING:
-            by_name[f.name] = s.from_python(f.default)
-    for n, v in by_name.items():
-        give_name(s, v, n)
-    obj = Obj("instance", cls, span=s.span)
-    s.store.set(obj, Compound("fields", tuple(by_name), by_name.values()))
-    post = getattr(cls, "__post_init__", None)
-    if post is not None:
-        yield s.call(Compound("method", None, [s.from_python(post), Ref(obj)]), [], {})
-    return Ref(obj)
-
-
-def _is_generated(init: FunctionType) -> bool:
-    return init.__code__.co_filename == "<string>"
-
-
-def _fields(
-    s: Specializer,
-    cls: Any,
-    names: Sequence[str],
-    defaults: dict[str, Any],
-    args: list[Any],
-    kwargs: dict[str, Any],
-    keyword: Sequence[str] = (),
-) -> list[Any]:
-    if len(args) > len(names):
-        raise s.refuse(
-            "wrong-arguments",
-            f"{cls.__name__}() takes {len(names)} positional arguments but {len(args)} were given",
-            help=f"its fields are {', '.join(names)}",
-        )
-    values = dict(zip(names, args, strict=False))
-    for k, v in kwargs.items():
-        if k in values or k not in (*names, *keyword):
-            raise s.refuse(
-                "wrong-arguments",
-                f"{cls.__name__}() got an unexpected keyword argument '{k}'",
-                help=nearest(k, (*names, *keyword), f"its fields are {', '.join((*names, *keyword))}"),
-            )
-        values[k] = v
-    for n in (*names, *keyword):
-        if n not in values:
-            if n not in defaults:
-                raise s.refuse(
-                    "wrong-arguments",
-                    f"{cls.__name__}() missing the argument '{n}'",
-                    help=f"its fields are {', '.join((*names, *keyword))}",
-                )
-            values[n] = s.from_python(defaults[n])
-    return [values[n] for n in (*names, *keyword)]
-
-
-def class_of(v: Any) -> type | None:
-    if is_instance(v):
-        return v.obj.head  # type: ignore[no-any-return]
-    if is_tuple(v) and v.head is not None:
-        return v.head  # type: ignore[no-any-return]
-    return None
-
-
-def special_method(s: Specializer, v: Any, name: str) -> Compound | None:
-    """The user's `__add__` and the like, bound."""
-    cls = class_of(v)
-    found = None if cls is None else _class_attribute(cls, name)
-    if isinstance(found, FunctionType) and found.__code__.co_filename != "<string>":
-        return Compound("method", None, [s.from_python(found), v])
-    return None
-
-
-def _class_attribute(cls: type, name: str) -> Any:
-    for c in cls.__mro__:
-        if name in vars(c):
-            return vars(c)[name]
-    return None
-
-
-def getattr_(s: Specializer, v: Any, name: str) -> Any:
-    """A field, property or method of an instance or NamedTuple; None where v is neither."""
-    cls = class_of(v)
-    if cls is None:
-        return None
-    if is_tuple(v):
-        if name in cls._fields:  # type: ignore[attr-defined]
-            return v.children[cls._fields.index(name)]  # type: ignore[attr-defined]
-    else:
-        fields = content(s, v)
-        if name in fields.head:
-            found = fields.children[fields.head.index(name)]
-            if isinstance(found, Unbound):
-                raise s.refuse("unset-name", f"`{name}` is not set on every path", help="set it in `__init__`, on every path")
-            return found
-    found = _class_attribute(cls, name)
-    if is_tuple(v) and isinstance(found, FunctionType) and found.__code__.co_filename == collections.__file__:
-        return None  # a NamedTuple's own methods are irad's
-    if isinstance(found, property):
-        return s.call(s.from_python(found.fget), [v], {})
-    if isinstance(found, FunctionType):
-        return Compound("method", None, [s.from_python(found), v])
-    if isinstance(found, staticmethod):
-        return s.from_python(found.__func__)
-    if isinstance(found, classmethod):
-        return Compound("method", None, [s.from_python(found.__func__), Known(cls)])
-    if found is None:
-        s.b.raise_(
-            error="AttributeError", message=f"'{cls.__name__}' object has no attribute '{name}'{meant(name, names(s, v))}"
-        )
-        raise s.Bottom
-    if hasattr(type(found), "__get__"):  # a compiled function binds as a method
-        return Compound("method", None, [s.from_python(found), v])
-    return s.from_python(found)
-
-
-def names(s: Specializer, v: Any) -> list[str]:
-    """The fields and methods of an instance or NamedTuple; none of other values."""
-    cls = class_of(v)
-    if cls is None:
-        return []
-    fields = cls._fields if is_tuple(v) else content(s, v).head  # type: ignore[attr-defined]
-    return [*fields, *(n for n in dir(cls) if not n.startswith("_"))]
-
-
-def setattr_(s: Specializer, v: Any, name: str, value: Any) -> Task | None:
-    cls = class_of(v)
-    if not is_instance(v) or cls is None:
-        raise s.refuse("immutable", f"attributes of {s.describe(v)} cannot be set", help="make a new one with other values")
-    params = getattr(cls, "__dataclass_params__", None)
-    if params is not None and params.frozen:
-        raise s.refuse("immutable", f"`{cls.__name__}` is a frozen dataclass", help="make a new one with dataclasses.replace")
-    found = _class_attribute(cls, name)
-    if isinstance(found, property):
-        if found.fset is None:
-            raise s.refuse(
-                "immutable",
-                f"the property `{name}` of `{cls.__name__}` has no setter",
-                help="set the attribute that it is computed from",
-            )
-        return s.call(s.from_python(found.fset), [v, value], {})
-    fields = content(s, v)
-    new = dict(zip(fields.head, fields.children, strict=True))
-    new[name] = value
-    write(s, v, Compound("fields", tuple(new), new.values()))
-    return None
 
 
 # -- text -------------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import numpy as np
 from irad.errors import meant
 from irad.graph.nodes import Apply
 from irad.graph.walk import Task
-from irad.specialize import derivatives, library, objects, operators, prelude
+from irad.specialize import derivatives, instances, library, objects, operators, prelude
 from irad.specialize.captures import MISSING, Hidden, is_structure
 from irad.specialize.choices import call_choice
 from irad.specialize.execute import Activation, Bottom
@@ -149,7 +149,7 @@ def _getattr(s: Specializer, a: Activation, node: Apply) -> Any:
 
 
 def _setattr(s: Specializer, a: Activation, node: Apply) -> Any:
-    return objects.setattr_(s, a.env_value(node.args[0]), node.static[0], a.env_value(node.args[1]))
+    return instances.setattr_(s, a.env_value(node.args[0]), node.static[0], a.env_value(node.args[1]))
 
 
 def _getitem(s: Specializer, a: Activation, node: Apply) -> Any:
@@ -226,7 +226,7 @@ def _unpack(s: Specializer, a: Activation, node: Apply) -> Any:
         raise s.refuse(
             "unpack",
             f"{kind} (expected {n}, got {len(items)})",
-            help=f"write {len(items)} names, or `*rest` for those that are left"
+            help=f"write {len(items)} name{'s' * (len(items) != 1)}, or `*rest` for those that are left"
             if len(items)
             else "there is nothing to unpack",
         )

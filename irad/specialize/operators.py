@@ -10,15 +10,15 @@ from irad.errors import CompileError
 from irad.graph.build import constant, literal
 from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
-from irad.specialize import objects
-from irad.specialize.numbers import PRIMITIVE, arithmetic, as_int, common, known_int
+from irad.specialize import instances, objects
+from irad.specialize.numbers import PRIMITIVE, arithmetic, as_int, by_value, common, known_int
 from irad.specialize.values import Compound, Known, Maybe, Ref, is_number
 from irad.types import BOOL
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
 
-__all__ = ["binary", "compare", "getitem", "inplace", "setitem", "truth", "unary"]
+__all__ = ["binary", "compare", "getitem", "inplace", "setitem", "truth", "unary", "users_method"]
 
 PYTHON_OPERATORS: dict[str, Callable[..., Any]] = {
     "+": operator.add,
@@ -72,13 +72,13 @@ def binary(s: Specializer, op: str, x: Any, y: Any) -> Any:
     if is_number(x) and is_number(y):
         return arithmetic(s, op, x, y)
     special = SPECIAL[op]
-    found = _users_method(s, f"__{special}__", f"__r{special}__", x, y)
+    found = users_method(s, f"__{special}__", f"__r{special}__", x, y)
     if found is not None:
         return found
     found = s.arrays.binary(s, op, x, y)
     if found is not None:
         return found
-    if (isinstance(x, Known) and isinstance(x.value, str)) or (isinstance(y, Known) and isinstance(y.value, str)):
+    if objects.is_text(x) or objects.is_text(y):
         return _text_operator(s, op, x, y)
     if objects.is_tuple(x) and objects.is_tuple(y) and op == "+":
         return Compound("tuple", None, x.children + y.children)
@@ -91,10 +91,10 @@ def binary(s: Specializer, op: str, x: Any, y: Any) -> Any:
     raise _unsupported(s, op, x, y)
 
 
-def _users_method(s: Specializer, name: str, reflected: str, x: Any, y: Any) -> Any:
+def users_method(s: Specializer, name: str, reflected: str, x: Any, y: Any) -> Any:
     """The call of what x or y defines for an operator; None where neither does."""
     for method, self_, other in ((name, x, y), (reflected, y, x)):
-        found = objects.special_method(s, self_, method)
+        found = instances.special_method(s, self_, method)
         if found is not None:
             return s.call(found, [other], {})
     return None
@@ -103,7 +103,9 @@ def _users_method(s: Specializer, name: str, reflected: str, x: Any, y: Any) -> 
 def _unsupported(s: Specializer, op: str, x: Any, y: Any) -> CompileError:
     help = "convert one of them, or apply it to their items"
     if any(isinstance(v, Known) and v.value is None for v in (x, y)):
-        help = "the value may be None here: test it with `is None` first"
+        help = "test it with `is None` first; a function that ends without `return` gives None"
+    elif op == "+" and any(map(objects.is_text, (x, y))):
+        help = "text joins only text: write str(x), or an f-string"
     elif any(map(objects.is_list, (x, y))) and any(map(objects.is_tuple, (x, y))):
         help = "make both tuples, or both lists: list(x)"
     elif any(objects.is_tuple(v) or objects.is_list(v) for v in (x, y)):
@@ -117,15 +119,26 @@ def _text_operator(s: Specializer, op: str, x: Any, y: Any) -> Any:
     if len(values) == 2 and op in "+*%":
         try:
             return Known(PYTHON_OPERATORS[op](*values))
-        except TypeError:
-            pass
-    if op == "+":
+        except (TypeError, ValueError):
+            raise _unsupported(s, op, x, y) from None
+    if op == "+" and objects.is_text(x) and objects.is_text(y):
         return objects.joined_text(s, [x, y])
+    if op == "%" and objects.is_text(x):
+        raise s.refuse(
+            "unsupported-text",
+            "text cannot be formatted by `%` with values known at run time only",
+            help='write an f-string, f"{x:.3f}" for "%.3f" % x, in print, raise or assert',
+        )
     raise _unsupported(s, op, x, y)
 
 
 def _repeated(s: Specializer, x: Any, n: Node) -> Any:
-    count = known_int(s, n, "the number of repetitions")
+    if not isinstance(n, Constant) and n.type.kind == "i":  # type: ignore[attr-defined]
+        raise s.needs_static(
+            "the number of repetitions must be known at compile time",
+            "write [x for _ in range(n)], or make an array: np.full(n, x)",
+        )
+    count = known_int(s, n, "the number of repetitions", "for a product of each item make an array: np.array(xs) * x")
     if objects.is_tuple(x):
         return Compound("tuple", None, x.children * count)
     return objects.new_list(s, list(objects.items_of(s, x)) * count)
@@ -137,7 +150,7 @@ def inplace(s: Specializer, op: str, x: Any, y: Any) -> Any:
         return objects.extend(s, x, y)
     if isinstance(x, Ref) and x.obj.kind == "array":
         return s.arrays.inplace(s, op, x, y)
-    found = objects.special_method(s, x, f"__i{SPECIAL[op]}__")
+    found = instances.special_method(s, x, f"__i{SPECIAL[op]}__")
     if found is not None:
         return s.call(found, [y], {})
     return binary(s, op, x, y)
@@ -160,7 +173,7 @@ def unary(s: Specializer, op: str, x: Any) -> Any:
     found = s.arrays.unary(s, op, x)
     if found is not None:
         return found
-    method = objects.special_method(s, x, {"-": "__neg__", "+": "__pos__", "~": "__invert__"}[op])
+    method = instances.special_method(s, x, {"-": "__neg__", "+": "__pos__", "~": "__invert__"}[op])
     if method is not None:
         return s.call(method, [], {})
     raise s.refuse("type-mismatch", f"unary `{op}` does not apply to {s.describe(x)}", help="apply it to a number or an array")
@@ -180,7 +193,7 @@ def truth(s: Specializer, v: Any) -> Task:
         return literal(bool(v.value))
     if isinstance(v, Maybe):
         raise s.refuse("unset-name", "this value is not set on every path", help="set it on every path")
-    method = objects.special_method(s, v, "__bool__") or objects.special_method(s, v, "__len__")
+    method = instances.special_method(s, v, "__bool__") or instances.special_method(s, v, "__len__")
     if method is not None:
         value = yield s.call(method, [], {})
         return (yield truth(s, value))
@@ -207,17 +220,20 @@ def compare(s: Specializer, op: str, x: Any, y: Any) -> Any:
         return _contains(s, x, y, op == "in")
     if is_number(x) and is_number(y):
         if not (x.type is BOOL and y.type is BOOL):
-            x, y, _ = common(s, x, y, op)
+            x, y, _ = common(s, *by_value(s, x, y), op)
         return s.b.apply(s.b.primitives[PRIMITIVE[op]], (x, y))
     if op != "==":
-        found = _users_method(s, f"__{SPECIAL[op]}__", f"__{SPECIAL[SWAPPED[op]]}__", x, y)
+        found = users_method(s, f"__{SPECIAL[op]}__", f"__{SPECIAL[SWAPPED[op]]}__", x, y)
         if found is not None:
             return found
     found = s.arrays.compare(s, op, x, y)
     if found is not None:
         return found
     if isinstance(x, Known) and isinstance(y, Known):
-        return literal(bool(PYTHON_OPERATORS[op](x.value, y.value)))
+        try:
+            return literal(bool(PYTHON_OPERATORS[op](x.value, y.value)))
+        except TypeError:
+            raise _unsupported(s, op, x, y) from None
     if op in ("==", "!="):
         return _equal(s, op, x, y)
     if objects.is_tuple(x) and objects.is_tuple(y):
@@ -247,7 +263,7 @@ def _equal(s: Specializer, op: str, x: Any, y: Any) -> Task:
 def _equality(s: Specializer, x: Any, y: Any) -> Task:
     if (is_number(x) and is_number(y)) or (isinstance(x, Known) and isinstance(y, Known)):
         return compare(s, "==", x, y)
-    found = _users_method(s, "__eq__", "__eq__", x, y)
+    found = users_method(s, "__eq__", "__eq__", x, y)
     if found is not None:
         value = yield found
         return (yield truth(s, value))
@@ -274,15 +290,17 @@ def _lexicographic(s: Specializer, op: str, x: tuple[Any, ...], y: tuple[Any, ..
 
 
 def _contains(s: Specializer, x: Any, y: Any, wanted: bool) -> Any:
-    if isinstance(y, Known) and isinstance(y.value, str) and isinstance(x, Known):
-        return literal((x.value in y.value) == wanted)
+    if isinstance(y, Known) and isinstance(y.value, str):
+        if isinstance(x, Known) and isinstance(x.value, str):
+            return literal((x.value in y.value) == wanted)
+        raise _unsupported(s, "in" if wanted else "not in", x, y)
     keys = objects.dict_keys(s, y)
     items = [Known(k) if isinstance(k, str) else literal(k) for k in keys] if keys is not None else None
     return _any_equal(s, x, y, items, wanted)
 
 
 def _any_equal(s: Specializer, x: Any, y: Any, items: list[Any] | None, wanted: bool) -> Task:
-    method = objects.special_method(s, y, "__contains__")
+    method = instances.special_method(s, y, "__contains__")
     if method is not None:
         value = yield s.call(method, [x], {})
         result = yield truth(s, value)
@@ -310,7 +328,7 @@ def _in_range(s: Specializer, x: Any, y: Compound) -> Node:
 
 def getitem(s: Specializer, x: Any, i: Any) -> Any:
     """x[i]."""
-    method = objects.special_method(s, x, "__getitem__")
+    method = instances.special_method(s, x, "__getitem__")
     if method is not None:
         return s.call(method, [i], {})
     if objects.is_tuple(x) or objects.is_list(x) or (isinstance(x, Known) and isinstance(x.value, str)):
@@ -335,7 +353,7 @@ def setitem(s: Specializer, x: Any, i: Any, v: Any) -> Any:
         return objects.set_dict_item(s, x, i, v)
     if s.arrays.is_array(s, x):
         return s.arrays.setitem(s, x, i, v)
-    method = objects.special_method(s, x, "__setitem__")
+    method = instances.special_method(s, x, "__setitem__")
     if method is not None:
         return s.call(method, [i, v], {})
     raise s.refuse(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import os
 from collections.abc import Callable, Mapping, Sequence
 from types import FunctionType, MethodType
 from typing import Any
@@ -21,7 +22,7 @@ from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
 from irad.graph.walk import Task, run
 from irad.primitives import REGISTRY
 from irad.primitives.control import result_type
-from irad.specialize import arrays, library, objects, operators
+from irad.specialize import arrays, instances, library, objects, operators
 from irad.specialize.apart import apart
 from irad.specialize.captures import Hidden, Path, is_structure
 from irad.specialize.choices import Choices
@@ -29,6 +30,7 @@ from irad.specialize.execute import Activation, Bottom, NeedsStatic
 from irad.specialize.iteration import Iteration, iteration, iteration_now
 from irad.specialize.liveness import RETURN
 from irad.specialize.mixing import freeze_given, may_be_outer, superseded
+from irad.specialize.numbers import fitting
 from irad.specialize.operations import CALLABLE, OPERATIONS
 from irad.specialize.paths import Exit, PathStore
 from irad.specialize.store import Store, keys_of
@@ -57,6 +59,7 @@ from irad.types import BOOL, FLOAT, INT, SCALARS, UNIT, Array, Scalar, Type
 __all__ = ["Copy", "Specializer"]
 
 MAX_COPIES = 32  # of one function before known numbers are widened
+LIBRARY = os.path.dirname(os.__file__)  # where the standard library's sources are
 MAX_RUNNING = 200  # copies of one function that wait for each other
 
 
@@ -177,7 +180,7 @@ class Specializer:
         if isinstance(v.type, Scalar) and isinstance(type, Scalar):
             if v.type.strong is type.strong:
                 return constant(type, v.value) if isinstance(v, Constant) else v
-            return self.b.convert(v, to=type)
+            return self.b.convert(fitting(self, v, type), to=type)
         if isinstance(v.type, Array) and isinstance(type, Array):  # the same array, of a size known at run time only
             return self.b.retype(v, to=type)
         return v
@@ -354,7 +357,10 @@ class Specializer:
                 result = handler(self, args, kwargs)
                 return (yield result) if hasattr(result, "send") else result
             if isinstance(fn.value, FunctionType) and not _is_foreign(fn.value):
-                return (yield self.call_function(self.function_value(fn.value), args, kwargs))
+                try:
+                    return (yield self.call_function(self.function_value(fn.value), args, kwargs))
+                except CompileError as e:
+                    raise self.refused_inside(fn.value, e) from None
             raise library.unknown_call(self, fn.value)
         if isinstance(fn, Compound):
             if fn.kind == "function":
@@ -362,7 +368,7 @@ class Specializer:
             caller = CALLABLE.get(fn.kind) or self.hooks.get("call:" + fn.kind)
             if caller is not None:
                 return (yield caller(self, fn, args, kwargs))
-        method = objects.special_method(self, fn, "__call__")
+        method = instances.special_method(self, fn, "__call__")
         if method is not None:
             return (yield self.call(method, args, kwargs))
         raise self.refuse(
@@ -370,6 +376,12 @@ class Specializer:
             f"{self.describe(fn)} cannot be called",
             help="write `*` for a product; call a function, or an object with a method __call__",
         )
+
+    def refused_inside(self, function: FunctionType, e: CompileError) -> CompileError:
+        """What the user is told of a refusal in a called function: of the standard library's, that the call is refused."""
+        span, file = e.diagnostic.span, function.__code__.co_filename
+        inside = span is not None and span.file == file
+        return library.unknown_call(self, function) if inside and os.path.dirname(file).startswith(LIBRARY) else e
 
     def call_function(self, fn: Compound, args: list[Any], kwargs: dict[str, Any]) -> Task:
         graph, _ = fn.head

@@ -430,6 +430,8 @@ def _conflict(what: str, a: str, b: str, spans: Sequence[Span | None]) -> Shape:
     help = "give it the same type on every path"
     if "None" in (a, b):
         help = "return a value on every path" if what == "the result" else "give it a value on every path, as 0.0 for None"
+    elif {a[:1], b[:1]} & {"'", '"'}:
+        help = "text must be known at compile time: choose a number here, and the text outside the compiled function"
     elif "bool" in (a, b) and {"int", "float"} & {a, b}:
         help = "make the truth value a number: 1.0 if test else 0.0"
     d = Diagnostic("incompatible-types", f"{what} is {a} on one path and {b} on another", None, "", notes, help)

@@ -19,7 +19,7 @@ ARRAYS = [
     np.array([3, -2, 5], np.int32),
     np.array([True, False, True]),
 ]
-NUMBERS = [2, -3, 2.5, True, np.float32(1.5), np.float64(2.5), np.int64(2)]
+NUMBERS = [2, -3, 2.5, True, np.float32(1.5), np.float64(2.5), np.int64(2), 2**31 - 1, -(2**31) - 1]
 PAIRS = [p for p in itertools.product(ARRAYS + NUMBERS, repeat=2) if any(isinstance(x, np.ndarray) for x in p)]
 BINARY: dict[str, Callable[[Any, Any], Any]] = {
     "+": lambda x, y: x + y,

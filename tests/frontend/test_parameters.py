@@ -123,6 +123,39 @@ class Plain:
         return self
 
 
+class Inherits(Plain):
+    def twice(self, v):
+        return self.add(v).add(v)
+
+
+class Bare:
+    scale = 2.0
+
+
+class Divided:
+    def __init__(self, a):
+        self.a = a
+
+    def __floordiv__(self, other):
+        return "floordiv"
+
+    def __mod__(self, other):
+        return "mod"
+
+    def __divmod__(self, other):
+        return self.a, other
+
+    def __rdivmod__(self, other):
+        return other, self.a
+
+
+@dataclass
+class Made:
+    a: float
+    values: list = field(default_factory=list)
+    options: dict = field(default_factory=lambda: {"k": 2.0}, init=False)
+
+
 @dataclass(slots=True)
 class Slots:
     a: float
@@ -260,6 +293,26 @@ def test_instances_of_plain_classes(x, y, n):
         p.add(y * i)
     p.add(1.0).add(2.0)
     return p.total
+
+
+@agrees
+def test_classes_without_an_init_of_their_own(x, y):
+    p, q = Inherits(x), Bare()
+    q.v = y
+    return p.twice(y).total, q.v * q.scale
+
+
+@agrees
+def test_fields_are_made_by_their_default_factory(x, y):
+    p, q = Made(x), Made(y, [x])
+    p.values.append(y)
+    q.options["k"] = x
+    return p, q, Made(x).values
+
+
+@agrees
+def test_divmod_is_a_method_of_its_own(x, n):
+    return divmod(Divided(x), n), divmod(n, Divided(x)), divmod(x, 0.5)
 
 
 @agrees(s=st.builds(Square, FLOATS))

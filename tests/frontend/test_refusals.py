@@ -209,8 +209,9 @@ def test_integers_that_do_not_fit_64_bits(tmp_path):
     for backend in BACKENDS:
         assert irad.compile(f, backend=backend)(2**63 - 2) == 2**63 - 1
         for n in (2**63, -(2**63) - 1, 2**70):
-            with pytest.raises(OverflowError):
+            with pytest.raises(irad.CompileError) as caught:
                 irad.compile(f, backend=backend)(n)
+            assert caught.value.name == "integer-too-large"
 
 
 @pytest.mark.parametrize(

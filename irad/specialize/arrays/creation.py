@@ -24,6 +24,7 @@ from irad.specialize.arrays.values import (
     node_of,
     read,
 )
+from irad.specialize.numbers import fitting
 from irad.specialize.values import Compound, Known, is_number, leaf_types
 from irad.types import BOOL, F32, F64, FLOAT, I32, I64, INT, Array, Dim, Scalar, fresh_dim
 
@@ -110,7 +111,7 @@ def filled(s: Specializer, value: Node | None, shape: Shape, dims: list[Node], d
     if value is None:
         return new_array(s, s.b.zeros(*dims, of=Array(dtype, shape)))
     if s.b.scalar_of(value).strong is not dtype:
-        value = s.b.convert(value, to=dtype)
+        value = s.b.convert(fitting(s, value, dtype), to=dtype)
     return new_array(s, spread(s, value, shape, dims))
 
 
@@ -309,7 +310,8 @@ def array(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
             return _stacked(s, shape, nodes)
         t = promote(s, nodes, "np.array").strong if not all(n.type is BOOL for n in nodes) else BOOL
         twin = {F64: FLOAT, I64: INT}.get(t, t)
-        node = b.array(*[s.convert(n, twin) for n in nodes], shape=shape)
+        wanted = dtype_of(s, dtype) if dtype is not None else t
+        node = b.array(*[s.convert(fitting(s, n, wanted), twin) for n in nodes], shape=shape)
     if dtype is not None and b.scalar_of(node).strong is not dtype_of(s, dtype):
         node = b.convert(node, to=dtype_of(s, dtype))
     return new_array(s, node)

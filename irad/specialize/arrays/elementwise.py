@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from irad.graph.build import literal
 from irad.graph.nodes import Node
 from irad.specialize.arrays.values import Shape, dims_of, new_array
+from irad.specialize.numbers import fitting
 from irad.types import BOOL, INT, Array, Dim, JoinError, Scalar, Type, join
 
 if TYPE_CHECKING:
@@ -113,7 +114,10 @@ def elementwise(s: Specializer, prim: str, xs: Sequence[Node], dtype: Scalar | N
     """A scalar primitive over numbers and arrays, broadcast to one shape and converted to one dtype."""
     b = s.b
     shape = broadcast_shape(s, xs, op)
-    nodes = [x if dtype is None or b.scalar_of(x).strong is dtype.strong else b.convert(x, to=dtype) for x in xs]
+    nodes = [
+        x if dtype is None or b.scalar_of(x).strong is dtype.strong else b.convert(fitting(s, x, dtype.strong), to=dtype)
+        for x in xs
+    ]
     if shape:
         dims = dims_of(s, shape, nodes)
         nodes = [spread(s, x, shape, dims) for x in nodes]

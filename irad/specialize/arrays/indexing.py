@@ -22,7 +22,7 @@ from irad.specialize.arrays.values import (
     write_block,
     write_element,
 )
-from irad.specialize.numbers import known_int
+from irad.specialize.numbers import fitting, known_int
 from irad.specialize.values import Compound, Known, Ref, is_number
 from irad.types import BOOL, INT, Array, Dim, Scalar, fresh_dim
 
@@ -88,7 +88,9 @@ class Index:
         raise s.refuse(
             "unsupported-index",
             f"an array is indexed by {what}",
-            help="use integers, slices, `...` and None; np.where instead of a mask, a loop instead of a list of positions",
+            help="an index is an integer: write int(...), or // instead of /"
+            if is_number(item) and item.type.kind == "f"
+            else "use integers, slices, `...` and None; np.where instead of a mask, a loop instead of a list of positions",
         )
 
     def _slice(self, axis: int, item: Compound) -> None:
@@ -219,4 +221,4 @@ def cast(s: Specializer, node: Node, dtype: Scalar, what: str) -> Node:
             "floats are put into an integer array",
             help="make the array of floats, dtype=float, or convert them: x.astype(int)",
         )
-    return node if s.b.scalar_of(node).strong is dtype else s.b.convert(node, to=dtype)
+    return node if s.b.scalar_of(node).strong is dtype else s.b.convert(fitting(s, node, dtype), to=dtype)

@@ -12,7 +12,7 @@ from irad.specialize.arrays.elementwise import elementwise, promote, shape_text
 from irad.specialize.arrays.reductions import reduce
 from irad.specialize.arrays.shaping import matmul
 from irad.specialize.arrays.values import array_type, as_scalar, is_array, new_array, node_of, read, write_whole
-from irad.specialize.numbers import PRIMITIVE
+from irad.specialize.numbers import PRIMITIVE, by_value
 from irad.specialize.values import Ref, is_number
 from irad.types import BOOL, F64, Array
 
@@ -120,7 +120,8 @@ def compare(s: Specializer, op: str, x: Any, y: Any) -> Any:
     nodes = _operands(s, x, y)
     if nodes is None:
         return None
-    return elementwise(s, PRIMITIVE[op], nodes, promote(s, nodes, op), op)
+    x, y = by_value(s, *nodes)
+    return elementwise(s, PRIMITIVE[op], (x, y), promote(s, (x, y), op), op)
 
 
 def truth(s: Specializer, v: Any) -> Any:

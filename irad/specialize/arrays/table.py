@@ -33,5 +33,7 @@ def check_count(s: Specializer, name: str, args: list[Any], least: int, most: in
         raise s.refuse(
             "wrong-arguments",
             f"np.{name} takes {least}{f' to {most}' if most else ''} arguments here, not {len(args)}",
-            help="leave out the others, or write in Python what they do",
+            help="leave out the others, or write in Python what they do"
+            if len(args) > least
+            else f"write the form with {least} arguments, or a loop",
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from irad.errors import nearest
 from irad.graph.build import constant, literal
-from irad.specialize import objects
+from irad.specialize import instances
 from irad.specialize.library.methods import METHODS
 from irad.specialize.library.table import INSTEAD, supported
 from irad.specialize.values import Compound, Known, Ref, is_number
@@ -21,7 +21,7 @@ def getattr_(s: Specializer, v: Any, name: str) -> Any:
     """v.name; a task for properties."""
     if isinstance(v, Known):
         return _static_attribute(s, v.value, name)
-    found = objects.getattr_(s, v, name)
+    found = instances.getattr_(s, v, name)
     if found is not None:
         return found
     found = s.arrays.getattr_(s, v, name)
@@ -37,9 +37,15 @@ def getattr_(s: Specializer, v: Any, name: str) -> Any:
     raise s.refuse(
         "unsupported-attribute",
         f"`.{name}` of {s.describe(v)} cannot be compiled",
-        help=INSTEAD.get(name)
-        or nearest(name, _attributes(s, v, kind), "write it out in Python, or compute it outside the compiled function"),
+        help=INSTEAD.get(name) or nearest(name, _attributes(s, v, kind), _otherwise(s, kind, name)),
     )
+
+
+def _otherwise(s: Specializer, kind: str, name: str) -> str:
+    """Help for an attribute without a near name."""
+    if kind in ("list", "tuple") and name in s.arrays.names():
+        return f"make an array of it: np.array(x).{name}"
+    return "write it out in Python, or compute it outside the compiled function"
 
 
 def _attributes(s: Specializer, v: Any, kind: str) -> list[str]:
@@ -49,7 +55,7 @@ def _attributes(s: Specializer, v: Any, kind: str) -> list[str]:
         return [*names, *s.arrays.names()]
     if kind == "number":
         return names + list(NUMBER_ATTRIBUTES)
-    return names + objects.names(s, v)
+    return names + instances.names(s, v)
 
 
 def _nearest_attribute(s: Specializer, value: Any, name: str) -> str:

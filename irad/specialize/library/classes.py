@@ -13,7 +13,7 @@ import numpy as np
 
 from irad.graph.build import literal
 from irad.graph.walk import Task
-from irad.specialize import objects
+from irad.specialize import instances, objects
 from irad.specialize.library.attributes import getattr_
 from irad.specialize.library.table import handles, need
 from irad.specialize.objects import is_tuple
@@ -114,4 +114,4 @@ def _replace(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:
     fields = objects.content(s, v)
     init = {f.name for f in dataclasses.fields(cls) if f.init}
     values = {k: x for k, x in zip(fields.head, fields.children, strict=True) if k in init}
-    return (yield objects.make_instance(s, cls, [], {**values, **kwargs}))
+    return (yield instances.make_instance(s, cls, [], {**values, **kwargs}))

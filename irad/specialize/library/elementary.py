@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from irad.graph.build import constant, literal
 from irad.graph.nodes import Node
-from irad.specialize import objects
+from irad.specialize import instances
 from irad.specialize.library.table import HANDLERS, Handler, handles, need
 from irad.specialize.numbers import as_float, as_int
 from irad.specialize.values import Known, is_number
@@ -113,7 +113,7 @@ def rounding(name: str, prim: str) -> Handler:
     def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         need(s, name, args, kwargs, 1)
         (x,) = args
-        method = objects.special_method(s, x, f"__{name}__")
+        method = instances.special_method(s, x, f"__{name}__")
         if method is not None:
             return s.call(method, [], {})
         if is_number(x) and x.type.kind in "ib":

@@ -146,12 +146,19 @@ def call_method(s: Specializer, head: tuple[str, str], self_: Any, args: list[An
     yield from ()
     if head[0] == "text":
         if all(isinstance(a, (Known, Constant)) for a in args) and not kwargs:
-            value = getattr(self_.value, head[1])(*[a.value for a in args])
-            return s.from_python(value) if not isinstance(value, str) else Known(value)
+            try:
+                value = getattr(self_.value, head[1])(*[a.value for a in args])
+            except (TypeError, ValueError, LookupError) as e:
+                raise s.refuse(
+                    "unsupported-text",
+                    f"str.{head[1]}() of these values raises {type(e).__name__}: {e}",
+                    help="give it values that it takes",
+                ) from None
+            return new_list(s, list(map(Known, value))) if isinstance(value, list) else s.from_python(value)
         raise s.refuse(
             "unsupported-text",
             f"str.{head[1]}() on values known at run time only",
-            help="use an f-string in raise, assert or print",
+            help="write an f-string, in print, raise or assert",
         )
     found = METHODS.get(head)
     if found is None:

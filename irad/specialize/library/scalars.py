@@ -11,10 +11,10 @@ import numpy as np
 from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
-from irad.specialize import objects, operators, prelude
+from irad.specialize import instances, objects, operators, prelude
 from irad.specialize.library.elementary import to_int
 from irad.specialize.library.table import HANDLERS, Handler, handles, in_python, need
-from irad.specialize.numbers import as_float, as_int, common
+from irad.specialize.numbers import as_float, as_int, common, fitting
 from irad.specialize.values import Compound, Known, is_number
 from irad.types import BOOL, F32, F64, FLOAT, I32, I64, INT, Scalar
 
@@ -28,7 +28,7 @@ def _abs(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     (x,) = args
     if is_number(x):
         return s.b.abs(as_int(s, x))
-    method = objects.special_method(s, x, "__abs__")
+    method = instances.special_method(s, x, "__abs__")
     if method is not None:
         return s.call(method, [], {})
     if s.arrays.is_array(s, x):
@@ -44,7 +44,11 @@ def _float(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if not args:
         return literal(0.0)
     if isinstance(args[0], Known) and isinstance(args[0].value, str):
-        return literal(float(args[0].value))
+        try:
+            return literal(float(args[0].value))
+        except ValueError as e:
+            s.b.raise_(error="ValueError", message=str(e).replace("{", "{{").replace("}", "}}"))
+            raise s.Bottom from None
     x = s.as_scalar(args[0])
     return s.convert(as_float(s, x, "float()"), FLOAT)
 
@@ -76,7 +80,7 @@ def _machine(t: Scalar) -> Handler:
                 f"{t.dtype}() takes a number, not {s.describe(x)}",
                 help="convert each item: [float(y) for y in x]",
             )
-        return x if x.type is t else s.b.convert(x, to=t)
+        return x if x.type is t else s.b.convert(fitting(s, x, t), to=t)
 
     return call
 
@@ -94,6 +98,9 @@ def _pow(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
 @handles(divmod)
 def _divmod(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     need(s, "divmod", args, kwargs, 2)
+    found = operators.users_method(s, "__divmod__", "__rdivmod__", *args)
+    if found is not None:
+        return found
     return Compound("tuple", None, [operators.binary(s, "//", *args), operators.binary(s, "%", *args)])
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from irad.graph.build import literal
 from irad.graph.nodes import Constant
 from irad.graph.walk import Task
-from irad.specialize import objects, prelude
+from irad.specialize import instances, objects, prelude
 from irad.specialize.iteration import iteration_now
 from irad.specialize.library.methods import copied
 from irad.specialize.library.table import handles, in_python, need
@@ -32,7 +32,7 @@ def _len(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         found = s.arrays.length(s, args[0])
         if found is not None:
             return found
-    method = objects.special_method(s, args[0], "__len__")
+    method = instances.special_method(s, args[0], "__len__")
     if method is not None:
         return s.call(method, [], {})
     raise s.refuse(

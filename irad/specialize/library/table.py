@@ -11,9 +11,11 @@ from collections.abc import Callable
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from irad.errors import CompileError, nearest
 from irad.graph.walk import Task
-from irad.specialize import objects
+from irad.specialize import instances
 from irad.specialize.values import Compound
 
 if TYPE_CHECKING:
@@ -43,24 +45,25 @@ def handler(s: Specializer, value: Any) -> Handler | None:
     if isinstance(value, type):
         if issubclass(value, BaseException):
             return lambda s, args, kwargs: Compound("exception", value, args)
-        if (
-            dataclasses.is_dataclass(value)
-            or hasattr(value, "_fields")
-            or isinstance(vars(value).get("__init__"), FunctionType)
-        ):
-            return lambda s, args, kwargs: objects.make_instance(s, value, args, kwargs)
+        if dataclasses.is_dataclass(value) or hasattr(value, "_fields") or instances.is_python_class(value):
+            return lambda s, args, kwargs: instances.make_instance(s, value, args, kwargs)
     return s.arrays.handler(s, value)  # type: ignore[no-any-return]
 
 
 def unknown_call(s: Specializer, value: Any) -> CompileError:
     """The refusal of a callable that irad has no meaning for, with the nearest name it knows."""
-    name = getattr(value, "__name__", repr(value))
-    module = getattr(value, "__module__", "") or ""
-    module = ".".join(part for part in module.split(".") if not part.startswith("_"))
+    of = type(value) if isinstance(value, np.vectorize) else value
+    name = getattr(of, "__name__", repr(of))
+    module = getattr(of, "__module__", None) or type(getattr(of, "__self__", None)).__module__
+    module = ".".join(part for part in module.removeprefix("_").split(".") if not part.startswith("_"))
     label = f"{module}.{name}" if module not in ("", "builtins") else name
+    if hasattr(value, "__wrapped__") and module.split(".")[0] not in ("numpy", "scipy"):
+        decorator = f"{type(value).__module__}.{type(value).__name__.strip('_').removesuffix('_wrapper')}"
+        message = f"`{label}` is decorated by {decorator}, which cannot be compiled"
+        return s.refuse("unsupported-call", message, help="remove the decorator: irad compiles the function itself")
     scope = sys.modules.get(module or "builtins")
     names = [n for n in dir(scope) if supported(s, getattr(scope, n, None))]
-    otherwise = "write it out in Python, or call it outside the compiled function"
+    otherwise = MODULES.get(module) or "write it out in Python, or call it outside the compiled function"
     help = INSTEAD.get(label.removeprefix("numpy.")) or nearest(name, names, otherwise, 0.75)
     return s.refuse("unsupported-call", f"`{label}` cannot be compiled", help=help)
 
@@ -73,8 +76,30 @@ def supported(s: Specializer, value: Any) -> bool:
         return False
 
 
+# What to write for functions of modules that are not there.
+MODULES = {
+    "random": "draw the numbers outside the compiled function, and pass them as an argument",
+    "numpy.random": "draw the numbers outside the compiled function, and pass them as an argument",
+    "time": "measure the time outside the compiled function",
+    "itertools": "write loops, or a comprehension",
+}
+
 # What to write for well-known functions and methods that are not there.
 INSTEAD = {
+    "complex": "compute with the real and the imaginary part, as floats",
+    "filter": "write a comprehension: [x for x in xs if test(x)]",
+    "functools.reduce": "write the loop out: for x in xs: total = f(total, x)",
+    "input": "read it outside the compiled function, and pass it as an argument",
+    "io.open": "read the file outside the compiled function, and pass what it holds as an argument",
+    "next": "write a loop with `break`",
+    "set": "use a list, and `in`",
+    "setattr": "write the attribute out: x.name = value",
+    "super": "name the class: Base.method(self, x) for super().method(x)",
+    "type": "write isinstance(x, float)",
+    "count": "write sum(y == x for y in xs)",
+    "format": "write an f-string, in print, raise or assert",
+    "remove": "build a new list: [y for y in xs if y != x]",
+    "pop": "build a new dict without the key",
     "append": "make the array as large as it gets first, and write into it",
     "concatenate": "make an array first and write into its parts: out[:n] = x; out[n:] = y",
     "hstack": "make an array first and write into its parts: out[:, :n] = x; out[:, n:] = y",
@@ -117,7 +142,8 @@ INSTEAD = {
     "allclose": "write np.all(abs(x - y) <= 1e-8 + 1e-5 * abs(y))",
     "heaviside": "write np.where(x > 0.0, 1.0, 0.0)",
     "vectorize": "call the function on arrays, or in a loop",
-    "math.gamma": "write math.exp(math.lgamma(x)) for positive x",
+    "math.gamma": "write a series for it, or compute it outside the compiled function",
+    "math.lgamma": "write a series for it, or compute it outside the compiled function",
     "math.fsum": "write sum(xs)",
     "math.dist": "write math.sqrt(sum((a - b) ** 2 for a, b in zip(p, q)))",
     "math.comb": "write a loop of products",
@@ -138,7 +164,7 @@ def need(s: Specializer, name: str, args: list[Any], kwargs: dict[str, Any], lea
         raise s.refuse(
             "wrong-arguments",
             f"{name}() takes {wanted} argument{'s' * (wanted != '1')} here, not {len(args)}",
-            help="write the call as Python has it; other forms cannot be compiled",
+            help=f"write the form with {wanted} argument{'s' * (wanted != '1')}: others cannot be compiled",
         )
     if kwargs:
         raise s.refuse(

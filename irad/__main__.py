@@ -11,28 +11,27 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from rich.console import Console
 from rich.text import Text
 
 import irad
 from irad.cli import check, demo, doctor, explain, ir, opt, run
+from irad.cli.output import console
 from irad.cli.target import LoadError, UsageError
 
 __all__ = ["main"]
 
 EXAMPLES = """\
 examples:
-  irad demo                                                  fit a model to real counts
-  irad ir model.py:loss --types "f64, f64, int"              the optimized program
-  irad ir model.py:loss --types "f64, f64, int" --grad 0,1   of its gradient in two arguments
-  irad ir model.py:loss --types "f64[100]" --stage llvm      as LLVM text
-  irad ir model.py:loss --types "f64" > loss.irad            text that runs:
-  irad run loss.irad 2.5
-  irad opt loss.irad --passes inline,drop                    run passes on it
-  irad run model.py:loss 0.1 2.0 100 --grad                  compile a function and call it
-  irad check model.py:loss --types "f64, f64, int"           against Python and differences
-  irad explain exp                                           what irad knows of an operation, a pass, an error, a rule
-  irad doctor                                                whether everything that irad needs is there
+  irad demo                                                          fit a model to real counts
+  irad run docs/tour.py:grow 0.1 2.0 50 --grad                       compile a function, here its gradient, and call it
+  irad ir docs/tour.py:grow --types "float, float, int"              the optimized program
+  irad ir docs/tour.py:grow --types "float, float, int" --grad 0,1   of its gradient in two arguments
+  irad ir docs/tour.py:grow --types "f64, f64, int" > grow.irad      text that runs:
+  irad run grow.irad 0.1 2.0 50
+  irad opt grow.irad --passes inline,drop                            run passes on it
+  irad check docs/tour.py:grow --types "float, float, int"           against Python and differences
+  irad explain exp                                                   of an operation, a pass, an error, a rule
+  irad doctor                                                        whether everything that irad needs is there
 """
 
 
@@ -75,10 +74,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _say(what: str, text: str) -> None:
     """Print a diagnostic to standard error, its first line in red on a terminal."""
     first, _, rest = (f"{what}: {text}" if what else text).partition("\n")
-    console = Console(stderr=True, soft_wrap=True)
-    console.print(Text(first, style="bold red"))
+    out = console(stderr=True)
+    out.print(Text(first, style="bold red"))
     if rest:
-        console.print(Text(rest))
+        out.print(Text(rest))
 
 
 if __name__ == "__main__":

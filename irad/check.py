@@ -17,7 +17,7 @@ from irad.specialize.entry import type_of
 from irad.structures import assemble, flatten
 from irad.types import Array, Scalar, Type, leaves
 
-__all__ = ["FirstOrder", "check_grads", "first_order"]
+__all__ = ["FirstOrder", "check_grads", "first_order", "gradient"]
 
 STEP = 1e-3
 Floats = np.ndarray[Any, np.dtype[np.float64]]
@@ -111,6 +111,11 @@ def first_order(f: Any, args: tuple[Any, ...], rng: np.random.Generator) -> Firs
     product = float(_floats(ct, kind) @ forward)
     scale = float(np.abs(_floats(ct, kind)) @ np.abs(forward))
     return FirstOrder(direction, ct, forward, _difference(f, args, direction), reverse, product, scale)
+
+
+def gradient(f: Any, ct: Any, *args: Any) -> Any:
+    """The cotangents of the arguments. ct is an argument, so that all ct share what is compiled."""
+    return vjp(f, *args)[1](ct)
 
 
 def _is_float(t: Type) -> bool:

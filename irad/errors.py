@@ -208,6 +208,7 @@ def meant(name: str, names: Iterable[str]) -> str:
 # -- where in the user's source ---------------------------------------------------------------------------------------------
 
 FOLDERS = ("irad", "frontend", "backends", "grammar")
+COMMAND_LINE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main__.py")
 
 
 @functools.cache
@@ -229,6 +230,8 @@ def call_span() -> Span | None:
     """The call of the user's that led here."""
     frame = sys._getframe(1)
     while frame is not None and is_own(frame.f_code.co_filename):
+        if frame.f_code.co_filename == COMMAND_LINE:
+            return None  # the caller is the script that starts `irad`
         frame = frame.f_back  # type: ignore[assignment]
     if frame is None:
         return None

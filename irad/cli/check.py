@@ -12,35 +12,48 @@ import numpy as np
 from rich.table import Table
 
 from irad.api import compile
-from irad.check import first_order
+from irad.check import FirstOrder, first_order, gradient
+from irad.cli.command import Commands, command
 from irad.cli.output import add_json, console, print_json
 from irad.cli.target import UsageError, target, types_of
 from irad.compiled import BACKENDS, Transform, core_of
 from irad.errors import CompileError
+from irad.graph.walk import all_graphs
 from irad.specialize.entry import type_of
 from irad.structures import assemble, flatten
-from irad.types import BOOL, FLOAT, INT, Array, Scalar, Type, leaves
+from irad.types import BOOL, F32, FLOAT, INT, Array, Scalar, Type, leaves
 
 __all__ = ["add", "check"]
 
-VALUE = 1e-9  # relative: sums of arrays are added in another order than NumPy's
-FORWARD = 1e-6  # differences have an error of their own
-REVERSE = 1e-9
+
+class Tolerances(NamedTuple):
+    """Relative. Sums of arrays are added in another order than NumPy's; differences have an error of their own."""
+
+    value: float
+    difference: float
+    modes: float  # of two ways to the same derivative
+
+
+DOUBLE, SINGLE = Tolerances(1e-9, 1e-6, 1e-9), Tolerances(1e-4, 1e-2, 1e-4)  # single where something is f32
 DOMAIN = (ZeroDivisionError, OverflowError)  # where Python raises and compiled code gives nan or inf
 FLOAT_RANGE, INT_RANGE = (-2.0, 2.0), (0.0, 5.0)
 ANNOTATED = {float: FLOAT, int: INT, bool: BOOL, "float": FLOAT, "int": INT, "bool": BOOL}
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    p = commands.add_parser(
+def add(commands: Commands) -> None:
+    p = command(
+        commands,
         "check",
-        help="compare a function and its gradient with Python and with differences",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Calls a function at random arguments: compiled against plain Python, forward mode against\n"
+        check,
+        "compare a function and its derivatives with Python and with differences",
+        "Calls a function at random arguments: compiled against plain Python, forward mode against\n"
         "differences, reverse mode against forward mode. Exit code 1 where two disagree.",
-        epilog='examples:\n  irad check model.py:loss --types "f64, f64[3], int"\n'
-        '  irad check model.py:loss --types "f64, int" --ranges "0.1:3, 1:20" --n 100\n'
-        "  irad check model.py:loss                                types from annotations and defaults\n",
+        (
+            'irad check docs/tour.py:grow --types "float, float, int"',
+            'irad check docs/tour.py:grow --types "f64, f64, int" --ranges "0:1, 0:2, 1:20" --n 50',
+            'irad check docs/tour.py:growth --types "f64[3], f64" --order 2',
+            "irad check irad.demo.model:misfit --ranges 0.1:3         types from annotations and defaults",
+        ),
     )
     p.add_argument("target", metavar="FILE:FUNCTION", help="a function of a Python file, or of a module")
     p.add_argument("--types", metavar="TYPES", help="the types of the arguments; default: what annotations and defaults say")
@@ -51,8 +64,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     )
     p.add_argument("--n", type=int, default=20, help="how many arguments are tried; default: %(default)s")
     p.add_argument("--seed", type=int, default=0, help="of the random arguments; default: %(default)s")
+    p.add_argument(
+        "--order", type=int, choices=(1, 2), default=1, help="2: second derivatives along a direction too; default: %(default)s"
+    )
     add_json(p)
-    p.set_defaults(run=check)
 
 
 class Comparison(NamedTuple):
@@ -86,38 +101,54 @@ class _Tally:
         return Comparison(self.what, self.compared, self.left_out, self.worst, self.tolerance, self.wrong)
 
 
+class _Modes:
+    """A derivative by forward mode against differences, and by reverse mode against forward mode."""
+
+    def __init__(self, forward: str, reverse: str, allowed: Tolerances) -> None:
+        self.forward, self.reverse = _Tally(forward, allowed.difference), _Tally(reverse, allowed.modes)
+        self.tallies = (self.forward, self.reverse)
+
+    def add(self, d: FirstOrder, args: Any) -> None:
+        error = np.abs(d.forward - d.difference) / (1.0 + np.abs(d.difference))
+        worst = float(np.max(np.where(np.isnan(error), math.inf, error), initial=0.0))
+        self.forward.add(worst, args, f"{d.forward.tolist()}, by differences {d.difference.tolist()}")
+        apart = abs(d.reverse - d.product) / (1.0 + d.scale)
+        self.reverse.add(apart if apart == apart else math.inf, args, f"{d.reverse!r}, by forward mode {d.product!r}")
+
+
 def check(a: argparse.Namespace) -> int:
     """Print the comparisons; 1 where one of them failed, or nothing could be compared."""
     if a.target == "-" or a.target.endswith(".irad"):
         raise UsageError("check compares with Python: it takes FILE.py:FUNCTION")
     if a.n < 1:
         raise UsageError("--n takes a number of arguments from 1 on")
+    if a.seed < 0:
+        raise UsageError("--seed takes a number from 0 on")
     f = _plain(target(a.target, None))
     types = types_of(a.types) if a.types is not None else _types_said(f)
     ranges = _ranges(a.ranges, types)
     rng = np.random.default_rng(a.seed)
+    samples = [tuple(_drawn(t, r, rng) for t, r in zip(types, ranges, strict=True)) for _ in range(a.n)]
     native = {b: compile(f, backend=b) for b in BACKENDS}
-    values = {b: _Tally(f"value, {b}, against Python", VALUE) for b in BACKENDS}
-    forward = _Tally("forward mode against differences", FORWARD)
-    reverse = _Tally("reverse mode against forward mode", REVERSE)
+    allowed = SINGLE if _is_single(core_of(native["llvm"]), types) else DOUBLE
+    values = {b: _Tally(f"value, {b}, against Python", allowed.value) for b in BACKENDS}
+    first = _Modes("forward mode against differences", "reverse mode against forward mode", allowed)
+    second = _Modes("forward over reverse against differences", "reverse over reverse against it", allowed)
     reasons: Counter[str] = Counter()
-    for _ in range(a.n):
-        args = tuple(_drawn(t, r, rng) for t, r in zip(types, ranges, strict=True))
+    for args in samples:
         want = _outcome(f, args)
         for b, g in native.items():
             got = _outcome(g, args)
             values[b].add(_apart(got, want), args, f"{_shown(got)}, in Python {_shown(want)}")
         try:
             d = first_order(f, args, rng)
+            first.add(d, args)
+            if a.order == 2:
+                second.add(first_order(gradient, (f, d.ct, *args), rng), args)
         except (CompileError, ValueError, ArithmeticError, LookupError, AssertionError, RuntimeError) as e:
             reasons[e.diagnostic.message if isinstance(e, CompileError) else str(e) or type(e).__name__] += 1
-            continue
-        scale = 1.0 + np.abs(d.difference)
-        error = float(np.max(np.abs(d.forward - d.difference) / scale)) if d.forward.size else 0.0
-        forward.add(error, args, f"{d.forward.tolist()}, by differences {d.difference.tolist()}")
-        error = abs(d.reverse - d.product) / (1.0 + d.scale)
-        reverse.add(error if error == error else math.inf, args, f"{d.reverse!r}, by forward mode {d.product!r}")
-    found = [t.done() for t in (*values.values(), forward, reverse)]
+    tallies = [*values.values(), *first.tallies, *(second.tallies if a.order == 2 else ())]
+    found = [t.done() for t in tallies]
     agreed = not any(c.wrong for c in found) and any(c.compared for c in found)
     if a.json:
         print_json({"agreed": agreed, "seed": a.seed, "types": [str(t) for t in types], "compared": found, "without": reasons})
@@ -135,6 +166,13 @@ def _plain(f: Any) -> Any:
     if isinstance(f, Transform):
         raise UsageError("check compares with Python: name the function itself, not a derivative of it")
     return f
+
+
+def _is_single(core: Any, types: list[Type]) -> bool:
+    """Whether a value of the program is f32."""
+    module = core.specialized(types).module
+    values = [v for g in all_graphs(module) for v in (*g.params, *g.body)]
+    return any((u.dtype if isinstance(u, Array) else u) is F32 for v in values for u in leaves(v.type))
 
 
 def _print(name: str, types: list[Type], found: list[Comparison], reasons: Counter[str]) -> None:
@@ -192,6 +230,19 @@ def _ranges(text: str | None, types: list[Type]) -> list[tuple[float, float] | N
     return list(found)
 
 
+def _bounds(t: Scalar, given: tuple[float, float] | None) -> tuple[float, float]:
+    """Between which numbers the values of a type are drawn."""
+    low, high = given or (INT_RANGE if t.kind == "i" else FLOAT_RANGE)
+    if t.kind == "b":
+        return low, high
+    whole = t.kind == "i"
+    limits: Any = np.iinfo(t.dtype) if whole else np.finfo(t.dtype)
+    first, last = (math.ceil(low), math.floor(high)) if whole else (low, high)
+    if not (float(limits.min) <= first <= last < float(limits.max) and high - low < math.inf):
+        raise UsageError(f"no {t} can be drawn from the range {low:g}:{high:g}")
+    return first, last
+
+
 def _drawn(t: Type, given: tuple[float, float] | None, rng: np.random.Generator) -> Any:
     """A random value of a type."""
 
@@ -199,7 +250,7 @@ def _drawn(t: Type, given: tuple[float, float] | None, rng: np.random.Generator)
         scalar = u.dtype if isinstance(u, Array) else u
         if not isinstance(scalar, Scalar):
             raise UsageError(f"no random value of type {u} can be made")
-        low, high = given or (INT_RANGE if scalar.kind == "i" else FLOAT_RANGE)
+        low, high = _bounds(scalar, given)
         shape = u.static_shape if isinstance(u, Array) else ()
         if shape is None:
             raise UsageError(f"the sizes of {u} must be numbers")
@@ -207,7 +258,7 @@ def _drawn(t: Type, given: tuple[float, float] | None, rng: np.random.Generator)
         if scalar.kind == "b":
             value = rng.random(shape) < 0.5
         elif scalar.kind == "i":
-            value = rng.integers(math.ceil(low), math.floor(high), shape, endpoint=True)
+            value = rng.integers(int(low), int(high), shape, endpoint=True)
         else:
             value = rng.uniform(low, high, shape)
         value = np.asarray(value, scalar.dtype)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from rich.console import Console
 from rich.style import Style
+
+from irad.cli.output import console
 
 __all__ = ["add_color", "show_text"]
 
@@ -46,6 +47,6 @@ def show_text(text: str, language: str, color: str) -> None:
 
 def _coloured(color: str) -> bool:
     if color == "auto":
-        console = Console(file=sys.stdout)
-        return console.is_terminal and not console.is_dumb_terminal and not console.no_color
+        out = console()
+        return out.is_terminal and not out.is_dumb_terminal and not out.no_color
     return color == "always"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import textwrap
 import time
 from pathlib import Path
@@ -15,6 +14,8 @@ from rich.syntax import Syntax
 from rich.table import Table
 
 import irad
+from irad.cli.command import Commands, command
+from irad.cli.output import console as plain_console
 from irad.cli.target import UsageError
 from irad.demo.fit import GUESS, Costs, Fit, Problem, differences, fit, measure, starts
 from irad.demo.model import Parameters, loss
@@ -38,11 +39,14 @@ MEANING = {
 }
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    p = commands.add_parser(
+def add(commands: Commands) -> None:
+    p = command(
+        commands,
         "demo",
-        help="fit a predator-prey model to real counts, with the gradient through its integration",
-        description="Fits the Lotka-Volterra model to the Hudson's Bay Company's lynx and hare pelt counts.",
+        lambda a: demo(a.out),
+        "fit a predator-prey model to real counts, with the gradient through its integration",
+        "Fits the Lotka-Volterra model to the Hudson's Bay Company's lynx and hare pelt counts.",
+        ("irad demo", "irad demo --out pelts"),
     )
     p.add_argument(
         "--out",
@@ -51,12 +55,11 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         metavar="DIR",
         help="where the plot and the IR go (default: %(default)s)",
     )
-    p.set_defaults(run=lambda a: demo(a.out))
 
 
 def demo(out: Path, console: Console | None = None) -> int:
     """Run the demo and write its files to `out`. Returns 1 where the gradient disagrees with differences."""
-    console = console or Console()
+    console = console or plain_console(soft_wrap=False)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as e:

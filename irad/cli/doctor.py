@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import importlib.metadata
 import os
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple
 from rich.table import Table
 
 import irad
+from irad.cli.command import Commands, command
 from irad.cli.output import add_json, console, print_json
 from irad.compiled import BACKENDS
 
@@ -25,17 +25,17 @@ OLDEST = (3, 11)
 FEATURES = 12  # of the processor that are shown
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    p = commands.add_parser(
+def add(commands: Commands) -> None:
+    p = command(
+        commands,
         "doctor",
-        help="check the installation",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Shows the platform and the versions of what irad uses, and compiles and runs a small gradient on each\n"
+        lambda a: doctor(json=a.json),
+        "check the installation",
+        "Shows the platform and the versions of what irad uses, and compiles and runs a small gradient on each\n"
         "backend. Exit code 1 where something that irad needs is missing or broken.",
-        epilog="examples:\n  irad doctor\n  irad doctor --json > report.json\n",
+        ("irad doctor", "irad doctor --json > doctor.json"),
     )
     add_json(p)
-    p.set_defaults(run=lambda a: doctor(json=a.json))
 
 
 class Finding(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import ast
 import difflib
 import functools
@@ -16,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 import irad
+from irad.cli.command import Commands, command
 from irad.cli.output import add_json, console, print_json
 from irad.cli.passes import EXPAND, PASSES
 from irad.cli.target import UsageError
@@ -40,20 +40,22 @@ DERIVED = {"partials": "not needed", "jvp": "from the partial derivatives", "vjp
 LINES = 14  # of a facet's source
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    p = commands.add_parser(
+def add(commands: Commands) -> None:
+    p = command(
+        commands,
         "explain",
-        help="explain an operation, a pass, a rule or an error",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Explains an operation of the IR, a pass, a rewrite rule, or a kind of error by its name.\n"
+        lambda a: explain(a.name, json=a.json),
+        "explain an operation, a pass, a rule or an error",
+        "Explains an operation of the IR, a pass, a rewrite rule, or a kind of error by its name.\n"
         "Without a name it lists them.",
-        epilog="examples:\n  irad explain exp                 its type, meaning, derivatives, rules, with file and line\n"
-        "  irad explain hoist               what the pass does, and where it runs\n"
-        "  irad explain shape-mismatch      why the error comes, and what to write instead\n",
+        (
+            "irad explain exp                 its type, meaning, derivatives, rules, with file and line",
+            "irad explain hoist               what the pass does, and where it runs",
+            "irad explain shape-mismatch      why the error comes, and what to write instead",
+        ),
     )
     p.add_argument("name", nargs="?", metavar="NAME")
     add_json(p)
-    p.set_defaults(run=lambda a: explain(a.name, json=a.json))
 
 
 def explain(name: str | None, *, json: bool = False) -> int:

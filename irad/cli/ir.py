@@ -7,6 +7,7 @@ from typing import Any
 
 from irad.api import compile
 from irad.cli.colour import add_color, show_text
+from irad.cli.command import Commands, command
 from irad.cli.output import add_json, print_json, write
 from irad.cli.passes import Printed, Watch, add_passes, asks_for_passes, show_pass
 from irad.cli.target import UsageError, add_grad, add_target, target, types_of
@@ -17,15 +18,19 @@ from irad.views import IR, STAGES, language, of_module, program_at
 __all__ = ["add", "show"]
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    p = commands.add_parser(
+def add(commands: Commands) -> None:
+    p = command(
+        commands,
         "ir",
-        help="print the program of a function",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Prints the program that irad makes of a function, for arguments of given types.",
-        epilog='examples:\n  irad ir model.py:f --types "f64, f64[3], int" --grad\n'
-        '  irad ir model.py:f --types "f64" --grad --print-after-all --time-passes\n'
-        '  irad ir model.py:f --types "f64" --grad --report report.html\n',
+        show,
+        "print the program of a function",
+        "Prints the program that irad makes of a function, for arguments of given types.",
+        (
+            'irad ir docs/tour.py:grow --types "float, float, int"',
+            'irad ir docs/tour.py:grow --types "float, float, int" --grad 0,1 --stage llvm',
+            'irad ir docs/tour.py:grow --types "float, float, int" --grad --print-after-all --time-passes',
+            'irad ir docs/tour.py:grow --types "float, float, int" --grad --report report.html',
+        ),
     )
     add_target(p)
     p.add_argument("--types", metavar="TYPES", help='the types of the arguments: "f64, f64[3], int"')
@@ -36,7 +41,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     add_passes(p)
     add_color(p)
     add_json(p)
-    p.set_defaults(run=show)
 
 
 def show(a: argparse.Namespace) -> int:
@@ -48,6 +52,8 @@ def show(a: argparse.Namespace) -> int:
     if a.report is not None and (a.stage != "optimized" or a.svg is not None or a.json or asks_for_passes(a)):
         raise UsageError("--report shows every stage and every pass: leave out --stage, --svg, --json and what asks for passes")
     fn = target(a.target, a.grad)
+    if isinstance(fn, Module) and a.types is not None:
+        raise UsageError("--types is for Python functions: a module from text says its types itself")
     if isinstance(fn, Module):
         types = [p.type for p in fn.entry.params]
     elif a.stage != "python" and a.types is None:

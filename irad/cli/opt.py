@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from irad.cli.colour import add_color, show_text
+from irad.cli.command import Commands, command
 from irad.cli.output import add_json, print_json
 from irad.cli.passes import EXPAND, NAMES, PASSES, Printed, Watch, add_passes, show_pass
 from irad.cli.target import UsageError, module_of
@@ -17,23 +18,25 @@ from irad.primitives.python import refuse_python_stage
 __all__ = ["add", "opt"]
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    p = commands.add_parser(
+def add(commands: Commands) -> None:
+    p = command(
+        commands,
         "opt",
-        help="run passes on IR text",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Reads IR text, runs passes on it in the order given, and prints IR text.",
-        epilog="examples:\n  irad opt f.irad                                     the whole pipeline\n"
-        "  irad opt f.irad --passes inline,drop,hoist\n"
-        "  irad opt f.irad --print-after drop --stop-after hoist\n"
-        "  irad ir model.py:f --types f64 --stage typed | irad opt - --verify-each --time-passes\n",
+        opt,
+        "run passes on IR text",
+        "Reads IR text, runs passes on it in the order given, and prints IR text.",
+        (
+            "irad opt docs/tour.irad                                     the whole pipeline",
+            "irad opt docs/tour.irad --passes expand,inline,drop",
+            "irad opt docs/tour.irad --print-after drop --stop-after hoist",
+            'irad ir docs/tour.py:grow --types "float, float, int" --stage typed | irad opt - --verify-each',
+        ),
     )
     p.add_argument("file", metavar="FILE.irad", help="IR text, as `irad ir` prints it; - reads standard input")
     p.add_argument("--passes", metavar="PASS,...", help=f"in this order, of {', '.join(NAMES)}; default: the pipeline")
     add_passes(p)
     add_color(p)
     add_json(p)
-    p.set_defaults(run=opt)
 
 
 def opt(a: argparse.Namespace) -> int:

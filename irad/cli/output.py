@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,16 @@ def write(file: str, text: str) -> None:
 WIDTH = 100  # of what is not a terminal
 
 
-def console() -> Console:
-    """Where tables and prose go: as wide as the terminal, of one width elsewhere."""
-    return Console(soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH)
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        raise  # what is being handled, for `main`, which ends quietly
+
+
+def console(*, stderr: bool = False, soft_wrap: bool = True) -> Console:
+    """Where tables, prose and messages go: as wide as the terminal, of one width elsewhere; NO_COLOR leaves plain text."""
+    wide = (sys.stderr if stderr else sys.stdout).isatty()
+    plain = bool(os.environ.get("NO_COLOR"))  # for Rich, bold and italics are no colours
+    return _Console(stderr=stderr, soft_wrap=soft_wrap, width=None if wide else WIDTH, color_system=None if plain else "auto")
 
 
 def add_json(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from irad.cli.colour import show_text
+from irad.cli.target import UsageError
 from irad.graph.nodes import Module
 from irad.optimize.passes import Pass
 from irad.pipeline import LEAN, OPTIMIZE, Hook
@@ -69,11 +70,13 @@ class Watch:
             raise _Stop
 
     def stopped(self, run: Callable[[Hook], object]) -> Module | None:
-        """Run `run` with the hook; the module at which --stop-after ended it, None where it came to its end."""
+        """Run `run` with the hook; the module at which --stop-after ended it, None without that option."""
         try:
             run(self.hook)
         except _Stop:
             return self.last
+        if self.stop is not None:
+            raise UsageError(f"--stop-after {self.stop}: this pass did not run")
         return None
 
     def times(self) -> None:

@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from irad.api import compile
+from irad.cli.command import Commands, command
 from irad.cli.output import add_json, print_json
 from irad.cli.target import UsageError, add_grad, add_target, argument, converted, target
 from irad.compiled import BACKENDS
@@ -14,15 +15,20 @@ from irad.graph.nodes import Module
 __all__ = ["add", "run"]
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    p = commands.add_parser(
+def add(commands: Commands) -> None:
+    p = command(
+        commands,
         "run",
-        help="compile and call a function",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        description="Compiles a function, or the entry of IR text, calls it, and prints the result.",
-        epilog="examples:\n  irad run model.py:f 2.5 100\n  irad run model.py:f 2.5 100 --grad 0\n"
-        "  irad run model.py:f 'array([1.0, 2.0])'\n  irad run f.irad -- -2.5\n"
-        "  irad run model.py:f 0.0 --trace            each operation with its values: where does the nan come from?\n",
+        run,
+        "compile and call a function",
+        "Compiles a function, or the entry of IR text, calls it, and prints the result.",
+        (
+            "irad run docs/tour.py:grow 0.1 2.0 50",
+            "irad run docs/tour.py:grow 0.1 2.0 50 --grad 0,1",
+            "irad run docs/tour.py:growth 'array([0.1, 0.2])' 2.0",
+            "irad run docs/tour.irad -- -2.5",
+            "irad run docs/tour.py:grow nan 2.0 3 --trace     each operation with its values: where does the nan come from?",
+        ),
     )
     add_target(p)
     p.add_argument(
@@ -36,7 +42,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     p.add_argument("--trace", action="store_true", help="run the interpreter, and print each operation to standard error")
     p.add_argument("--trace-limit", type=int, metavar="N", help="print the first N lines of the trace")
     add_json(p)
-    p.set_defaults(run=run)
 
 
 def run(a: argparse.Namespace) -> int:
@@ -45,6 +50,8 @@ def run(a: argparse.Namespace) -> int:
         raise UsageError(f"--trace runs the interpreter, not --backend {a.backend}")
     if a.trace_limit is not None and not a.trace:
         raise UsageError("--trace-limit belongs to --trace")
+    if a.trace_limit is not None and a.trace_limit < 0:
+        raise UsageError("--trace-limit takes a number of lines from 0 on")
     arguments = [argument(text) for text in a.arguments]
     fn = target(a.target, a.grad)
     if isinstance(fn, Module):

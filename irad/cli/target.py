@@ -6,6 +6,7 @@ import ast
 import importlib
 import importlib.util
 import math
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -85,11 +86,16 @@ def module_of(file: str) -> Module:
 
 def _read(file: str) -> str:
     try:
-        if file == "-":
-            return sys.stdin.read()
-        return Path(file).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as e:
-        raise UsageError(f"cannot read {file}: {getattr(e, 'strerror', None) or e}") from None
+        return sys.stdin.read() if file == "-" else _bytes(file).decode("utf-8")
+    except UnicodeDecodeError as e:
+        raise UsageError(f"cannot read {file}: {e}") from None
+
+
+def _bytes(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError as e:
+        raise UsageError(f"cannot read {file}: {e.strerror}") from None
 
 
 def _module(file: str) -> Any:
@@ -102,7 +108,7 @@ def _module(file: str) -> Any:
             if e.name is not None and (file == e.name or file.startswith(e.name + ".")):
                 raise UsageError(f"no module is called {file!r}; a file ends in .py") from None
             raise
-    _read(file)
+    _bytes(file)  # that it can be read; Python knows its encoding
     sys.path.insert(0, str(path.resolve().parent))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None
@@ -112,9 +118,9 @@ def _module(file: str) -> Any:
         spec.loader.exec_module(module)
     except SyntaxError:
         raise
-    except Exception as e:
+    except (Exception, SystemExit) as e:
         frames = traceback.extract_tb(e.__traceback__)
-        line = next((f.lineno for f in reversed(frames) if f.filename == str(path)), "?")
+        line = next((f.lineno for f in reversed(frames) if f.filename == os.path.abspath(path)), "?")
         raise LoadError(f"{file}:{line} raised {type(e).__name__} when it was imported: {e}") from None
     return module
 
@@ -161,7 +167,8 @@ def converted(module: Module, arguments: Sequence[Any]) -> list[Any]:
     params = module.entry.params
     if len(arguments) != len(params):
         shown = ", ".join(f"%{p.name}: {p.type}" for p in params)
-        raise UsageError(f"{module.entry} takes {len(params)} arguments, {shown}; {len(arguments)} are given")
+        count = f"{len(params)} argument{'s' * (len(params) != 1)}"
+        raise UsageError(f"{module.entry} takes {count}, {shown}; {len(arguments)} given")
     return [_convert(v, p.type) for v, p in zip(arguments, params, strict=True)]
 
 

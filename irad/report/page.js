@@ -50,7 +50,8 @@
     }
   };
   const follow = (show) => {
-    const hash = decodeURIComponent(location.hash.slice(1));
+    let hash = location.hash.slice(1);
+    try { hash = decodeURIComponent(hash); } catch { return; }  // not one of ours
     if (/^L[\d.]+$/.test(hash)) return pin(hash.slice(1), show);
     const target = hash && document.getElementById(hash);
     if (target && target.tagName === "DETAILS") { target.open = true; target.scrollIntoView(); }
@@ -74,4 +75,5 @@
   addEventListener("hashchange", () => follow(true));
   for (const e of document.querySelectorAll(".drawing")) e.scrollLeft = (e.scrollWidth - e.clientWidth) / 2;
   follow(true);
+  addEventListener("load", () => { if (pinned) { scrollTo(0, 0); pin(pinned, true); } });  // the source scrolls, not the page
 })();

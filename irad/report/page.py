@@ -253,16 +253,18 @@ class _Page:
             file, _, number = r.line.rpartition(":")
             key = place_of(Span(file, int(number)), self.report.sources) if number else None
             shown = f'<a href="#L{key}">{escape(r.line)}</a>' if key else escape(r.line)
-            text = self.source_text(file, int(number)) if key else ""
+            text = self.source_text(key) if key else ""
             named = f"<code>{escape(r.name)}</code>" if r.name else '<span class="soft">without a name</span>'
             yield f"<tr{attributes(data_l=key)}><td>{named}</td>"
             yield f'<td class="right">{r.bytes}</td><td>{shown}</td><td><code>{self.code(text, "python")}</code></td></tr>'
         total = sum(r.bytes for r in optimized.residuals)
         yield f'<tr class="total"><th>all</th><td class="right">{total}</td><td></td><td></td></tr></tbody></table></div>'
 
-    def source_text(self, file: str, number: int) -> str:
-        source = next((s for s in self.report.sources if s.file.endswith(file)), None)
-        return source.lines[number - 1].strip() if source is not None and number <= len(source.lines) else ""
+    def source_text(self, key: str) -> str:
+        """The line of a source that `place_of` names."""
+        file, _, number = key.rpartition(".")
+        lines = self.report.sources[int(file or 0)].lines
+        return lines[int(number) - 1].strip() if int(number) <= len(lines) else ""
 
     # -- stages, passes, graph -------------------------------------------------------------------------------------------
 
@@ -290,8 +292,10 @@ class _Page:
     def stage_line(self, span: Span | None, line: Pieces, kind: str) -> str:
         """As `line`, of pieces that were found in the whole text. The place stands before the line, not behind it."""
         key = self.key(span)
-        if kind == "ir" and key and line[-1][0] == "comment" and line[-1][1].startswith(f"# {span}"):
-            rest = line[-1][1].removeprefix(f"# {span}").removeprefix("; ")
+        if kind == "ir" and len(line) > 1 and line[-1][0] == "comment":
+            rest = line[-1][1].removeprefix("# ")
+            if key:
+                rest = rest.removeprefix(str(span)).removeprefix("; ")
             line = [*line[:-2], (line[-2][0], line[-2][1].rstrip()), *([("comment", f"  # {rest}")] if rest else [])]
         return f"<div{attributes(class_='l', data_l=key)}>{_number(key, span)}{_code(line, [])}</div>"
 

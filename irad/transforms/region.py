@@ -458,6 +458,7 @@ class Region:
         wrt = tuple(i for i, a in enumerate(node.args) if f.active.varies(a) and tangent_type(a.type) is not None)
         if not wrt or not f.active.varies(node):
             copy = yield f.r.copy(g)
+            b.span = node.span
             f.env[node] = b.call(copy, args)
             return
         pair: Pair = yield f.r.pair(g, wrt, True)

@@ -53,6 +53,9 @@ def nothing_said(x):
 """
 
 
+SECOND = {"forward over reverse against differences", "reverse over reverse against it"}
+
+
 @pytest.fixture
 def model(tmp_path):
     path = tmp_path / "model.py"
@@ -101,6 +104,29 @@ def test_a_derivative_that_differences_do_not_confirm_is_reported(capsys, model)
     assert "by differences" in out
 
 
+def test_second_derivatives_are_compared(capsys, model):
+    _, by = checked(capsys, f"{model}:smooth", "--n", "3")
+    assert set(by) & SECOND == set()
+    found, by = checked(capsys, f"{model}:arrays", "--types", "f64[2,3], f64", "--n", "4", "--order", "2")
+    assert found["agreed"]
+    assert {by[what]["compared"] for what in SECOND} == {4}
+
+
+def test_a_wrong_second_derivative_is_reported(capsys, model, monkeypatch):
+    """The first derivative of sin takes the value of cos, the second its derivative."""
+    monkeypatch.setattr(REGISTRY["cos"], "partials", lambda b, out, x: (out,))
+    assert checked(capsys, f"{model}:smooth", "--n", "3")[0]["agreed"]
+    found, by = checked(capsys, f"{model}:smooth", "--n", "3", "--order", "2")
+    assert not found["agreed"]
+    assert {what for what in by if by[what]["wrong"]} == {"forward over reverse against differences"}
+
+
+def test_single_precision_is_not_held_to_double(capsys, model):
+    found, by = checked(capsys, f"{model}:arrays", "--types", "f32[3], f32", "--n", "4", "--order", "2")
+    assert found["agreed"]
+    assert all(c["compared"] == 4 for c in by.values())
+
+
 def test_a_wrong_value_is_reported(capsys, model, monkeypatch):
     monkeypatch.setattr(REGISTRY["sin"], "ref", np.cos)
     found, by = checked(capsys, f"{model}:smooth", "--n", "3")
@@ -124,6 +150,10 @@ def test_the_table(capsys, model):
         ["check", "MODEL:smooth", "--ranges", "0:1,0:1"],
         ["check", "MODEL:smooth", "--ranges", "low:high"],
         ["check", "MODEL:smooth", "--n", "0"],
+        ["check", "MODEL:smooth", "--seed", "-1"],
+        ["check", "MODEL:counts", "--ranges", "0.2:0.4"],
+        ["check", "MODEL:counts", "--ranges", "0:1e30"],
+        ["check", "MODEL:smooth", "--ranges=-1e308:1e308"],
         ["check", "MODEL:smooth", "--types", "list[float], int, float"],
         ["check", "model.irad"],
         ["explain", "nothing-like-it"],

@@ -1,8 +1,12 @@
 """The command line: what it prints, its exit codes, and that a diagnostic never comes with a traceback."""
 
+import io
 import json
+import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +14,8 @@ import pytest
 import irad
 from irad.__main__ import main
 from irad.cli.target import UsageError, argument
+
+ROOT = Path(__file__).resolve().parents[2]
 
 MODEL = """\
 import math
@@ -270,6 +276,19 @@ def test_a_file_that_raises(capsys, tmp_path):
     assert "broken.py:2 raised RuntimeError when it was imported: not today" in err
 
 
+@pytest.mark.parametrize("argv", [["run", "FILE:f"], ["check", "FILE:f", "--types", "float"]], ids=" ".join)
+def test_a_file_that_exits(capsys, tmp_path, monkeypatch, argv):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "quits.py").write_text("import sys\n\nsys.exit(0)\n")
+    code, out, err = run(capsys, *[a.replace("FILE", "quits.py") for a in argv])
+    assert (code, out, err) == (1, "", "quits.py:3 raised SystemExit when it was imported: 0\n")
+
+
+def test_a_file_in_another_encoding(capsys, tmp_path):
+    (tmp_path / "latin.py").write_bytes("# coding: latin-1\ndef f(größe):\n    return größe * 2.0\n".encode("latin-1"))
+    assert run(capsys, "run", f"{tmp_path / 'latin.py'}:f", "1.5")[:2] == (0, "3.0\n")
+
+
 def test_a_file_with_errors(capsys, tmp_path):
     (tmp_path / "broken.py").write_text("def f(:\n")
     assert run(capsys, "run", f"{tmp_path / 'broken.py'}:f")[0] == 1
@@ -294,7 +313,10 @@ def test_a_file_with_errors(capsys, tmp_path):
         ["ir", "MODEL:square", "--types", "float", "--grad", "x"],
         ["ir", "MODEL:square", "--types", "float", "--print-after", "nothing"],
         ["ir", "MODEL:square", "--types", "float", "--stage", "typed", "--time-passes"],
+        ["ir", "MODEL:square", "--types", "float", "--stop-after", "expand"],
+        ["ir", "irad/typed.irad", "--types", "float"],
         ["run", "MODEL:square", "spam"],
+        ["run", "MODEL:square", "1.0", "--trace", "--trace-limit", "-1"],
         ["opt"],
         ["opt", "nothing.irad"],
         ["opt", "nothing.irad", "--passes", "nothing"],
@@ -315,25 +337,28 @@ def test_wrong_number_of_arguments_for_text(capsys, model, tmp_path):
     assert (code, "@square takes 1 argument" in err) == (2, True)
 
 
-@pytest.mark.parametrize(
-    "argv",
-    [
-        ["--help"],
-        ["demo", "--help"],
-        ["ir", "--help"],
-        ["opt", "--help"],
-        ["run", "--help"],
-        ["check", "--help"],
-        ["explain", "--help"],
-        ["doctor", "--help"],
-        ["--version"],
-    ],
-    ids=" ".join,
-)
-def test_help(capsys, argv):
-    code, out, _ = run(capsys, *argv)
-    assert code == 0
-    assert "irad" in out
+def test_version(capsys):
+    assert run(capsys, "--version") == (0, f"irad {irad.__version__}\n", "")
+
+
+@pytest.mark.parametrize("command", ["", "ir", "opt", "run", "check", "explain", "doctor", "demo"])
+def test_the_examples_of_help_run_as_they_are_printed(capsys, tmp_path, monkeypatch, command):
+    """From the folder of the checkout; those of `irad --help` in their order, in which one reads what another wrote."""
+    code, out, err = run(capsys, *command.split(), "--help")
+    assert (code, err) == (0, "")
+    examples = re.findall(r"^  (irad .*?)(?: {2,}.*)?$", out.split("examples:\n")[1], re.MULTILINE)
+    assert examples
+    (tmp_path / "docs").symlink_to(ROOT / "docs")
+    monkeypatch.chdir(tmp_path)
+    for example in examples:
+        out = ""
+        for step in example.split(" | ") if not example.startswith("irad demo") else ():  # tests/demo runs it
+            argv, _, file = step.partition(" > ")
+            monkeypatch.setattr("sys.stdin", io.StringIO(out))
+            code, out, err = run(capsys, *shlex.split(argv)[1:])
+            assert code == 0, (example, err)
+            if file:
+                Path(file).write_text(out)
 
 
 def test_python_m_irad(model):
@@ -343,8 +368,32 @@ def test_python_m_irad(model):
     assert (done.returncode, done.stdout, done.stderr) == (0, "9.0\n", "")
 
 
-def test_a_closed_pipe_is_no_error(model):
-    show = f'{sys.executable} -m irad ir {model}:f --types "float, float, int" --stage asm'
-    command = f"{show} | head -1; exit ${{PIPESTATUS[0]}}"
+@pytest.mark.parametrize(
+    "argv", ['ir MODEL:f --types "float, float, int" --stage asm', "explain exp", "doctor"], ids=lambda s: s.split()[0]
+)
+def test_a_closed_pipe_is_no_error(model, argv):
+    """Of the reader's that is gone before the first line."""
+    command = f"{sys.executable} -m irad {argv.replace('MODEL', model)} | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("argv", [["explain", "exp"], ["check", "MODEL:square", "--types", "float", "--n", "1"]], ids=" ".join)
+def test_no_color_leaves_plain_text_on_a_terminal(capsys, monkeypatch, model, argv):
+    argv = [a.replace("MODEL", model) for a in argv]
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert "\x1b[" in run(capsys, *argv)[1]
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b" not in run(capsys, *argv)[1]
+
+
+def test_a_refusal_does_not_cite_the_script_that_starts_irad(tmp_path):
+    """The argument is wrong, for which no line of the user's stands."""
+    (tmp_path / "f.irad").write_text("graph @f(%x: f64) -> f64 {\n  return %x;\n}\n")
+    for command in (["-m", "irad"], ["-c", "import sys, irad.__main__\nsys.exit(irad.__main__.main())"]):
+        argv = [sys.executable, *command, "run", str(tmp_path / "f.irad"), "'a'"]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert done.stderr.startswith("error[wrong-arguments]: @f takes (f64), not ")
+        assert "-->" not in done.stderr

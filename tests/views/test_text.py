@@ -57,6 +57,20 @@ def test_every_operation_with_a_place_has_a_line(program, stage):
         assert not (m := re.search(r"# (\S+:\d+)$", line)) or m[1] == str(span)
 
 
+def test_a_call_that_is_not_differentiated_has_the_line_of_the_call():
+    def power(x, n):
+        return 1.0 if n == 0 else x * power(x, n - 1)
+
+    def scaled(w, x, n):
+        return w * power(x, n)
+
+    view = irad.ir(irad.grad(scaled), 1.0, 2.0, 3, stage="adjoint")
+    (span,) = [
+        s for line, s in zip(str(view).splitlines(), view.spans, strict=True) if line.startswith("  %") and "@power" in line
+    ]
+    assert span.line == scaled.__code__.co_firstlineno + 1
+
+
 @pytest.mark.parametrize("program", SOME, ids=lambda p: p.name)
 def test_machine_code_is_what_runs_and_cites_the_lines_of_the_program(program):
     """The places come with the text that is compiled, and every line that the optimized program cites is in it."""

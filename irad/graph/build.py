@@ -200,7 +200,7 @@ class Builder:
                 e.diagnostic.span = self.span
             raise
         graph = self.graph
-        if self.hoist and prim.order == "total" and not graphs:
+        if self.hoist and prim.order == "total" and not graphs and not _sized(type, args):
             graph = self._outermost(graph, args)
         node = Apply(graph, type, prim, args, static, graphs, self.span, self.adjoint)
         graph.body.append(node)
@@ -345,6 +345,13 @@ class Builder:
         if isinstance(type, Tuple):
             return self.make_tuple(*map(self.zero, type.items))
         return self.zeros(of=type)
+
+
+def _sized(type: Type, args: tuple[Node, ...]) -> bool:
+    """Whether an operation makes an array of sizes that no array has yet: they may be negative, or too large for memory."""
+    count = sum(isinstance(d, Dim) for d in type.shape) if isinstance(type, Array) else 0
+    sizes = args[len(args) - count :]
+    return any(isinstance(n.type, Scalar) and not (isinstance(n, Apply) and n.fn.name == "dim") for n in sizes)
 
 
 def scalar_value(type: Type, value: Any) -> Any:

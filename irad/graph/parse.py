@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -86,7 +87,7 @@ def parse_signature(text: str) -> list[Type]:
 # -- what the text would cost -----------------------------------------------------------------------------------------
 
 _SCAN = re.compile(r""""(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|#([^\n]*)|\bgraph\b|[][(){};]|\n""")
-_SPAN = re.compile(r"\s*(.+?):(\d+)\s*(?:;.*)?")  # remarks follow a semicolon
+_SPAN = re.compile(r"\s*(.+?):([0-9]+)\s*(?:;.*)?")  # remarks follow a semicolon
 _MAX_LINE = 10**9  # of a file, in a comment
 
 
@@ -106,6 +107,8 @@ def _scan(text: str, limits: Limits) -> _Scanned:
     """The spans that comments give, by line; raises TextError where the text exceeds a limit."""
     if len(text) > limits.length:
         raise TextError("ir-too-large", None, f"the text has {len(text)} characters, more than max_length={limits.length}")
+    if not text.isascii():
+        _names(text)
     found = _Scanned()
     line, start = 1, 0
     depth = base = nodes = 0
@@ -144,9 +147,27 @@ def _scan(text: str, limits: Limits) -> _Scanned:
     return found
 
 
+_WORD = re.compile(r""""(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|#[^\n]*|\w+""")
+
+
+def _names(text: str) -> None:
+    """Names are those of Python, as Python has them: two that it takes for one would become one in source code."""
+    for m in _WORD.finditer(text):
+        word = m[0]
+        if word[0] in "\"'#" or word.isascii():
+            continue
+        if not f"_{word}".isidentifier() or unicodedata.normalize("NFKC", word) != word:
+            before = text[: m.start()]
+            place = _Mark(before.count("\n") + 1, len(before) - before.rfind("\n"))
+            raise TextError(
+                "ir-name", place, f"{word[:40]} is no name", "write letters and digits, normalized as Python does (NFKC)"
+            )
+
+
 # -- messages -----------------------------------------------------------------------------------------------------------
 
 SHOWN = 90  # characters of a line
+LONGEST = 1000  # characters of a message: it may name a type, of any length
 HELP = {  # where a message has no more to say
     "ir-constant": "write a number of the type: 1.0 for a float, 1 for an integer of 64 bits",
     "ir-function-value": "call it, as @f(%x), or give it to cond, for_loop or while_loop",
@@ -177,6 +198,7 @@ class TextSpan(Span):
 def _refusal(text: str, file: str, name: str, message: str, place: Any, help: str = "") -> CompileError:
     """The diagnostic with the line of the text, and a caret where the column is known."""
     help = help or HELP[name]
+    message = message if len(message) <= LONGEST else f"{message[:LONGEST]}…"
     number, column = getattr(place, "line", None), getattr(place, "column", None)
     if not isinstance(number, int) or number < 1:
         return CompileError(Diagnostic(name, message, help=help))

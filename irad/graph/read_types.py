@@ -28,7 +28,7 @@ def number(token: str) -> int | float:
     """The value of a NUMBER: an int where it has neither a point nor an exponent."""
     if len(token) > MAX_DIGITS:
         raise TextError("ir-constant", token, f"the number {token[:20]}… has {len(token)} characters, more than {MAX_DIGITS}")
-    if re.fullmatch(r"-?\d+", token):
+    if _is_int(token):
         return int(token)
     if token.startswith("nan:"):
         bits = int(token[4:], 16)
@@ -80,7 +80,7 @@ def dim_of(parts: tuple[Any, ...]) -> int | Dim:
 
 
 def _is_int(token: str) -> bool:
-    return token.lstrip("-").isdigit()
+    return re.fullmatch(r"-?[0-9]+", token) is not None
 
 
 def _int(token: str) -> int:

@@ -23,6 +23,7 @@ from irad.optimize.branches import Branched, branched
 from irad.optimize.demand import state_of
 from irad.optimize.mincut import INFINITE, Network
 from irad.optimize.rebuild import Rebuild, is_undef
+from irad.optimize.rewrite import kind_of
 from irad.optimize.stacks import Path, Stacks
 from irad.types import Scalar, Stack, Struct, Tuple, Type, leaves
 
@@ -257,8 +258,9 @@ def _cost(x: Apply, entry: Graph) -> float:
         return math.inf
     if x.fn.order == "total":
         return x.fn.cost
-    by = x.args[-1]  # what was checked in the forward loop holds again
-    return WHOLE_DIVISION if x.fn.name in ("floordiv", "mod") and is_constant(by) and by.type.kind == "i" else math.inf  # type: ignore[attr-defined]
+    by = x.args[-1]  # a branch may not have checked it
+    whole = x.fn.name in ("floordiv", "mod") and kind_of(by) == "i" and is_constant(by) and not is_constant(by, 0)
+    return WHOLE_DIVISION if whole else math.inf
 
 
 def _needed(wanted: Iterable[Node], again: set[Node], prices: dict[Node, tuple[float, Sequence[Node]]]) -> set[Node]:

@@ -1,6 +1,18 @@
 """The operations of irad's IR; importing this package fills the registry."""
 
-from irad.primitives import array, control, list, scalar, structure
+from irad.primitives import array, control, elements, list, reductions, scalar, structure
 from irad.primitives.table import REGISTRY, Missing, Primitive, primitive
 
-__all__ = ["REGISTRY", "Missing", "Primitive", "array", "control", "list", "primitive", "scalar", "structure"]
+__all__ = [
+    "REGISTRY",
+    "Missing",
+    "Primitive",
+    "array",
+    "control",
+    "elements",
+    "list",
+    "primitive",
+    "reductions",
+    "scalar",
+    "structure",
+]

@@ -149,7 +149,7 @@ fmod = primitive(
     "[T: float] (T, T) -> T",
     doc="The remainder of x / y with the sign of x.",
     ref=libm("fmod"),
-    partials=lambda b, out, x, y: (b.like(1.0, x), lambda: b.neg(b.trunc(b.div(x, y)))),
+    partials=lambda b, out, x, y: (b.like(1.0, x), lambda: b.rint(b.div(b.sub(out, x), y))),  # x / y may round up
     llvm=lambda e, x, y: e.libm("fmod", x, y),
     cost=FUNCTION_COST,
     source=lambda s, x, y: s.libm("fmod", "fmod", x, y),
@@ -467,6 +467,11 @@ def _square(b: Any, x: Any) -> Any:
     return b.mul(x, x)
 
 
+def _co_square(b: Any, x: Any) -> Any:
+    """1 - x*x, without the rounding of the square near 1."""
+    return b.mul(b.sub(b.like(1.0, x), x), b.add(x, b.like(1.0, x)))
+
+
 sqrt = _function(
     "sqrt", "The square root; nan below 0.", lambda b, out, x: b.mul(recip(b, out), b.like(0.5, x)), intrinsic="sqrt", cost=5
 )
@@ -491,13 +496,13 @@ tan = _function("tan", "The tangent of x in radians.", lambda b, out, x: b.add(_
 asin = _function(
     "asin",
     "The angle in [-pi/2, pi/2] whose sine is x.",
-    lambda b, out, x: recip(b, b.sqrt(b.sub(b.like(1.0, x), _square(b, x)))),
+    lambda b, out, x: recip(b, b.sqrt(_co_square(b, x))),
     np_name="arcsin",
 )
 acos = _function(
     "acos",
     "The angle in [0, pi] whose cosine is x.",
-    lambda b, out, x: b.neg(recip(b, b.sqrt(b.sub(b.like(1.0, x), _square(b, x))))),
+    lambda b, out, x: b.neg(recip(b, b.sqrt(_co_square(b, x)))),
     np_name="arccos",
 )
 atan = _function(
@@ -524,7 +529,7 @@ acosh = _function(
 atanh = _function(
     "atanh",
     "The inverse of tanh.",
-    lambda b, out, x: recip(b, b.mul(b.sub(b.like(1.0, x), x), b.add(x, b.like(1.0, x)))),
+    lambda b, out, x: recip(b, _co_square(b, x)),
     np_name="arctanh",
 )
 erf = _function("erf", "The error function.", lambda b, out, x: _gauss(b, x))

@@ -154,12 +154,27 @@ def test_any_text_at_all(text):
         ("graph @f(%x: float) -> float {\n  return %x\n}", "ir-syntax", 3),
         ("graph @f(%x: float) -> float {\n  %x: float = sin(%x);\n  return %x;\n}", "ir-name", 2),
         ("", "ir-syntax", None),
+        ("\ufeffgraph @f() -> float {\n  return 1.0;\n}", "ir-syntax", 1),
+        ("graph @f() -> float {\r\n  return 1.0\r\n}", "ir-syntax", 3),
+        ("graph @f() -> float {\n  return \0;\n}", "ir-syntax", 2),
+        ("graph @f() -> float {\n  return \u0661.\u0665;\n}", "ir-syntax", 2),
+        ("graph @f(%x: f64[\u0663]) -> float {\n  return 1.0;\n}", "ir-syntax", 1),
+        ("graph @f(\n  %x: f64[\u00b2]) -> float {\n  return 1.0;\n}", "ir-name", 2),
+        ("graph @f(%fi: float,\n  %\ufb01: float) -> float {\n  return %fi;\n}", "ir-name", 2),
+        (
+            "graph @f(%x: float) -> float {\n  %y: " + "(float, " * 90 + "int" + ")" * 90 + " = neg(%x);\n  return %x;\n}",
+            "ir-invalid",
+            2,
+        ),
+        ("graph @f(%x: float) -> float {\n  %y: int = make_tuple(" + "%x, " * 9000 + "%x);\n  return %x;\n}", "ir-invalid", 2),
     ],
+    ids=lambda v: repr(v)[:60],
 )
 def test_the_diagnostic_says_where(text, name, line):
     with pytest.raises(irad.CompileError) as caught:
         irad.parse_ir(text)
     assert caught.value.name == name
+    assert len(str(caught.value)) < 2000
     assert line is None or f"line {line}" in caught.value.diagnostic.message
 
 

@@ -174,6 +174,57 @@ def test_checked_operations_stay_behind_their_guards():
             assert irad.compile(f, backend=backend)(1.0, n) == f(1.0, n)
 
 
+def test_arrays_of_new_sizes_stay_in_their_loop():
+    """Their sizes may be negative, or too large for memory, where the loop does not run."""
+
+    def zeros(n, m):
+        s = 0.0
+        for i in range(m):
+            s += np.sum(np.zeros(n)) + i
+        return s
+
+    def ones(n, m):
+        s = 0.0
+        for _ in range(m):
+            s += np.sum(np.ones((n, 2)) * s)
+        return s
+
+    def count(n, m):
+        s = 0
+        for _ in range(m):
+            s += np.sum(np.arange(n))
+        return s
+
+    for f in (zeros, ones, count):
+        for backend in BACKENDS:
+            for n, m in ((-1, 0), (2**50, 0), (-1, 1), (3, 2)):
+                assert same(outcome_of(irad.compile(f, backend=backend), n, m), outcome_of(f, n, m)), (f, backend, n, m)
+
+
+def outcome_of(f, *args):
+    try:
+        return float(f(*args))
+    except Exception as e:
+        return type(e), str(e)
+
+
+def test_a_division_by_zero_is_not_done_again_outside_its_branch():
+    def f(x, n):
+        y = x
+        for i in range(n):
+            if x > 100.0:
+                k = i // 0
+            else:
+                k = i + 1
+            y = y * y * k
+        return y
+
+    for backend in BACKENDS:
+        assert irad.compile(irad.grad(f), backend=backend)(1.5, 2) == 8 * 1.5**3
+        with pytest.raises(ZeroDivisionError):
+            irad.compile(irad.grad(f), backend=backend)(101.0, 2)
+
+
 def test_dead_data_is_eliminated():
     after = fresh(named("unused"), "optimized")
     counts = executed(after, (0.3, 10))

@@ -220,6 +220,8 @@ RULES: tuple[Rule, ...] = (
     rule("add-minus-zero", "add(?x, -0.0) => ?x"),
     rule("sub-zero", "sub(?x, 0) => ?x"),
     rule("int-add-zero", "add(?x, 0) => ?x", only="i"),
+    rule("int-floordiv-one", "floordiv(?x, 1) => ?x", only="i"),
+    rule("int-mod-one", "mod(?x, 1) => 0", only="i"),
     rule("int-sub-self", "sub(?x, ?x) => 0", only="i"),
     int_zero,
     int_add_constants,

@@ -1,0 +1,188 @@
+"""Reductions of arrays over axes, and products of vectors and matrices."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from irad.errors import refuse
+from irad.primitives.array import IN_KERNELS, array_of
+from irad.primitives.table import CHECKED, Primitive, primitive
+from irad.types import BOOL, I64, Array, Dim, Type
+
+# -- reductions -------------------------------------------------------------------------------------------------------------
+
+
+def _reduction(name: str, *, of_truth: bool) -> Any:
+    """The type rule of a reduction of numbers, or of truth values."""
+
+    def infer(types: tuple[Type, ...], axes: tuple[int, ...]) -> Type:
+        x = array_of(name, types[0])
+        if (x.dtype is BOOL) is not of_truth:
+            raise refuse("type-mismatch", f"`{name}` takes an array of {'truth values' if of_truth else 'numbers'}, not {x}")
+        if len(set(axes)) != len(axes) or not all(0 <= a < x.rank for a in axes):
+            raise refuse("type-mismatch", f"`{name}` of {x} takes axes that it has, each once, not {axes}")
+        shape = [d for i, d in enumerate(x.shape) if i not in axes]
+        return Array(x.dtype, shape) if shape else x.dtype
+
+    return infer
+
+
+def _ref_over(f: Any) -> Any:
+    return lambda x, *, axes: f(x, axis=axes) if axes else x
+
+
+def _in_dtype(f: Any) -> Any:
+    """NumPy's reduction without its wider result: i32 stays i32."""
+    return lambda x, *, axes: f(x, axis=axes, dtype=x.dtype) if axes else x
+
+
+sum_ = primitive(
+    "sum",
+    _reduction("sum", of_truth=False),
+    statics=("axes",),
+    doc="The sum over axes.",
+    ref=_in_dtype(np.sum),
+    vjp=lambda b, out, x, ct, *, axes: (b.spread(ct, x, axes),),
+    jvp=lambda b, out, x, dx, *, axes: b.sum(dx, axes=axes),
+    llvm=IN_KERNELS,
+    source=lambda s, x, *, axes: s.reduced("np.sum", x, axes),
+)
+
+
+def _prod_partial(b: Any, out: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    """The product of the others: a quotient, or products of n - 1 factors each where the whole is not a normal number."""
+    if not axes:
+        return b.like(1.0, x)
+    return b.either(_normal(b, out), lambda: b.div(b.spread(out, x, axes), x), lambda: _others(b, x, axes))
+
+
+def _normal(b: Any, v: Any) -> Any:
+    """Whether all numbers of v have their full precision: none is zero, subnormal, infinite or nan."""
+    limits, size = np.finfo(b.scalar_of(v).dtype), b.abs(v)
+    normal = b.and_(b.ge(size, b.like(float(limits.tiny), v)), b.le(size, b.like(float(limits.max), v)))
+    return b.all(normal, axes=tuple(range(v.type.rank))) if isinstance(v.type, Array) else normal
+
+
+def _others(b: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    """prod(x[j] for j != i) for each i along `axes`; j gets axes of its own, behind those of x."""
+    rank, shape, axes = x.type.rank, x.type.shape, tuple(sorted(axes))
+    kept = tuple(a for a in range(rank) if a not in axes)
+    wide = (*shape, *(shape[a] for a in axes))
+
+    def sizes(*along: int) -> list[Any]:
+        return [b.dim(x, axis=a) for a in along if isinstance(shape[a], Dim)]
+
+    def spread(v: Any, *at: int) -> Any:
+        """v along the axes `at` of the wide shape."""
+        own = [d if i in at else 1 for i, d in enumerate(wide)]
+        source = (*range(rank), *axes)
+        v = b.reshape(v, *sizes(*(source[i] for i in at)), shape=tuple(own))
+        return b.broadcast(v, *sizes(*source), shape=wide)
+
+    same = None
+    for k, a in enumerate(axes):
+        count = b.iota(*sizes(a), of=Array(I64, (shape[a],)))
+        here = b.eq(spread(count, a), spread(count, rank + k))
+        same = here if same is None else b.and_(same, here)
+    factors = spread(b.transpose(x, axes=(*kept, *axes)), *kept, *range(rank, len(wide)))
+    return b.prod(b.select(same, b.like(1.0, factors), factors), axes=tuple(range(rank, len(wide))))
+
+
+prod = primitive(
+    "prod",
+    _reduction("prod", of_truth=False),
+    statics=("axes",),
+    doc="The product over axes.",
+    ref=_in_dtype(np.prod),
+    vjp=lambda b, out, x, ct, *, axes: (b.mul(b.spread(ct, x, axes), _prod_partial(b, out, x, axes)),),
+    jvp=lambda b, out, x, dx, *, axes: b.sum(b.mul(dx, _prod_partial(b, out, x, axes)), axes=axes),
+    llvm=IN_KERNELS,
+    source=lambda s, x, *, axes: s.reduced("np.prod", x, axes),
+)
+
+
+def _extreme_share(b: Any, out: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    """1 / n at each of n equal extremes, 0 elsewhere."""
+    one, zero = b.like(1.0, x), b.like(0.0, x)
+    hit = b.select(b.eq(x, b.spread(out, x, axes)), one, zero)
+    return b.div(hit, b.spread(b.sum(hit, axes=axes), x, axes))
+
+
+def _extreme(name: str, doc: str, ref: Any) -> Primitive:
+    return primitive(
+        name,
+        _reduction(name, of_truth=False),
+        statics=("axes",),
+        doc=doc,
+        ref=_ref_over(ref),
+        source=lambda s, x, *, axes: s.reduced(f"np.{name}", x, axes),
+        order=CHECKED,
+        vjp=lambda b, out, x, ct, *, axes: (b.mul(b.spread(ct, x, axes), _extreme_share(b, out, x, axes)),),
+        jvp=lambda b, out, x, dx, *, axes: b.sum(b.mul(dx, _extreme_share(b, out, x, axes)), axes=axes),
+        llvm=IN_KERNELS,
+    )
+
+
+max_ = _extreme("max", "The greatest over axes, nan where one is; ties share the derivative. Of nothing: ValueError.", np.max)
+min_ = _extreme("min", "The least over axes, nan where one is; ties share the derivative. Of nothing: ValueError.", np.min)
+any_ = primitive(
+    "any",
+    _reduction("any", of_truth=True),
+    statics=("axes",),
+    doc="Whether some element over axes is true.",
+    ref=_ref_over(np.any),
+    llvm=IN_KERNELS,
+    source=lambda s, x, *, axes: s.reduced("np.any", x, axes),
+)
+all_ = primitive(
+    "all",
+    _reduction("all", of_truth=True),
+    statics=("axes",),
+    doc="Whether all elements over axes are true.",
+    ref=_ref_over(np.all),
+    llvm=IN_KERNELS,
+    source=lambda s, x, *, axes: s.reduced("np.all", x, axes),
+)
+
+# -- products ---------------------------------------------------------------------------------------------------------------
+
+
+def _matmul_infer(types: tuple[Type, ...]) -> Type:
+    x, y = array_of("matmul", types[0]), array_of("matmul", types[1])
+    if x.dtype is not y.dtype or x.dtype is BOOL or not (x.rank in (1, 2) and y.rank in (1, 2)):
+        raise refuse("type-mismatch", f"`matmul` takes vectors and matrices of numbers of one dtype, not {x} and {y}")
+    if x.shape[-1] != y.shape[0]:
+        raise refuse("shape-mismatch", f"`matmul` cannot join {x} and {y}: {x.shape[-1]} against {y.shape[0]}")
+    shape = [*x.shape[:-1], *y.shape[1:]]
+    return Array(x.dtype, shape) if shape else x.dtype
+
+
+def _matmul_vjp(b: Any, out: Any, x: Any, y: Any, ct: Any) -> Any:
+    """x: [m, k] or [k], y: [k, n] or [k], ct in the shape of the product."""
+    if x.type.rank == 1 and y.type.rank == 1:
+        return (lambda: b.mul(b.spread(ct, y, (0,)), y)), (lambda: b.mul(b.spread(ct, x, (0,)), x))
+    if x.type.rank == 2 and y.type.rank == 1:
+        return (lambda: b.outer(ct, y)), (lambda: b.matmul(b.transpose(x, axes=(1, 0)), ct))
+    if x.type.rank == 1:
+        return (lambda: b.matmul(y, ct)), (lambda: b.outer(x, ct))
+    return (lambda: b.matmul(ct, b.transpose(y, axes=(1, 0)))), (lambda: b.matmul(b.transpose(x, axes=(1, 0)), ct))
+
+
+def _matmul_jvp(b: Any, out: Any, x: Any, y: Any, dx: Any, dy: Any) -> Any:
+    terms = ([b.matmul(dx, y)] if dx is not None else []) + ([b.matmul(x, dy)] if dy is not None else [])
+    return terms[0] if len(terms) == 1 else b.add(*terms)
+
+
+matmul = primitive(
+    "matmul",
+    _matmul_infer,
+    doc="x @ y for vectors and matrices.",
+    ref=np.matmul,
+    vjp=_matmul_vjp,
+    jvp=_matmul_jvp,
+    llvm=IN_KERNELS,
+    cost=50,
+    source="x @ y",
+)

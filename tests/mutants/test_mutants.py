@@ -5,6 +5,7 @@ All of them: `python -m tests.mutants`; `results.json` has the counts.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import random
@@ -25,6 +26,14 @@ def test_a_sample_of_mutants_is_killed() -> None:
     chosen = random.Random(SEED).sample(all_mutants(), SAMPLE)
     survived = {r.mutant.name for r in run(chosen) if r.outcome == SURVIVED}
     assert survived <= set(EQUIVALENT)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="mutants run in forked processes")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_nothing_is_noticed_where_nothing_is_changed() -> None:
+    """Else a check that always fails would kill every mutant."""
+    chosen = random.Random(SEED).sample(all_mutants(), SAMPLE // 10)
+    assert {r.outcome for r in run([dataclasses.replace(m, apply=lambda: None) for m in chosen])} == {SURVIVED}
 
 
 def test_what_is_listed_as_equivalent_is_a_mutant() -> None:

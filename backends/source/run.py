@@ -36,7 +36,7 @@ class Loaded:
         # No modification time: checkcache leaves such entries alone.
         linecache.cache[self.file] = (len(self.text), None, lines, self.file)
         weakref.finalize(self, linecache.cache.pop, self.file, None)
-        scope: dict[str, Any] = {"__name__": "irad.source", "__file__": self.file}
+        scope: dict[str, Any] = {"__name__": "irad_source", "__file__": self.file}  # debuggers are told to skip irad.*
         try:
             code = compile(self.text, self.file, "exec")
         except (SyntaxError, RecursionError) as e:

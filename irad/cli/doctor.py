@@ -20,7 +20,7 @@ from irad.compiled import BACKENDS
 __all__ = ["add", "doctor"]
 
 NEEDED = ("numpy", "scipy", "llvmlite", "lark", "rich")
-PLATFORMS = (("Linux", "x86_64"), ("Linux", "aarch64"), ("Darwin", "arm64"), ("Darwin", "x86_64"))
+TESTED = ("Linux", "x86_64")
 OLDEST = (3, 11)
 FEATURES = 12  # of the processor that are shown
 
@@ -72,9 +72,10 @@ def doctor(*, json: bool = False) -> int:
 
 
 def _platform() -> Finding:
-    here = (platform.system(), platform.machine())
     text = f"{platform.platform()}, {os.cpu_count()} processors"
-    return Finding("platform", here in PLATFORMS, text if here in PLATFORMS else f"{text}: irad runs on Linux and macOS")
+    if (platform.system(), platform.machine()) == TESTED:
+        return Finding("platform", True, text)
+    return Finding("platform", None, f"{text}: irad is tested on {' '.join(TESTED)} only")
 
 
 def _python() -> Finding:

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import bdb
 import inspect
+import io
 import itertools
 import json
 import linecache
 import math
+import pdb
+import re
 import subprocess
 import sys
 import traceback
@@ -406,6 +409,21 @@ def test_debuggers_step_through_it() -> None:
     assert lines.count("stack.append(x)") == 2
     assert lines.count("x = stack.pop()") == 2
     assert next(v["x"] for line, v in stepper.seen if line == "stack.append(x)") == 0.3
+
+
+def test_pdb_stops_in_it_at_once() -> None:
+    """As docs/looking.md says."""
+    run = irad.compile(irad.grad(grow), backend="source")
+    wanted = run(0.3, 2.5, 2)
+    out = io.StringIO()
+    debugger = pdb.Pdb(
+        stdin=io.StringIO("next\nnext\nnext\nnext\np stack\ncontinue\n"), stdout=out, skip=["irad.*", "ctypes", "numpy.*"]
+    )
+    assert debugger.runcall(run, 0.3, 2.5, 2) == wanted
+    stops = [line for line in out.getvalue().splitlines() if re.match(r"(\(Pdb\) )?>", line)]
+    assert len(stops) == 5
+    assert all("<irad source" in line for line in stops)
+    assert "[0.3]" in out.getvalue()
 
 
 def checked(xs, n):

@@ -218,6 +218,8 @@ class Compiled:
         written = [resolve(path, None, given) for path in program.entry.writes]
         check_apart(written, given)
         result, changed = program.call(leaves)
+        if any(isinstance(target, np.ndarray) and not target.flags.writeable for target in written):
+            raise ValueError("assignment destination is read-only")  # before any is written to
         for target, new in zip(written, changed, strict=True):
             write_back(target, new)
         return result
@@ -241,21 +243,19 @@ class Compiled:
                     return p, types
                 changed = changed or what
             self.misses += 1
-            made = self._made(key, types, tuple(kwargs), changed)
-            kept = _programs.setdefault(key, [])
-            kept[:] = [*kept[-7:], made]
-            _programs.move_to_end(key)
-            while len(_programs) > MAX_PROGRAMS:
-                _programs.popitem(last=False)
-            self._adopt(key, made)
-            return made, types
+            return self._made(key, types, tuple(kwargs), changed), types
 
     def _made(self, key: Any, types: Sequence[Type], keywords: Sequence[str], changed: str) -> Program:
-        """A new program, and a word on it in the log."""
+        """A new program, kept for all functions of the same code, and a word on it in the log."""
         reason = log.why(self, key, types, keywords, changed)
         made = self.compile(types, keywords, Hook())
         self.last = (key, types, keywords)
         log.compiled(self, made, types, keywords, reason)
+        _programs[key] = [*_programs.get(key, ())[-7:], made]
+        _programs.move_to_end(key)
+        while len(_programs) > MAX_PROGRAMS:
+            _programs.popitem(last=False)
+        self._adopt(key, made)
         return made
 
     def _type(self, i: int, value: Any) -> Type:
@@ -358,9 +358,7 @@ class Compiled:
             key = (_key(self.fn), tuple(types), (), self.options)
             if key not in self.programs:
                 self.misses += 1
-                made = self._made(key, types, (), "")
-                _programs.setdefault(key, []).append(made)
-                self._adopt(key, made)
+                self._made(key, types, (), "")
 
     def parameter_names(self) -> list[str]:
         return lower(self.function).info.parameters if self.function is not None else []

@@ -15,12 +15,25 @@ import numpy as np
 from irad.errors import refuse
 from irad.types import COLUMN, Array, Form, List, Record, Scalar, Static, Struct, Tuple, Type
 
-__all__ = ["assemble", "check_apart", "flatten", "record", "resolve", "restore", "restorer", "structure_key", "write_back"]
+__all__ = [
+    "assemble",
+    "check_apart",
+    "flatten",
+    "own",
+    "record",
+    "resolve",
+    "restore",
+    "restorer",
+    "structure_key",
+    "write_back",
+]
 
 
 def flatten(value: Any, t: Type, out: list[Any]) -> None:
     """Append the leaves of a value of type t."""
-    if isinstance(t, (Scalar, Array, List)):
+    if isinstance(t, Array):
+        out.append(np.asarray(value))  # a memmap is one
+    elif isinstance(t, (Scalar, List)):
         out.append(value)
     elif isinstance(t, Record) and t.form.kind == "dict":
         for k, u in zip(t.form.keys, t.items, strict=True):
@@ -31,6 +44,16 @@ def flatten(value: Any, t: Type, out: list[Any]) -> None:
     elif isinstance(t, Struct):
         for v, u in zip(value, t.items, strict=True):
             flatten(v, u, out)
+
+
+def own(array: Any, held: list[Any]) -> Any:
+    """An array of a result as the caller gets it: in C order, to be written to, sharing memory with none of `held`, which
+    it joins."""
+    flags = array.flags
+    if not flags.c_contiguous or not flags.writeable or any(np.may_share_memory(array, h) for h in held):
+        array = np.array(array, order="C")
+    held.append(array)
+    return array
 
 
 def restore(t: Type, leaves: Iterator[Any]) -> Any:

@@ -233,7 +233,7 @@ def raise_built_in(name: str, message: str, span: Span | None) -> None:
 
 def loaded(module: Module, trace: Callable[[str], Any] | None = None) -> Callable[[Sequence[Any]], Any]:
     """The module as a function of the leaves of its arguments; `trace` is given a line of text for each operation."""
-    from irad.structures import flatten, restore
+    from irad.structures import flatten, own, restore
 
     params = [p.type for p in module.entry.params]
 
@@ -243,6 +243,8 @@ def loaded(module: Module, trace: Callable[[str], Any] | None = None) -> Callabl
         result = interpret(module, [_argument(t, feed) for t in params], trace=tracer)
         out: list[Any] = []
         flatten_result(module.entry.output.type, result, out)
+        held = [x for x in leaves if isinstance(x, np.ndarray)]
+        out = [own(x, held) if isinstance(x, np.ndarray) else x for x in out]
         return restore(module.entry.output.type, iter(out))
 
     def flatten_result(t: Type, value: Any, out: list[Any]) -> None:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from irad.backends.llvm import polls
+from irad.backends.llvm.bounds import check_block, check_bounds
 from irad.backends.llvm.layout import HEADER, SCALAR, SIZE, literal_text
-from irad.backends.llvm.runtime import FROM_END
 from irad.backends.llvm.work import BLOCKS, REDUCTIONS
 
 from irad.errors import InternalError
@@ -203,16 +203,6 @@ def owned(e: Any, node: Node, dims: Sequence[str]) -> tuple[str, str]:
 # -- elements -------------------------------------------------------------------------------------------------------------
 
 
-def check_bounds(e: Any, nodes: Sequence[Node], index: Sequence[str], dims: Sequence[str]) -> None:
-    """IndexError where an index is out of bounds. In derivatives too: the operation that they belong to may be dropped."""
-    for axis, (n, i, d) in enumerate(zip(nodes, index, dims, strict=True)):
-        if e.below(n, d):
-            continue
-        bad = e.emit(f"icmp uge i64 {i}, {d}")
-        message = f"index {{0}} is out of bounds for axis {axis} with size {{1}}"
-        e.fail_if(bad, "IndexError", message, [(n, i), (n, d)], kinds=FROM_END + "i")
-
-
 def index(e: Any, node: Apply) -> Operands:
     x, *where = node.args
     dims, place = shape(e, x), [e.one(i) for i in where]
@@ -339,6 +329,8 @@ def result_shape(e: Any, node: Apply) -> list[str]:
 def make_virtual(e: Any, node: Apply) -> Operands:
     """Note the shape of an operation whose elements are computed where they are read."""
     e.virtual_shape[node] = result_shape(e, node)
+    if node.fn.name == "slice":
+        check_slice(e, node)
     return ("null", "null", *run_time(array_type(node), e.virtual_shape[node]))
 
 
@@ -411,6 +403,16 @@ def dim(e: Any, node: Apply) -> Operands:
     return (shape(e, node.args[0])[node.static[0]],)
 
 
+def check_slice(e: Any, node: Apply) -> None:
+    x, *rest = node.args
+    check_block(e, rest[: array_type(x).rank], result_shape(e, node), node.static[1], shape(e, x))
+
+
+def slice_(e: Any, node: Apply) -> Operands:
+    check_slice(e, node)
+    return materialize(e, node)
+
+
 def slice_update(e: Any, node: Apply) -> Operands:
     return _put_block(e, node, add=False)
 
@@ -424,6 +426,7 @@ def _put_block(e: Any, node: Apply, *, add: bool) -> Operands:
     (steps,) = node.static
     t = array_type(x)
     dims, size = shape(e, x), shape(e, v)
+    check_block(e, starts, size, steps, dims)
     data, block = owned(e, x, dims)
 
     def element(i: list[str]) -> None:
@@ -557,7 +560,7 @@ KERNELS: dict[str, Callable[[Any, Apply], Operands]] = {
     "index": index,
     "index_update": index_update,
     "index_add": index_add,
-    "slice": materialize,
+    "slice": slice_,
     "slice_update": slice_update,
     "slice_add": slice_add,
     "broadcast": materialize,

@@ -30,6 +30,17 @@ declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 """
 
+# The end of what links and unlinks a block: the bytes of the call's blocks.
+_COUNTED = """  %p3 = getelementptr i8, ptr %b, i64 24
+  %capacity = load i64, ptr %p3
+  %size = add i64 %capacity, 48
+  %total = getelementptr i8, ptr %ctx, i64 96
+  %before = load i64, ptr %total
+  %after = {} i64 %before, %size
+  store i64 %after, ptr %total
+  ret void
+}}"""
+
 HELPERS: dict[str, tuple[tuple[str, ...], str]] = {
     "irad.alloc": (
         ("irad.link",),
@@ -87,15 +98,8 @@ define internal void @irad.link(ptr %ctx, ptr %b) {
   store ptr %b, ptr %headnext
   %q4 = getelementptr i8, ptr %first, i64 32
   store ptr %b, ptr %q4
-  %p3 = getelementptr i8, ptr %b, i64 24
-  %capacity = load i64, ptr %p3
-  %size = add i64 %capacity, 48
-  %total = getelementptr i8, ptr %ctx, i64 96
-  %before = load i64, ptr %total
-  %after = add i64 %before, %size
-  store i64 %after, ptr %total
-  ret void
-}""",
+"""
+        + _COUNTED.format("add"),
     ),
     "irad.unlink": (
         (),
@@ -109,15 +113,8 @@ define internal void @irad.unlink(ptr %ctx, ptr %b) {
   store ptr %next, ptr %pn
   %np = getelementptr i8, ptr %next, i64 32
   store ptr %prev, ptr %np
-  %p3 = getelementptr i8, ptr %b, i64 24
-  %capacity = load i64, ptr %p3
-  %size = add i64 %capacity, 48
-  %total = getelementptr i8, ptr %ctx, i64 96
-  %before = load i64, ptr %total
-  %after = sub i64 %before, %size
-  store i64 %after, ptr %total
-  ret void
-}""",
+"""
+        + _COUNTED.format("sub"),
     ),
     "irad.retain": (
         (),

@@ -37,11 +37,11 @@ class ControlOps(StructureOps):
         facts = node.facts()
         spans = self.span(node, *xs)
         if node.fn.name == "print":
-            self.add(Line(ast.Expr(called("print", message(facts["format"], xs))), (), spans))
+            self.add(Line(ast.Expr(called("print", message(facts["format"], xs))), spans=spans))
             return
         test = xs.pop(0) if node.fn.name == "assert" else None
         error = called(facts["error"], *([message(facts["message"], xs)] if facts["message"] else []))
-        self.add(Check(test, error, spans))
+        self.add(Check(test, error, spans=spans))
 
     def call(self, node: Apply) -> Task:
         (g,) = node.graphs
@@ -68,7 +68,7 @@ class ControlOps(StructureOps):
             self.place(node, x)
         else:
             self.flush(checked=True)
-            self.add(Line(ast.Expr(tree), (), spans, node.adjoint))
+            self.add(Line(ast.Expr(tree), spans=spans, adjoint=node.adjoint))
         return
         yield
 
@@ -100,7 +100,7 @@ class ControlOps(StructureOps):
             yield self.body(g)
             self.leave(g, targets, lambda path: (node, path))
         self.block = outer
-        self.add(If(test, blocks[0], blocks[1], self.span(node, test), node.adjoint))
+        self.add(If(test, blocks[0], blocks[1], spans=self.span(node, test), adjoint=node.adjoint))
         self.values[node] = value
 
     def leave(self, g: Graph, targets: Any, key: Any) -> None:
@@ -119,7 +119,7 @@ class ControlOps(StructureOps):
                 self.m.flows(key(path), x)
             pairs.append((v, x))
         if pairs:
-            self.add(Copy(pairs, frozenset().union(*[x.spans for _, x in pairs]), is_adjoint(g.output)))
+            self.add(Copy(pairs, spans=frozenset().union(*[x.spans for _, x in pairs]), adjoint=is_adjoint(g.output)))
         self.forget(g)
 
     def one_check(self) -> None:
@@ -159,7 +159,7 @@ class ControlOps(StructureOps):
                 self.values[p] = replace(made, range=r)
         self.flush(everything=True)
         if inits:
-            self.add(Copy(inits, frozenset(), node.adjoint))
+            self.add(Copy(inits, adjoint=node.adjoint))
         index = None
         if counted:
             i = body.params[0]
@@ -187,15 +187,15 @@ class ControlOps(StructureOps):
                 self.m.flows((params[path[0]], path[1:]), x)
             pairs.append((n, x))
         if pairs:
-            self.add(Copy(pairs, frozenset().union(*[x.spans for _, x in pairs]), node.adjoint))
+            self.add(Copy(pairs, spans=frozenset().union(*[x.spans for _, x in pairs]), adjoint=node.adjoint))
         self.forget(body)
         self.block = outer
         if counted:
             assert count is not None and index is not None
-            self.add(For(index, count, inner, spans, node.adjoint))
+            self.add(For(index, count, inner, spans=spans, adjoint=node.adjoint))
         else:
             assert again is not None
-            self.add(While(inner, again, spans, node.adjoint))
+            self.add(While(inner, again, spans=spans, adjoint=node.adjoint))
         assert isinstance(node.type, Type)
         self.values[node] = states[0] if len(params) == 1 else Value.of(node.type, states)  # type: ignore[arg-type]
 
@@ -215,7 +215,7 @@ class ControlOps(StructureOps):
         x = self.get(node)
         if used(x.tree) & written or x.checked:
             v = self.new_variable("again", 1)
-            self.add(Copy([(v, x)], x.spans))
+            self.add(Copy([(v, x)], spans=x.spans))
             return self.var(v, BOOL)
         return x  # type: ignore[no-any-return]
 

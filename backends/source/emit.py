@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import keyword
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,16 +21,17 @@ from irad.backends.source.objects import VIEWS, Objects, slots
 from irad.backends.source.statements import Copy, Function, Line, Return
 from irad.backends.source.structure import STRUCTURE
 from irad.backends.source.survey import PLUMBING
-from irad.backends.source.tool import Tool
+from irad.backends.source.tool import Tool, reaches_out
 from irad.backends.source.values import ALWAYS_FRESH, Value, is_float_scalar, is_full, offset_of, part_name
 
 from irad.errors import InternalError
-from irad.graph.nodes import Apply, Graph, Module, Parameter
-from irad.graph.walk import Task, run
-from irad.types import INT, Array, List, Scalar, Stack, Struct, Type
+from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Parameter
+from irad.graph.walk import Task, all_graphs, run
+from irad.types import INT, Array, List, Scalar, Stack, Struct, Type, leaves
 
 __all__ = ["generate"]
 
+BLOCKS = frozenset({"slice", "slice_update", "slice_add"})
 WRITTEN = frozenset(
     {"index_update", "index_add", "slice_update", "slice_add", "list_append", "list_update", "list_add", "list_clear"}
 )
@@ -48,6 +50,7 @@ class Emitter:
     def __init__(self, module: Module, entry_name: str) -> None:
         self.module = module
         self.objects = Objects(module)
+        self.nowhere = set(undefined(module))
         self.names = {g: entry_name if g is module.entry else g.name.replace(".", "_") for g in module.graphs}
         self.narrow: set[Any] = set()  # values that may be Python's floats
         self.convert = False  # whether the entry makes its floats np.float64
@@ -101,7 +104,7 @@ class FunctionEmitter(ControlOps):
         out = self.whole(self.get(g.output), set(self.m.objects.plans[g].end), g.output)
         if isinstance(g.output.type, Scalar):
             self.m.flows((g, "result"), out)
-        self.block.append(Return(out, out.spans))
+        self.block.append(Return(out, spans=out.spans))
         return Function(self.m.names[g], params, self.block, self.variables, g.span)
 
     def own_arguments(self) -> None:
@@ -218,9 +221,14 @@ class FunctionEmitter(ControlOps):
     def may_raise(node: Apply, xs: list[Expr]) -> bool:
         """Whether a checked operation may raise, as far as its text shows."""
         name, t = node.fn.name, node.args[0].type if node.args else node.type
-        if node.fn.order != "checked" or name in ("slice", "slice_update", "slice_add", "index_add"):
+        if node.fn.order != "checked":
             return False
-        if name in ("index", "index_update") and isinstance(t, Array):
+        if name in BLOCKS and isinstance(t, Array):
+            first = 1 if name == "slice" else 2
+            counts = node.static[0] if name == "slice" else node.args[1].type.shape  # type: ignore[attr-defined]
+            starts = xs[first : first + t.rank]
+            return any(reaches_out(x, n, d) for x, n, d in zip(starts, counts, t.shape, strict=True))
+        if name in ("index", "index_update", "index_add") and isinstance(t, Array):
             first = 1 if name == "index" else 2
             return not all(
                 isinstance(n, int) and 0 <= x.range[0] and x.range[1] < n for x, n in zip(xs[first:], t.shape, strict=True)
@@ -244,7 +252,7 @@ class FunctionEmitter(ControlOps):
         else:
             raise InternalError(f"`{node.fn.name}` cannot be written as Python: its record has no `source`")
         if isinstance(tree, ast.Call) and ast.unparse(tree.func) in ("np.divide", "np.floor_divide", "np.mod"):
-            self.m.divides = True
+            self.m.divides |= is_real(node.type)  # type: ignore[arg-type]
         return tree
 
     def write(self, node: Apply, xs: list[Expr], facts: dict[str, Any]) -> None:
@@ -255,7 +263,7 @@ class FunctionEmitter(ControlOps):
         spans = frozenset({node.span} if node.span else ()).union(*[x.spans for x in xs[1:]])
         self.flush(checked=self.may_raise(node, xs), writes={self.m.objects.find(slots(node)[-1])})
         for s in self.statements:
-            self.add(Line(s, (), spans, node.adjoint))
+            self.add(Line(s, spans=spans, adjoint=node.adjoint))
         self.values[node] = replace(target, type=node.type)
 
     def mutate(self, tree: ast.stmt) -> None:
@@ -297,6 +305,14 @@ class FunctionEmitter(ControlOps):
             f = ast.unparse(tree.func)
             return f.startswith("np.") or f in self.functions
         return any(x.wide for x in xs)
+
+
+def undefined(module: Module) -> Iterator[Type]:
+    """The types, no tuples, of values that are not defined somewhere."""
+    for g in all_graphs(module):
+        for a in (g.output, *(a for n in g.body for a in n.args)):
+            if a.__class__ is Constant and a.value is UNDEF:
+                yield from leaves(a.type)
 
 
 def implicit(xs: list[Expr], t: Array) -> list[Expr]:

@@ -37,39 +37,25 @@ def wrap32(n: Any) -> Any:
     return np.int32((int(n) + 2**31) % 2**32 - 2**31)
 
 
-def floor_div(n: Any, m: Any) -> Any:
-    """n // m of integers."""
+def divisor(m: Any) -> Any:
+    """m, by which integers are divided."""
     if np.any(np.equal(m, 0)):
         raise ZeroDivisionError("integer division or modulo by zero")
-    return np.floor_divide(n, m)
+    return m
 
 
-def floor_mod(n: Any, m: Any) -> Any:
-    """n % m of integers."""
-    if np.any(np.equal(m, 0)):
-        raise ZeroDivisionError("integer division or modulo by zero")
-    return np.mod(n, m)
-
-
-def int_power(n: Any, k: Any) -> Any:
-    """n ** k of integers, in their bits."""
+def exponent(k: Any) -> Any:
+    """k, a power of integers."""
     if np.any(np.less(k, 0)):
         raise ValueError("an integer to a negative power is not an integer; write float(x) ** n")
-    return np.power(n, k)
+    return k
 
 
-def left_shift(n: Any, k: Any) -> Any:
-    """n << k of integers, in their bits."""
+def places(k: Any) -> Any:
+    """k, by which bits are shifted."""
     if np.any(np.less(k, 0)):
         raise ValueError("negative shift count")
-    return np.left_shift(n, k)
-
-
-def right_shift(n: Any, k: Any) -> Any:
-    """n >> k of integers."""
-    if np.any(np.less(k, 0)):
-        raise ValueError("negative shift count")
-    return np.right_shift(n, k)
+    return k
 
 
 def as_int(x: Any) -> Any:
@@ -82,6 +68,11 @@ def inside(i: Any, n: Any, axis: Any) -> Any:
     if not 0 <= i < n:
         raise IndexError(f"index {i - n * (i < 0)} is out of bounds for axis {axis} with size {n}")
     return i
+
+
+def one_at(i: Any, n: Any, axis: Any) -> Any:
+    """The slice of the index i alone, counted from 0."""
+    return slice(inside(i, n, axis), i + 1)
 
 
 def item_at(xs: Any, i: Any) -> Any:
@@ -188,13 +179,12 @@ HELPERS = {
         ieee,
         wrap,
         wrap32,
-        floor_div,
-        floor_mod,
-        int_power,
-        left_shift,
-        right_shift,
+        divisor,
+        exponent,
+        places,
         as_int,
         inside,
+        one_at,
         item_at,
         span,
         same_size,
@@ -211,7 +201,7 @@ HELPERS = {
         from_column,
     )
 }
-NEEDS = {"list_add": ["add_items"], "list_plus": ["add_items"]}
+NEEDS = {"one_at": ["inside"], "list_add": ["add_items"], "list_plus": ["add_items"]}
 
 
 def definitions(names: Iterable[str], functions: Mapping[str, str]) -> list[str]:

@@ -16,7 +16,7 @@ from irad.backends.source.emit import generate
 
 from irad.errors import located, refuse
 from irad.graph.nodes import Module
-from irad.structures import record
+from irad.structures import own, record
 from irad.types import Array, List, Record, Scalar, Static, Struct, Type
 
 __all__ = ["Loaded"]
@@ -100,10 +100,7 @@ def result(t: Type, value: Any, held: list[np.ndarray]) -> Any:
     if isinstance(t, Scalar):
         return PYTHON[t.kind](value)
     if isinstance(t, Array):
-        if not value.flags.c_contiguous or not value.flags.writeable or any(np.may_share_memory(value, h) for h in held):
-            value = np.array(value, order="C")
-        held.append(value)
-        return value
+        return own(value, held)
     if isinstance(t, Static):
         return t.value
     if not isinstance(t, Struct):

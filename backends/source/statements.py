@@ -11,70 +11,64 @@ from irad.backends.source.expressions import VARIABLE, Expr
 __all__ = ["Block", "Check", "Copy", "For", "If", "Line", "Return", "Statement", "While", "used"]
 
 
+@dataclass(slots=True, kw_only=True)
+class Placed:
+    """spans: the user's lines that it stands for; adjoint: whether it computes derivative values."""
+
+    spans: frozenset[Any] = frozenset()
+    adjoint: bool = False
+
+
 @dataclass(slots=True)
-class Line:
-    """One statement of Python. defs: the variables that it binds; adjoint: derivative values."""
+class Line(Placed):
+    """One statement of Python. defs: the variables that it binds."""
 
     tree: ast.stmt
     defs: tuple[int, ...] = ()
-    spans: frozenset[Any] = frozenset()
-    adjoint: bool = False
 
 
 @dataclass(slots=True)
-class Copy:
+class Copy(Placed):
     """All at once: each variable is bound to the value of its expression."""
 
     pairs: list[tuple[int, Expr]]
-    spans: frozenset[Any] = frozenset()
-    adjoint: bool = False
 
 
 @dataclass(slots=True)
-class Check:
+class Check(Placed):
     """Raise an error where `test` is false; without a test, always."""
 
     test: Expr | None
     error: ast.expr
-    spans: frozenset[Any] = frozenset()
-    adjoint: bool = False
 
 
 @dataclass(slots=True)
-class Return:
+class Return(Placed):
     value: Expr
-    spans: frozenset[Any] = frozenset()
-    adjoint: bool = False
 
 
 @dataclass(slots=True)
-class If:
+class If(Placed):
     test: Expr
     then: Block
     orelse: Block
-    spans: frozenset[Any] = frozenset()
-    adjoint: bool = False
 
 
 @dataclass(slots=True)
-class For:
+class For(Placed):
     """`for index in range(count)`."""
 
     index: int
     count: Expr
     body: Block
-    spans: frozenset[Any] = frozenset()
-    adjoint: bool = False
 
 
 @dataclass(slots=True)
-class While:
+class While(Placed):
     """Trips of the body until `again` is false after one."""
 
     body: Block
     again: Expr
-    spans: frozenset[Any] = frozenset()
-    adjoint: bool = False
 
 
 Statement = Line | Copy | Check | Return | If | For | While

@@ -45,7 +45,7 @@ class StructureOps(ValueOps):
         target = self.target(node, x)
         self.flush(writes={class_})
         call = ast.Call(ast.Attribute(target.tree, "append"), [value.tree], [])
-        self.add(Line(ast.Expr(call), (), self.span(node, value), node.adjoint))
+        self.add(Line(ast.Expr(call), spans=self.span(node, value), adjoint=node.adjoint))
         self.values[node] = target
 
     def note_pushed(self, v: Any, class_: Any, path: tuple[int, ...]) -> None:
@@ -123,8 +123,12 @@ class StructureOps(ValueOps):
 
     def tag(self, node: Apply) -> None:
         x = self.atom(node.args[0], node)
-        tree = template("-1 if x is None else x[0]", x.tree) if _may_be_nothing(x.type) else template("x[0]", x.tree)
+        tree = template("-1 if x is None else x[0]", x.tree) if self.may_be_nothing(x.type) else template("x[0]", x.tree)
         self.place(node, Expr(tree, node.type, spans=self.span(node)))
+
+    def may_be_nothing(self, t: Type) -> bool:
+        """Whether a value of a sum may be no case: a cotangent, or one that is not defined somewhere."""
+        return isinstance(t, Sum) and (t.name.endswith(".t") or t in self.m.nowhere)
 
     def project(self, node: Apply) -> None:
         """The fields of a case; project_zero: zeros where it is another."""
@@ -165,7 +169,7 @@ class StructureOps(ValueOps):
             return ast.Name("_")
 
         statement = ast.Assign([tree(t, ())], value, lineno=0) if found else ast.Expr(value)
-        self.add(Line(statement, tuple(found.values()), spans, node.adjoint))
+        self.add(Line(statement, tuple(found.values()), spans=spans, adjoint=node.adjoint))
 
 
 STRUCTURE = {
@@ -180,7 +184,3 @@ STRUCTURE = {
     "project_zero": StructureOps.project,
     "add_sum": StructureOps.add_sum,
 }
-
-
-def _may_be_nothing(t: Type) -> bool:
-    return isinstance(t, Sum) and ".t" in t.name

@@ -236,7 +236,7 @@ def written(
     body = "\n".join(r.code for rows in parts for r in rows)
     defined = definitions(helpers - {"copy"}, ieee)
     everything = "\n".join([body, *defined])
-    quiet = re.search(r"\bnp\.|[^=]/|\*", everything) is not None
+    quiet = re.search(r"\bnp\.|[^=]/|\*| [-+]=? |\.astype\(", everything) is not None
     if quiet:
         parts[-1].insert(0, _Row('@np.errstate(all="ignore")  # inf and nan are results'))
     imports = [

@@ -22,7 +22,7 @@ from irad.backends.source.expressions import (
 
 from irad.types import Array, Dim, Scalar, Struct, Type
 
-__all__ = ["Tool"]
+__all__ = ["Tool", "reaches_out"]
 
 NEVER_RAISE = frozenset({"atan", "tanh", "asinh", "erf", "erfc", "cbrt", "atan2", "hypot"})
 
@@ -97,7 +97,11 @@ class Tool:
             return self.quotient(operator, x, y)
         if y.range[0] > 0 and isinstance(x.type, Scalar) and x.type.width == 64:
             return self(f"x {operator} y", x, y)
-        return self.number(self.helper({"//": "floor_div", "%": "floor_mod"}[operator], x, y), x.type)
+        return self.guarded({"//": "np.floor_divide", "%": "np.mod"}[operator], x, "divisor", y)
+
+    def guarded(self, function: str, x: Expr, guard: str, y: Expr) -> ast.expr:
+        """A function of NumPy's on integers; a helper raises where y is not for it."""
+        return self.number(called(function, x.tree, self.helper(guard, y)), x.type)
 
     @staticmethod
     def number(tree: ast.expr, t: Type) -> ast.expr:
@@ -146,10 +150,11 @@ class Tool:
         assert isinstance(t, Array)
         if not axes:
             return x.tree
+        narrow = self.dtype(t.dtype) if function in ("np.sum", "np.prod") and str(t.dtype) == "i32" else {}  # NumPy's is wider
         if len(axes) == t.rank:
-            tree = called(function, x.tree)
+            tree = called(function, x.tree, **narrow)
             return self.number(tree, t.dtype) if function not in ("np.any", "np.all") else tree
-        return called(function, x.tree, axis=axes[0] if len(axes) == 1 else axes)
+        return called(function, x.tree, axis=axes[0] if len(axes) == 1 else axes, **narrow)
 
     def subscript(self, x: Expr, indices: Sequence[ast.expr]) -> ast.expr:
         return ast.Subscript(x.tree, indices[0] if len(indices) == 1 else ast.Tuple(list(indices)))
@@ -158,8 +163,8 @@ class Tool:
         """Indices that count from 0: NumPy would take a negative one from the end."""
         out = []
         for axis, i in enumerate(indices):
-            size = called("len", x.tree) if axis == 0 else self(f"x.shape[{axis}]", x)
-            out.append(i.tree if i.range[0] >= 0 or i in self.emit.from_end else self.helper("inside", i, size, axis))
+            known = i.range[0] >= 0 or i in self.emit.from_end
+            out.append(i.tree if known else self.helper("inside", i, self.size(x, axis), axis))
         return out
 
     def element(self, x: Expr, *indices: Expr) -> ast.expr:
@@ -170,7 +175,10 @@ class Tool:
         t = x.type
         assert isinstance(t, Array)
         parts = [
-            self.part(start, step, size, dim) for start, step, size, dim in zip(starts, steps, sizes, t.shape, strict=True)
+            self.helper("one_at", start, self.size(x, axis), axis)
+            if reaches_out(start, count.value if isinstance(count, ast.Constant) else None, t.shape[axis])  # type: ignore[arg-type]
+            else self.part(start, step, count, t.shape[axis])
+            for axis, (start, step, count) in enumerate(zip(starts, steps, sizes, strict=True))
         ]
         while len(parts) > 1 and isinstance(parts[-1], ast.Slice) and ast.unparse(parts[-1]) == ":":
             parts.pop()
@@ -304,6 +312,11 @@ class Tool:
         trees: dict[tuple[int, ...], ast.expr] = {path: self.zero(_at(item, path)) for path in leaf_paths(item)}
         trees[self.leaf_path(item, leaf)] = ast.Name("v")
         return template("lambda v: x", _nest(item, (), trees))
+
+
+def reaches_out(start: Expr, count: int | Dim | None, n: int | Dim) -> bool:
+    """Whether a block of one element of n may stand outside; the bounds of longer ones are clipped before."""
+    return count == 1 and not (isinstance(n, int) and 0 <= start.range[0] and start.range[1] < n)
 
 
 def leaf_paths(t: Type) -> list[tuple[int, ...]]:

@@ -277,7 +277,7 @@ class ValueOps:
         hint = node.args[0].name or node.name or self.survey.becomes.get(node)
         v = self.new_variable(hint or PREFIX, 1 if hint else 0)
         self.flush(checked=bool(x.checked))
-        self.add(Copy([(v, x)], x.spans, node.adjoint))
+        self.add(Copy([(v, x)], spans=x.spans, adjoint=node.adjoint))
         return self.var(v, x.type, wide=x.wide)
 
     # -- what waits ------------------------------------------------------------------------------------------------------------
@@ -308,7 +308,7 @@ class ValueOps:
         v = self.variable_for(node)
         if x.view:
             x = self.owned(x, node, 0, ())
-        self.add(Copy([(v, x)], x.spans, is_adjoint(node)))
+        self.add(Copy([(v, x)], spans=x.spans, adjoint=is_adjoint(node)))
         self.values[node] = self.var(v, x.type, wide=x.wide, range=x.range)
 
     def place(self, node: Apply, x: Expr) -> None:

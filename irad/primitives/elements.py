@@ -16,8 +16,12 @@ from irad.types import BOOL, Array, Scalar, Type
 
 def _check(index: tuple[Any, ...], shape: tuple[int, ...]) -> None:
     for axis, (i, n) in enumerate(zip(index, shape, strict=False)):
-        if not 0 <= i < n:
-            raise IndexError(f"index {int(i) - n * (i < 0)} is out of bounds for axis {axis} with size {n}")
+        _check_axis(i, n, axis)
+
+
+def _check_axis(i: Any, n: int, axis: int) -> None:
+    if not 0 <= i < n:
+        raise IndexError(f"index {int(i) - n * (i < 0)} is out of bounds for axis {axis} with size {n}")
 
 
 # -- elements -------------------------------------------------------------------------------------------------------------
@@ -105,7 +109,7 @@ index_add = primitive(
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
     llvm=IN_KERNELS,
-    source=lambda s, x, v, *i: s.put(s.subscript(x, [k.tree for k in i]), "+=", v),
+    source=lambda s, x, v, *i: s.put(s.subscript(x, s.checked_index(x, i)), "+=", v),
 )
 
 # -- blocks: slices with a step, in every axis ------------------------------------------------------------------------------
@@ -122,18 +126,18 @@ def _slice_infer(types: tuple[Type, ...], shape: tuple[Any, ...], steps: tuple[i
 
 def block(starts: tuple[Any, ...], steps: tuple[int, ...], shape: tuple[int, ...], of: tuple[int, ...]) -> tuple[Any, ...]:
     """NumPy's index for `shape` elements from each start, of an array of shape `of`."""
-    for a, s, n, size in zip(starts, steps, shape, of, strict=True):
-        if n and not (0 <= a < size and 0 <= a + s * (n - 1) < size):
+    for axis, (a, s, n, size) in enumerate(zip(starts, steps, shape, of, strict=True)):
+        if n == 1:
+            _check_axis(a, size, axis)
+        elif n and not (0 <= a < size and 0 <= a + s * (n - 1) < size):
             raise IndexError(f"{n} elements from {a}, {s} apart, are not within {size}")
-    return tuple(np.s_[0:0] if n == 0 else int(a) + s * np.arange(int(n)) for a, s, n in zip(starts, steps, shape, strict=True))
+    places = [int(a) + s * np.arange(int(n)) if n else np.arange(0) for a, s, n in zip(starts, steps, shape, strict=True)]
+    return np.ix_(*places)
 
 
 def _slice_ref(x: Any, *rest: Any, shape: tuple[Any, ...], steps: tuple[int, ...]) -> Any:
     starts, dims = rest[: x.ndim], rest[x.ndim :]
-    sizes = concrete(shape, dims)
-    if 0 in sizes:
-        return np.zeros(sizes, x.dtype)
-    return x[np.ix_(*block(starts, steps, sizes, x.shape))]
+    return x[block(starts, steps, concrete(shape, dims), x.shape)]
 
 
 slice_ = primitive(
@@ -145,7 +149,8 @@ slice_ = primitive(
     jvp=BY_TRANSFORM,
     llvm=IN_KERNELS,
     order=CHECKED,
-    doc="A block of x: for each axis `shape` elements from a start, `steps` apart. The caller sees to the bounds.",
+    doc="A block of x: for each axis `shape` elements from a start, `steps` apart. IndexError for one element that is outside; "
+    "the bounds of more are clipped before.",
     source=lambda s, x, *rest, shape, steps: s.block(x, rest[: len(steps)], steps, s.sizes(shape, rest[len(steps) :])),
 )
 
@@ -160,15 +165,13 @@ def _slice_update_infer(types: tuple[Type, ...], steps: tuple[int, ...]) -> Type
 
 def _slice_update_ref(x: Any, v: Any, *starts: Any, steps: tuple[int, ...]) -> Any:
     x = x.copy()
-    if v.size:
-        x[np.ix_(*block(starts, steps, v.shape, x.shape))] = v
+    x[block(starts, steps, v.shape, x.shape)] = v
     return x
 
 
 def _slice_add_ref(x: Any, v: Any, *starts: Any, steps: tuple[int, ...]) -> Any:
     x = x.copy()
-    if v.size:
-        x[np.ix_(*block(starts, steps, v.shape, x.shape))] += v
+    x[block(starts, steps, v.shape, x.shape)] += v
     return x
 
 

@@ -195,7 +195,7 @@ ipow = primitive(
     order=CHECKED,
     llvm=lambda e, x, n: e.int_power(x, n),
     cost=FUNCTION_COST,
-    source=lambda s, x, n: s.number(s.helper("int_power", x, n), x.type),
+    source=lambda s, x, n: s.guarded("np.power", x, "exponent", n),
 )
 abs_ = primitive(
     "abs",
@@ -353,7 +353,7 @@ lshift = primitive(
     ref=_shift_ref(np.left_shift),
     order=CHECKED,
     llvm=lambda e, x, n: e.int_shift("shl", x, n),
-    source=lambda s, x, n: s.number(s.helper("left_shift", x, n), x.type),
+    source=lambda s, x, n: s.guarded("np.left_shift", x, "places", n),
 )
 rshift = primitive(
     "rshift",
@@ -362,7 +362,7 @@ rshift = primitive(
     ref=_shift_ref(np.right_shift),
     order=CHECKED,
     llvm=lambda e, x, n: e.int_shift("ashr", x, n),
-    source=lambda s, x, n: s.number(s.helper("right_shift", x, n), x.type),
+    source=lambda s, x, n: s.guarded("np.right_shift", x, "places", n),
 )
 isnan = primitive(
     "isnan", "[T: float] (T) -> bool", doc="x is not a number.", ref=np.isnan, llvm=lambda e, x: e.fcmp("uno", x, x)

@@ -53,6 +53,12 @@ def type_of(value: Any) -> Type:
             raise refuse("integer-too-large", f"the argument {value} does not fit 64 bits", help="pass it as a float")
         return INT
     if isinstance(value, (np.ndarray, np.generic)):
+        if isinstance(value, np.ndarray) and type(value) not in (np.ndarray, np.memmap):
+            raise refuse(
+                "unsupported-argument",
+                f"an argument of type {type(value).__name__} cannot be compiled: its operations are not those of arrays",
+                help="pass a plain array: np.asarray(x)",
+            )
         name = {"float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32", "bool": "bool"}.get(str(value.dtype))
         if name is None:
             raise refuse(

@@ -5,6 +5,7 @@ A case is a name, a program whose function `f` is compiled, and the text that th
 
 import re
 
+import numpy as np
 import pytest
 
 import irad
@@ -195,7 +196,9 @@ def test_functions_without_source_are_refused():
 
 
 @pytest.mark.parametrize(
-    "argument", [object(), 1j, {1, 2}, b"a", [object()]], ids=["object", "complex", "set", "bytes", "list"]
+    "argument",
+    [object(), 1j, {1, 2}, b"a", [object()], np.ma.array([1.0, 2.0], mask=[True, False])],
+    ids=["object", "complex", "set", "bytes", "list", "masked array"],
 )
 def test_arguments_of_other_types_are_refused(argument, tmp_path):
     f = module_of("def f(x):\n    return x + 1.0\n", tmp_path).f
@@ -206,7 +209,7 @@ def test_arguments_of_other_types_are_refused(argument, tmp_path):
 
 def test_integers_that_do_not_fit_64_bits(tmp_path):
     f = module_of("def f(n):\n    return n + 1\n", tmp_path).f
-    for backend in BACKENDS:
+    for backend in (*BACKENDS, "source"):
         assert irad.compile(f, backend=backend)(2**63 - 2) == 2**63 - 1
         for n in (2**63, -(2**63) - 1, 2**70):
             with pytest.raises(irad.CompileError) as caught:

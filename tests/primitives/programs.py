@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from irad.backends.interpreter.run import loaded
 from irad.backends.llvm import run as llvm
+from irad.backends.source.run import Loaded
 
 from irad.graph.build import UNIT_VALUE, Builder, literal
 from irad.graph.nodes import Graph, Module, Node
@@ -21,7 +22,7 @@ from irad.types import BOOL, INT, Array, Dim, List, Record, Scalar, Stack, Struc
 from irad.verify import verify
 from tests.primitives.samples import SUMS, Sample, concrete
 
-BACKENDS = ("interpreter", "llvm")
+BACKENDS = ("interpreter", "llvm", "source")
 Build = Callable[[Builder, list[Node]], list[Node]]
 
 
@@ -221,6 +222,8 @@ def load(module: Module, backend: str) -> Callable[[Sequence[Any]], Any]:
     module = verify(optimize(module), "optimized")
     if backend == "interpreter":
         return loaded(module)
+    if backend == "source":
+        return Loaded(module, "", "")
     return llvm.load(module, [llvm.Dynamic(p.type) for p in module.entry.params])
 
 

@@ -231,21 +231,28 @@ def _through(s: Specializer, content: Compound, index: list[Node], shape: Shape)
             placed.append(start)
             continue
         i = next(feed)
-        if not (isinstance(n, int) and isinstance(i, Constant) and 0 <= i.value < n):
-            size = (
-                literal(n)
-                if isinstance(n, int)
-                else content.children[1 + len(steps) + [d for d in sizes if isinstance(d, Dim)].index(n)]
-            )
-            b.assert_(
-                b.and_(b.ge(i, literal(0)), b.lt(i, size)),
-                i,
-                size,
-                error="IndexError",
-                message="index {0} is out of bounds for axis with size {1}",
-            )
+        _check_inside(s, content, n, i)
         placed.append(b.add(start, b.mul(i, literal(k))))
     return placed
+
+
+def _check_inside(s: Specializer, content: Compound, n: int | Dim, i: Node) -> None:
+    """IndexError where an index is outside an axis of size n of a view, which the array behind it may have a place for."""
+    if isinstance(n, int) and isinstance(i, Constant) and 0 <= i.value < n:
+        return
+    b, (steps, sizes, _) = s.b, content.head[1:]
+    size = (
+        literal(n)
+        if isinstance(n, int)
+        else content.children[1 + len(steps) + [d for d in sizes if isinstance(d, Dim)].index(n)]
+    )
+    b.assert_(
+        b.and_(b.ge(i, literal(0)), b.lt(i, size)),
+        i,
+        size,
+        error="IndexError",
+        message="index {0} is out of bounds for axis with size {1}",
+    )
 
 
 def write_element(s: Specializer, v: Ref, index: list[Node], value: Node) -> None:
@@ -283,17 +290,19 @@ def write_block(s: Specializer, v: Ref, starts: list[Node], steps: list[int], bl
         return write_block(s, base, [starts[i] for i in inverse], [steps[i] for i in inverse], b.transpose(block, axes=inverse))
     if kind == "reshape":
         raise _unwritable(s)
-    view_steps, _sizes, result = facts
+    view_steps, sizes, result = facts
     kept = [i for i, k in enumerate(view_steps) if k is not None]
     if len(result) != len(kept):
         raise _unwritable(s)
     new_starts, new_steps, shape, j = [], [], [], 0
-    for k, start in zip(view_steps, content.children[1 : 1 + len(view_steps)], strict=True):
+    for k, n, start in zip(view_steps, sizes, content.children[1 : 1 + len(view_steps)], strict=True):
         if k is None:
             new_starts.append(start)
             new_steps.append(1)
             shape.append(1)
         else:
+            if block.type.shape[j] == 1:  # type: ignore[attr-defined]
+                _check_inside(s, content, n, starts[j])
             new_starts.append(b.add(start, b.mul(starts[j], literal(k))))
             new_steps.append(k * steps[j])
             shape.append(block.type.shape[j])  # type: ignore[attr-defined]

@@ -63,10 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         _say("", str(e))
         return 1
     except Exception as e:
-        _say(
-            "internal error of irad" if isinstance(e, irad.InternalError) else "",
-            "".join(traceback.format_exception_only(e)).rstrip(),
-        )
+        own = isinstance(e, irad.InternalError)  # it says so itself
+        _say("", str(e) if own else "".join(traceback.format_exception_only(e)).rstrip())
         return 1
     return code
 

@@ -264,7 +264,8 @@ class Compiled:
         try:
             return type_of(value)
         except CompileError as e:
-            names = self.function.__code__.co_varnames[: self.function.__code__.co_argcount] if self.function else ()
+            code = self.function.__code__ if self.function else None
+            names = code.co_varnames[inspect.ismethod(self.fn) : code.co_argcount] if code else ()
             named = f", `{names[i]}`" if i < len(names) else ""
             e.diagnostic.notes.append(Note(f"this is in argument {i}{named}"))
             raise
@@ -361,7 +362,8 @@ class Compiled:
                 self._made(key, types, (), "")
 
     def parameter_names(self) -> list[str]:
-        return lower(self.function).info.parameters if self.function is not None else []
+        names = lower(self.function).info.parameters if self.function is not None else []
+        return names[inspect.ismethod(self.fn) :]  # the first of a bound method's is not an argument
 
     def compile(self, types: Sequence[Type], keywords: Sequence[str], hook: Hook | None = None) -> Program:
         """Specialize, optimize and load for arguments of these types."""

@@ -55,6 +55,17 @@ def test_what_was_compiled(said: Callable[[], list[str]]) -> None:
     assert re.match(r"passes of grad\(scaled\): .*\binline [\d.]+ ms", passes)
 
 
+def test_a_bound_method_names_its_arguments(said: Callable[[], list[str]]) -> None:
+    class Line:
+        def at(self, x, y):
+            return x * y
+
+    f = irad.compile(Line().at)
+    f(1.0, 2)
+    f(1.0, 2.0)
+    assert reasons(said()) == ["first call", "`y` was int, is float"]
+
+
 def test_a_call_that_finds_its_program_says_nothing(said: Callable[[], list[str]]) -> None:
     f = irad.compile(lambda p: p["x"] + 1.0)  # it goes through Python each time
     f({"x": 1.0})

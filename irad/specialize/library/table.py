@@ -6,6 +6,7 @@ A handler takes (s, args, kwargs) and gives a value, or a task that gives one.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import sys
 from collections.abc import Callable
 from types import FunctionType
@@ -53,7 +54,14 @@ def handler(s: Specializer, value: Any) -> Handler | None:
 def unknown_call(s: Specializer, value: Any) -> CompileError:
     """The refusal of a callable that irad has no meaning for, with the nearest name it knows."""
     of = type(value) if isinstance(value, np.vectorize) else value
-    name = getattr(of, "__name__", repr(of))
+    name = getattr(of, "__name__", None)
+    if name is None and inspect.ismethod(getattr(of, "__call__", None)):  # noqa: B004 - a method that Python code defines
+        return s.refuse(
+            "unsupported-call",
+            f"an object of {type(of).__name__} cannot be called in compiled code",
+            help="call its method: x.__call__(...)",
+        )
+    name = name or repr(of)
     module = getattr(of, "__module__", None) or type(getattr(of, "__self__", None)).__module__
     module = ".".join(part for part in module.removeprefix("_").split(".") if not part.startswith("_"))
     label = f"{module}.{name}" if module not in ("", "builtins") else name

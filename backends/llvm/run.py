@@ -11,20 +11,9 @@ import numpy as np
 from irad.backends.llvm.emit import Program, Site, emit_module
 from irad.backends.llvm.native import Stub, flat_function
 from irad.backends.llvm.objects import DTYPES
+from irad.backends.llvm.plan import ABSENT, Argument, CallPlan, Dynamic, Guard, Hidden, Identical, Names
 from irad.backends.llvm.runtime import FROM_END
-from irad.backends.llvm.stub import (
-    ABSENT,
-    Argument,
-    CallPlan,
-    Dynamic,
-    Guard,
-    Hidden,
-    Identical,
-    Names,
-    compile_stub,
-    dtype_of,
-    readable,
-)
+from irad.backends.llvm.stub import compile_stub, dtype_of, readable
 
 from irad.errors import located
 from irad.graph.nodes import Module

@@ -28,86 +28,14 @@ from irad.backends.llvm.layout import SIZE, Field, flat, item_layout, managed
 from irad.backends.llvm.lines import Lines
 from irad.backends.llvm.native import VECTORCALL, Stub
 from irad.backends.llvm.objects import BOX, DECLARATIONS, DTYPES, HEAD, LIBRARY_OF, NEXT, OBJECTS, PREVIOUS
+from irad.backends.llvm.plan import ABSENT, CallPlan, Dynamic
 from irad.backends.llvm.work import BUDGET
 
 from irad.errors import InternalError
 from irad.lock import LOCK
 from irad.types import BOOL, INT, Array, Dim, Record, Scalar, Static, Struct, Tuple, Type, leaves
 
-__all__ = [
-    "ABSENT",
-    "Argument",
-    "CallPlan",
-    "Dynamic",
-    "Guard",
-    "Hidden",
-    "Identical",
-    "Names",
-    "StubText",
-    "compile_stub",
-    "stub_text",
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Dynamic:
-    """An argument that the program is handed: a value of exactly this type."""
-
-    type: Type
-
-
-@dataclass(frozen=True, slots=True)
-class Identical:
-    """An argument that the program was compiled for: this very object; for an int or str, also an equal one."""
-
-    object: object
-
-
-Argument = Dynamic | Identical
-
-
-@dataclass(frozen=True, slots=True)
-class Hidden:
-    """A value read at each call from the closure cell of this number, or by its name from a namespace; the program takes
-    it after the arguments."""
-
-    source: int | tuple[dict[str, Any], str]
-    type: Type
-
-
-@dataclass(frozen=True, slots=True)
-class Guard:
-    """Eight bytes of memory that must be as they were. The caller sees to it that the memory stays."""
-
-    address: int
-    expected: int
-
-
-ABSENT = object()
-
-
-@dataclass(frozen=True, slots=True)
-class Names:
-    """What a program took for constant in a namespace: name -> object, or ABSENT."""
-
-    namespace: dict[str, Any]
-    expected: dict[str, object]
-
-
-@dataclass(slots=True)
-class CallPlan:
-    """How a program is called. `raiser(site number, 64 bytes of values)` raises the error of a failed call;
-    `rebuild` makes a result that has dicts, dataclasses or NamedTuples from the tuple of its leaves;
-    `printer(site number, values)` prints the line of a site."""
-
-    arguments: Sequence[Argument]
-    hidden: Sequence[Hidden] = ()
-    guards: Sequence[Guard] = ()
-    names: Sequence[Names] = ()
-    recursive: bool = False
-    raiser: Any = None
-    rebuild: Any = None
-    printer: Any = None
+__all__ = ["StubText", "compile_stub", "dtype_of", "readable", "stub_text"]
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from irad.optimize.rewrite import Rule
-from irad.optimize.rules import RULES, algebra
+from irad.optimize.rules import RULES, algebra, shapes
 from irad.primitives import REGISTRY, array, reductions, scalar, table
 from irad.primitives import list as lists
 from irad.transforms import backward, forward
@@ -193,21 +193,24 @@ def check_rule(name: str, new: Rule | None = None) -> None:
 
 
 def of_rules() -> Iterator[Mutant]:
-    written = {r.name: [r.rewrite] for r in RULES if r.rewrite.__module__ == algebra.__name__}
+    written: set[str] = set()
+    for module in (algebra, shapes):
+        roots = {r.name: [r.rewrite] for r in RULES if r.rewrite.__module__ == module.__name__}
+        written.update(roots)
 
-    def make(tree: ast.Module, change: code.Change, names: list[str]) -> Any:
-        def apply() -> None:
-            made = {r.name: r for r in executed(algebra, code.mutated(tree, change)).RULES}
-            for name in names:
-                replace(name, made[name])
+        def make(tree: ast.Module, change: code.Change, names: list[str], module: ModuleType = module) -> Any:
+            def apply() -> None:
+                made = {r.name: r for r in executed(module, code.mutated(tree, change)).RULES}
+                for name in names:
+                    replace(name, made[name])
 
-        def check() -> None:
-            for name in names:
-                check_rule(name)
+            def check() -> None:
+                for name in names:
+                    check_rule(name)
 
-        return apply, check
+            return apply, check
 
-    yield from of_module(algebra, written, "rewrite rules written as functions", make)
+        yield from of_module(module, roots, "rewrite rules written as functions", make)
     for r in RULES:
         if r.name not in written:
             for text, new in patterns.mutants(r):

@@ -11,13 +11,14 @@ from typing import Any, NamedTuple
 from irad.graph.build import Builder, constant, literal
 from irad.graph.nodes import Apply, Constant, Module, Node
 from irad.primitives import REGISTRY
-from irad.types import BOOL, F32, F64, I32, I64, Array, Form, List, Scalar, Sum
+from irad.types import BOOL, F32, F64, I32, I64, Array, Dim, Form, List, Scalar, Sum
 
 VARIABLES = {
     **dict.fromkeys("xyz", F64),
     **dict.fromkeys("mn", I64),
     **dict.fromkeys("pqr", BOOL),
     **dict.fromkeys("uv", Array(F64, (4,))),
+    **dict.fromkeys("ab", Array(F64, (Dim.symbol("n"), Dim.symbol("n")))),
     **{"k": I32, "s": F32, "h": Array(I64, (4,)), "l": List(F64)},
 }
 FACTS = {"V": Array(F64, (4,)), "F": F64, "K": I32, "L": Form("list", "list", (0, 1)), "S": Sum("s")}

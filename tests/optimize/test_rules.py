@@ -19,11 +19,12 @@ from irad.graph.build import Builder, constant
 from irad.graph.nodes import Apply, Graph, Module
 from irad.optimize.rules import RULES
 from irad.primitives import REGISTRY
-from irad.types import BOOL, F32, F64, FLOAT, INT, SCALARS, Array, Form, List, Scalar, Struct, Sum
+from irad.types import BOOL, F32, F64, FLOAT, INT, SCALARS, Array, Dim, Form, List, Scalar, Struct, Sum
 from tests.optimize.rewrites import EXAMPLES, check
 
 ARRAY = Array(F64, (4,))
-KINDS = (FLOAT, INT, BOOL, F32, ARRAY)
+SIZED = Array(F64, (Dim.symbol("n"),))
+KINDS = (FLOAT, INT, BOOL, F32, ARRAY, SIZED)
 CONSTANTS = {"f": (0.0, -0.0, 1.0, -1.0, 2.0, 0.1, -3.0, 10.0), "i": (0, 1, -1, 2, 5), "b": (True, False)}
 FLOATS = (0.0, -0.0, 1.0, -1.0, 0.7, 1.9, -2.5, 1e200, -1e-300, 5e-324, math.inf, -math.inf, math.nan)
 INTS = (0, 1, -1, 7, -12, 2**31 - 1, -(2**31))
@@ -48,8 +49,8 @@ class Pool:
         self.first, self.all = self.arguments()
 
     def constant(self, v):
-        c = constant(scalar(self.kind), v)
-        return c if isinstance(self.kind, Scalar) else self.b.broadcast(c, shape=self.kind.shape)
+        c, x = constant(scalar(self.kind), v), self.params[0]
+        return c if isinstance(self.kind, Scalar) else self.b.broadcast(c, *self.b.dims(x), shape=self.kind.shape)
 
     def made(self, prim, args, static=()):
         """The application, or None where the types do not fit."""
@@ -82,10 +83,13 @@ class Pool:
         structures = [
             self.b.make_tuple(x, y),
             self.b.make_record(x, y, form=Form("list", "list", (0, 1))),
-            *([self.b.zeros(of=self.kind)] if isinstance(self.kind, Array) else self.lists(x, y)),
+            *(self.arrays(x) if isinstance(self.kind, Array) else self.lists(x, y)),
             *[self.made(REGISTRY["inject"], args, (Sum("s"), case)) for case, args in ((0, (x, y)), (1, (y,)))],
         ]
         return [*leaves, *structures], [*leaves, *structures, *deeper]
+
+    def arrays(self, x):
+        return [self.b.zeros(*self.b.dims(x), of=self.kind), self.b.transpose(x, axes=(0,))]
 
     def lists(self, x, y):
         return [self.b.make_list(of=self.kind), self.b.make_list(x, y, of=self.kind)]
@@ -121,6 +125,8 @@ def statics(prim):
         return [()]
     if prim.name in ("getitem", "project"):
         return [(0,), (1,)]
+    if prim.name == "dim":
+        return [(0,)]
     if prim.name == "convert":
         return [(t,) for t in SCALARS.values()]
     return [prim.defaults] if len(prim.defaults) == len(prim.statics) else []

@@ -286,7 +286,12 @@ def _print_error(console: Console, name: str, facts: dict[str, Any]) -> None:
     from rich.markdown import Markdown  # takes a while to import
 
     console.print(f"[bold]error[{name}][/bold]".replace(f"[{name}]", f"\\[{name}]"))
-    console.print(Markdown(facts["text"], code_theme="ansi_dark"))
+    prose, *rest = re.split(r"^```python\n(.*?)^```$", facts["text"], flags=re.MULTILINE | re.DOTALL)
+    console.print(Markdown(prose))
+    for code, prose in zip(rest[::2], rest[1::2], strict=True):
+        console.print("", _python(textwrap.indent(code, "    ").rstrip("\n")), sep="\n")
+        if prose.strip():
+            console.print(Markdown(prose))
 
 
 PRINTERS = {"operations": _print_operation, "passes": _print_pass, "rules": _print_rule, "errors": _print_error}

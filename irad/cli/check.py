@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import math
 from collections import Counter
 from typing import Any, NamedTuple
@@ -14,6 +13,7 @@ from rich.table import Table
 from irad.api import compile
 from irad.check import FirstOrder, first_order, gradient
 from irad.cli.command import Commands, command
+from irad.cli.drawn import drawn, ranges_of, types_said
 from irad.cli.output import add_json, console, print_json
 from irad.cli.target import UsageError, target, types_of
 from irad.compiled import BACKENDS, Transform, core_of
@@ -21,7 +21,7 @@ from irad.errors import CompileError
 from irad.graph.walk import all_graphs
 from irad.specialize.entry import type_of
 from irad.structures import assemble, flatten
-from irad.types import BOOL, F32, FLOAT, INT, Array, Scalar, Type, leaves
+from irad.types import F32, Array, Type, leaves
 
 __all__ = ["add", "check"]
 
@@ -36,8 +36,6 @@ class Tolerances(NamedTuple):
 
 DOUBLE, SINGLE = Tolerances(1e-9, 1e-6, 1e-9), Tolerances(1e-4, 1e-2, 1e-4)  # single where something is f32
 DOMAIN = (ZeroDivisionError, OverflowError)  # where Python raises and compiled code gives nan or inf
-FLOAT_RANGE, INT_RANGE = (-2.0, 2.0), (0.0, 5.0)
-ANNOTATED = {float: FLOAT, int: INT, bool: BOOL, "float": FLOAT, "int": INT, "bool": BOOL}
 
 
 def add(commands: Commands) -> None:
@@ -125,10 +123,10 @@ def check(a: argparse.Namespace) -> int:
     if a.seed < 0:
         raise UsageError("--seed takes a number from 0 on")
     f = _plain(target(a.target, None))
-    types = types_of(a.types) if a.types is not None else _types_said(f)
-    ranges = _ranges(a.ranges, types)
+    types = types_of(a.types) if a.types is not None else types_said(f)
+    ranges = ranges_of(a.ranges, types)
     rng = np.random.default_rng(a.seed)
-    samples = [tuple(_drawn(t, r, rng) for t, r in zip(types, ranges, strict=True)) for _ in range(a.n)]
+    samples = [tuple(drawn(t, r, rng) for t, r in zip(types, ranges, strict=True)) for _ in range(a.n)]
     native = {b: compile(f, backend=b) for b in BACKENDS}
     allowed = SINGLE if _is_single(core_of(native["llvm"]), types) else DOUBLE
     values = {b: _Tally(f"value, {b}, against Python", allowed.value) for b in BACKENDS}
@@ -194,90 +192,22 @@ def _print(name: str, types: list[Type], found: list[Comparison], reasons: Count
         out.print(f"no derivative at {count} of the arguments: {reason}", markup=False, highlight=False)
 
 
-# -- arguments --------------------------------------------------------------------------------------------------------------
-
-
-def _types_said(f: Any) -> list[Type]:
-    """The types that annotations or defaults give."""
-    types: list[Type] = []
-    try:
-        parameters = inspect.signature(f).parameters.values()
-    except (TypeError, ValueError):
-        raise UsageError("--types is needed: this has no signature to read types from") from None
-    for p in parameters:
-        if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.KEYWORD_ONLY):
-            continue
-        if p.annotation in ANNOTATED:
-            types.append(ANNOTATED[p.annotation])
-        elif p.default is not p.empty and all(isinstance(t, (Scalar, Array)) for t in leaves(type_of(p.default))):
-            types.append(type_of(p.default))
-        else:
-            raise UsageError(f"--types is needed: nothing says of which type {p.name!r} is")
-    return types
-
-
-def _ranges(text: str | None, types: list[Type]) -> list[tuple[float, float] | None]:
-    if text is None:
-        return [None] * len(types)
-    try:
-        found = [(float(low), float(high)) for low, high in (part.split(":") for part in text.split(","))]
-    except ValueError:
-        raise UsageError(f"--ranges takes LOW:HIGH for each argument, as in 0:1,-2:2; not {text!r}") from None
-    if len(found) == 1:
-        found = found * len(types)
-    if len(found) != len(types) or not all(-math.inf < low <= high < math.inf for low, high in found):
-        raise UsageError(f"--ranges takes a LOW:HIGH with LOW <= HIGH for all arguments, or for each of the {len(types)}")
-    return list(found)
-
-
-def _bounds(t: Scalar, given: tuple[float, float] | None) -> tuple[float, float]:
-    """Between which numbers the values of a type are drawn."""
-    low, high = given or (INT_RANGE if t.kind == "i" else FLOAT_RANGE)
-    if t.kind == "b":
-        return low, high
-    whole = t.kind == "i"
-    limits: Any = np.iinfo(t.dtype) if whole else np.finfo(t.dtype)
-    first, last = (math.ceil(low), math.floor(high)) if whole else (low, high)
-    if not (float(limits.min) <= first <= last < float(limits.max) and high - low < math.inf):
-        raise UsageError(f"no {t} can be drawn from the range {low:g}:{high:g}")
-    return first, last
-
-
-def _drawn(t: Type, given: tuple[float, float] | None, rng: np.random.Generator) -> Any:
-    """A random value of a type."""
-
-    def leaf(u: Type) -> Any:
-        scalar = u.dtype if isinstance(u, Array) else u
-        if not isinstance(scalar, Scalar):
-            raise UsageError(f"no random value of type {u} can be made")
-        low, high = _bounds(scalar, given)
-        shape = u.static_shape if isinstance(u, Array) else ()
-        if shape is None:
-            raise UsageError(f"the sizes of {u} must be numbers")
-        value: Any
-        if scalar.kind == "b":
-            value = rng.random(shape) < 0.5
-        elif scalar.kind == "i":
-            value = rng.integers(int(low), int(high), shape, endpoint=True)
-        else:
-            value = rng.uniform(low, high, shape)
-        value = np.asarray(value, scalar.dtype)
-        if isinstance(u, Array):
-            return value
-        return value.item() if scalar.weak or scalar.kind == "b" else value[()]
-
-    return assemble(t, leaf)
-
-
 # -- results ------------------------------------------------------------------------------------------
 
 
-def _outcome(f: Any, args: tuple[Any, ...]) -> Any:
-    """The result of a call, or the exception that it raised; refusals are not caught."""
+class Returned(NamedTuple):
+    """What a call gave, and its arguments as they are then."""
+
+    result: Any
+    arguments: tuple[Any, ...]
+
+
+def _outcome(f: Any, args: tuple[Any, ...]) -> Returned | Exception:
+    """What a call did; refusals are not caught."""
     copies = tuple(assemble(type_of(v), _copies(v)) for v in args)
     try:
         with np.errstate(all="ignore"):
-            return f(*copies)
+            return Returned(f(*copies), copies)
     except CompileError:
         raise
     except Exception as e:
@@ -291,15 +221,18 @@ def _copies(value: Any) -> Any:
     return lambda u: np.copy(next(feed)) if isinstance(u, Array) else next(feed)
 
 
-def _apart(got: Any, want: Any) -> float | None:
-    """The largest relative difference of two results; None where Python raises and NumPy does not."""
+def _apart(got: Returned | Exception, want: Returned | Exception) -> float | None:
+    """The largest relative difference of two outcomes; None where Python raises and NumPy does not."""
     if isinstance(want, Exception):
         domain = isinstance(want, DOMAIN) or (isinstance(want, ValueError) and "domain" in str(want))
         if domain and not isinstance(got, Exception):
             return None
         return 0.0 if type(got) is type(want) else math.inf
-    if isinstance(got, Exception):
-        return math.inf
+    return math.inf if isinstance(got, Exception) else max(map(_difference, got, want))
+
+
+def _difference(got: Any, want: Any) -> float:
+    """The largest relative difference of two values."""
     try:
         a, b = _numbers(got), _numbers(want)
     except CompileError:
@@ -324,5 +257,8 @@ def _numbers(value: Any) -> list[Any]:
     return out
 
 
-def _shown(result: Any) -> str:
-    return f"raises {type(result).__name__}: {result}" if isinstance(result, Exception) else repr(result)
+def _shown(o: Returned | Exception) -> str:
+    if isinstance(o, Exception):
+        return f"raises {type(o).__name__}: {o}"
+    may_change = any(isinstance(a, (np.ndarray, list, dict)) for a in o.arguments)
+    return f"{o.result!r}" + (f" (and then the arguments are {o.arguments!r})" if may_change else "")

@@ -34,6 +34,9 @@ def counts(n: int, m: int):
 def arrays(a, k):
     return (a * k).sum(), a - 1.0
 
+def writes(a):
+    a[0] = a[1] * a[2]
+
 def raises(x: float):
     if x > 0.0:
         raise KeyError("positive")
@@ -133,6 +136,15 @@ def test_a_wrong_value_is_reported(capsys, model, monkeypatch):
     assert not found["agreed"]
     assert by["value, interpreter, against Python"]["wrong"]
     assert not by["value, llvm, against Python"]["wrong"]
+
+
+def test_what_is_written_into_arguments_is_compared(capsys, model, monkeypatch):
+    argv = (f"{model}:writes", "--types", "f64[3]", "--n", "2")
+    assert checked(capsys, *argv)[0]["agreed"]
+    monkeypatch.setattr(REGISTRY["mul"], "ref", np.add)
+    _, by = checked(capsys, *argv)
+    assert len(by["value, interpreter, against Python"]["wrong"]) == 2
+    assert by["value, llvm, against Python"]["wrong"] == []
 
 
 def test_the_table(capsys, model):

@@ -8,6 +8,7 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 import numpy as np
+from rich.markup import escape
 from rich.table import Table
 
 from irad.api import compile
@@ -174,7 +175,7 @@ def _is_single(core: Any, types: list[Type]) -> bool:
 
 
 def _print(name: str, types: list[Type], found: list[Comparison], reasons: Counter[str]) -> None:
-    table = Table(title=f"{name}({', '.join(map(str, types))})", title_justify="left")
+    table = Table(title=escape(f"{name}({', '.join(map(str, types))})"), title_justify="left")
     for column in ("", "compared", "difference", "allowed", ""):
         table.add_column(column, justify="left" if not column else "right", no_wrap=not column)
     for c in found:

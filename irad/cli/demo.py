@@ -102,7 +102,9 @@ def demo(out: Path, console: Console | None = None) -> int:
         "a step, both populations, and computes the rest again. The loop that integrates backwards begins:"
     )
     console.print(Syntax(_backward(text), "rust", theme="ansi_dark", background_color="default"))
-    console.print(f"plot       {out / 'lynx_hare.svg'}\ngradient   {out / 'lynx_hare_gradient.irad'}", highlight=False)
+    console.print(
+        f"plot       {out / 'lynx_hare.svg'}\ngradient   {out / 'lynx_hare_gradient.irad'}", markup=False, highlight=False
+    )
     return 0 if error < TOLERANCE else 1
 
 

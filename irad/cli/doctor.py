@@ -10,6 +10,7 @@ import sys
 import time
 from typing import Any, NamedTuple
 
+from rich.markup import escape
 from rich.table import Table
 
 import irad
@@ -64,7 +65,7 @@ def doctor(*, json: bool = False) -> int:
     table = Table(title=f"irad {irad.__version__}", title_justify="left", show_header=False)
     for f in findings:
         mark = {True: "[green]ok[/green]", False: "[bold red]broken[/bold red]", None: "[dim]-[/dim]"}[f.ok]
-        table.add_row(f.what, mark, f.text)
+        table.add_row(f.what, mark, escape(f.text))
     out = console()
     out.print(table)
     out.print(f"[bold red]{len(bad)} broken[/bold red]" if bad else "irad has what it needs")

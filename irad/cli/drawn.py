@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+from collections.abc import Hashable
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ def types_said(f: Any) -> list[Type]:
     for p in parameters:
         if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD, p.KEYWORD_ONLY):
             continue
-        if p.annotation in ANNOTATED:
+        if isinstance(p.annotation, Hashable) and p.annotation in ANNOTATED:
             types.append(ANNOTATED[p.annotation])
         elif p.default is not p.empty and all(isinstance(t, (Scalar, Array)) for t in leaves(type_of(p.default))):
             types.append(type_of(p.default))

@@ -51,6 +51,12 @@ slope = irad.grad(compiled)
 def stepped(x: float):
     return np.floor(x * 1e6) / 1e6
 
+def listed(xs=[1.0, 2]):
+    return xs[0] * xs[1]
+
+def annotated(x: [1]):
+    return x
+
 def nothing_said(x):
     return x
 """
@@ -150,6 +156,7 @@ def test_what_is_written_into_arguments_is_compared(capsys, model, monkeypatch):
 def test_the_table(capsys, model):
     code, out, _ = run(capsys, "check", f"{model}:smooth", "--n", "3")
     assert code == 0
+    assert "model.py:listed([float, int])" in run(capsys, "check", f"{model}:listed", "--n", "1")[1]
     assert re.search(r"reverse mode against forward mode +│ +3 │ .* agree", out)
 
 
@@ -157,6 +164,7 @@ def test_the_table(capsys, model):
     "argv",
     [
         ["check", "MODEL:nothing_said"],
+        ["check", "MODEL:annotated"],
         ["check", "MODEL:slope", "--types", "float"],
         ["check", "MODEL:smooth", "--ranges", "1:0"],
         ["check", "MODEL:smooth", "--ranges", "0:1,0:1"],

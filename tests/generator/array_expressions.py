@@ -150,18 +150,24 @@ class ArrayExpressions(ArrayLeaves):
         """Remainders, roundings, two-argument functions."""
         x = self.aexpr(sc, shape, depth)
         c = abs(self.number(0.6, 2.5))
-        kind = self.rng.randrange(5)
+        kind = self.rng.randrange(8)
         if kind == 0:
             return Expr(f"({x.text} % {c!r})", Interval(0, c))
         if kind == 1:
-            return Expr(f"({x.text} - np.floor({x.text}))", UNIT)
+            return Expr(f"({x.text} - np.{self.pick(['floor', 'ceil', 'trunc'])}({x.text}))", UNIT)
+        if kind == 4:
+            how = self.pick(["np.copysign({}, {})", "({} * np.sign({}))"])
+            return Expr(how.format(x.text, self.aexpr(sc, shape, 0).text), Interval(-x.range.size, x.range.size))
+        if kind == 5:
+            return Expr(f"np.fmod({x.text}, {c!r})", Interval(-c, c))
         if kind == 2:
             y = self.apositive(self.aexpr(sc, shape, depth), 0.3)
             return Expr(f"np.arctan2({x.text}, {y.text})", Interval(-1.6, 1.6))
         if kind == 3:
             y = self.apositive(self.aexpr(sc, shape, depth), 0.3)
             return Expr(f"np.hypot({x.text}, {y.text})", Interval(0.3, x.range.size + y.range.size))
-        return Expr(f"np.clip({x.text}, {-c!r}, {c!r})", Interval(max(-c, min(x.range.lo, c)), min(c, max(x.range.hi, -c))))
+        text = self.pick(["np.clip({}, {}, {})", "{}.clip({}, {})"]).format(x.text, -c, c)
+        return Expr(text, Interval(max(-c, min(x.range.lo, c)), min(c, max(x.range.hi, -c))))
 
     def condition(self, sc: Scope, shape: Shape, depth: int) -> str:
         """An array of truth values."""

@@ -117,11 +117,11 @@ class ArrayLeaves(Expressions):
         if old == new:
             yield "{}[::-1]"
         if len(old) > 1 and old[::-1] == new:
-            yield from ("{}.T", "np.transpose({})")
+            yield from ("{}.T", "np.transpose({})", "{}.transpose()")
         if old != new and size == int(np.prod(new)):
-            yield f"{{}}.reshape({shape_text(new)})"
+            yield from (f"{{}}.reshape({shape_text(new)})", f"np.reshape({{}}, {shape_text(new)})")
             if len(new) == 1:
-                yield from ("{}.reshape(-1)", "{}.ravel()")
+                yield from ("{}.reshape(-1)", "{}.ravel()", "np.ravel({})", "{}.flatten()")
             if len(new) == 2:
                 yield f"{{}}.reshape({new[0]}, -1)"
         if len(old) > 1 and old[1:] == new:
@@ -172,6 +172,7 @@ class ArrayLeaves(Expressions):
                     "{}.copy()",
                     "np.copy({})",
                     "np.array({})",
+                    "{}.astype(float)",
                     "np.zeros_like({})",
                     "np.ones_like({})",
                     f"np.full_like({{}}, {c!r})",
@@ -187,7 +188,7 @@ class ArrayLeaves(Expressions):
         if kind == 6 and len(shape) == 1:
             k = self.number(-0.9, 0.9)
             return Expr(f"({k!r} * np.arange({shape[0]}))", Interval(0, shape[0]) * Interval(k, k))
-        if kind == 7 and len(shape) == 2 and shape[0] == shape[1]:
+        if kind in (7, 10) and len(shape) == 2 and shape[0] == shape[1]:
             return Expr(f"np.eye({shape[0]})", FLAGS)
         if kind == 8 and len(shape) == 2:
             rows = [self.afit(self.aexpr(sc, shape[1:], 1), FLOAT) for _ in range(shape[0])]

@@ -84,8 +84,7 @@ class ArrayPatterns(Patterns):
             lines, var = self.own_array(sc, self.array_kind(sc).shape)
         assert isinstance(var.type, Array)
         shape = var.type.shape
-        name = self.fresh(sc, ["fill0", "scale0", "smooth", "bump0", "relax"])
-        sc.used.add(name)
+        name = self.taken(sc, ["fill0", "scale0", "smooth", "bump0", "relax"])
         inner = Scope(sc, sc.depth + 1)
         target = inner.bind("target", Array(shape, own=True), FLOAT, fixed=True)
         inner.bind("v1", "float", FLOAT)
@@ -127,8 +126,7 @@ class ArrayPatterns(Patterns):
         if sc.depth > 2 or sc.trips > 12:
             return None
         shape = self.array_kind(sc).shape
-        name = self.fresh(sc, FUNCTION_NAMES)
-        sc.used.add(name)
+        name = self.taken(sc, FUNCTION_NAMES)
         kind = self.rng.randrange(6)
         c = self.number(0.2, 0.7)
         x = self.afit(self.aexpr(sc, shape, 1), FLOAT).text
@@ -153,8 +151,7 @@ class ArrayPatterns(Patterns):
             )
             return [f"{name} = lambda t: {body.text}", *self.use(sc, sc.vars[name])]
         if kind == 2:
-            made = self.fresh(sc, ["make0", "layer0", "dense"])
-            sc.used.add(made)
+            made = self.taken(sc, ["make0", "layer0", "dense"])
             out = self.fresh(sc, ["outa", "res0"])
             sc.bind(out, Array(shape), Interval(-60, 60), fixed=True)
             return [
@@ -210,8 +207,7 @@ class ArrayPatterns(Patterns):
         """A function that halves an array, or steps one, or writes to one, and calls itself."""
         if sc.depth > 2 or sc.trips > 6:
             return None
-        name = self.fresh(sc, FUNCTION_NAMES)
-        sc.used.add(name)
+        name = self.taken(sc, FUNCTION_NAMES)
         n = self.rng.randint(2, 4)
         found = self.some_array(sc, 1)
         e = self.fit(self.fexpr(sc, 1), UNIT).text
@@ -264,8 +260,7 @@ class ArrayPatterns(Patterns):
         if sc.depth > 2 or sc.trips > 4 or self.exact or self.pure_depth:
             return None
         shape: Shape = self.pick([(2,), (3,), (2, 2), (2,), (3,)])
-        f = self.fresh(sc, ["energy0", "loss", "residual"])
-        sc.used.add(f)
+        f = self.taken(sc, ["energy0", "loss", "residual"])
         inner = Scope(sc, sc.depth + 1)
         inner.bind("t", Array(shape), FLOAT)
         self.pure_depth += 1
@@ -284,20 +279,17 @@ class ArrayPatterns(Patterns):
         g = self.fresh(sc, ["slope0", "dgrad", "gx"])
         made, tag, result = f"irad.grad({f})({x})", "irad.grad", shape
         if kind == 1:
-            v = self.fresh(sc, ["val0", "e0"])
-            sc.used.add(v)
+            v = self.taken(sc, ["val0", "e0"])
             tag, made = "irad.value_and_grad", f"irad.value_and_grad({f})({x})"
             lines.append(f"{v}, {g} = {made}")
             made = f"{g} * 0.5 + 0.1 * np.tanh({v})"
         elif kind == 2:
-            v, pull = self.fresh(sc, ["val0", "e0"]), self.fresh(sc, ["pull0", "back1"])
-            sc.used |= {v, pull}
+            v, pull = self.taken(sc, ["val0", "e0"]), self.taken(sc, ["pull0", "back1"])
             tag = "irad.vjp"
             lines.append(f"{v}, {pull} = irad.vjp({f}, {x})")
             made = f"{pull}({const(self.number(0.5, 1.5)).text})[0]"
         elif kind == 3:
-            y = self.fresh(sc, ["pos0", "at0"])
-            sc.used.add(y)
+            y = self.taken(sc, ["pos0", "at0"])
             tag = "irad.grad in a loop"
             lines += [
                 f"{y} = {x}",
@@ -306,8 +298,7 @@ class ArrayPatterns(Patterns):
             ]
             made = y
         elif kind == 4:
-            v, w = self.fresh(sc, ["val0", "e0"]), self.fresh(sc, ["tan0", "d0"])
-            sc.used |= {v, w}
+            v, w = self.taken(sc, ["val0", "e0"]), self.taken(sc, ["tan0", "d0"])
             tag = "irad.jvp"
             lines.append(f"{v}, {w} = irad.jvp({f}, ({x},), ({self.afit(self.aexpr(sc, shape, 0), FLOAT).text},))")
             made = f"np.full({shape_text(shape)}, 1.0 * ({v} - {w}))"

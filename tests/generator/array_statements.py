@@ -110,6 +110,8 @@ class ArrayStatements(Containers):
         if var.total:
             return [*lines, f"{place} += {self.value_for(sc, shape, UNIT)}"]
         kind = self.rng.randrange(8)
+        if kind == 0 and self.chance(0.3):
+            return [*lines, f"{var.name}.fill({self.fit(self.fexpr(sc, 1), var.bound).text})"]
         if kind <= 2:
             return [*lines, f"{place} = {self.value_for(sc, shape, var.bound)}"]
         if kind == 3:

@@ -193,7 +193,7 @@ class Assignments(Statements):
         sc.bind(items, Seq("list", ("float", "float")), FLOAT)
         return lines
 
-    @form(0.7)
+    @form(1.2)
     def delete(self, sc: Scope) -> Lines | None:
         """del of a name, which is sometimes bound again."""
         found = [

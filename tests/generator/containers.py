@@ -78,7 +78,7 @@ class Containers(Control):
         e = self.fit(self.fexpr(sc, 2), FLOAT)
         sc.vars, sc.used, sc.assigned = before
         sc.bind(name, Seq("list", ("float",) * n), FLOAT)
-        open_, close = self.pick([("[", "]"), ("[", "]"), ("tuple(", ")"), ("list(", ")")])
+        open_, close = self.pick([("[", "]"), ("tuple(", ")"), ("list(", ")")])
         if open_ == "tuple(":
             sc.vars[name].type = Seq("tuple", ("float",) * n)
         return [f"{name} = {open_}{e.text} for {i} in {source}{condition}{close}"]
@@ -202,10 +202,12 @@ class Containers(Control):
         if kind == 2:
             return [*lines, f"{place} *= 0.5", f"{place} {self.pick('+-')}= {e}"]
         i = self.fresh(sc, ["i", "j", "l"])
+        if kind == 3 and record.methods:
+            self.tags.add("method called")
+            return [*lines, f"for {i} in range({self.rng.randint(1, 4)}):", f"    {name}.move({e} + 0.1 * {i})"]
         if kind == 3:
             return [*lines, f"for {i} in range({self.rng.randint(1, 4)}):", f"    {place} *= 0.5", f"    {place} += {e}"]
-        f = self.fresh(sc, ["move", "kick", "change"])
-        sc.used.add(f)
+        f = self.taken(sc, ["move", "kick", "change"])
         change = [f"def {f}(target, v):", f"    target.{field} = 0.5 * target.{field} + 0.5 * v"]
         return [*lines, *change, f"{f}({name}, {e})", *([f"{f}({name}, {place})"] if self.chance(0.3) else [])]
 
@@ -228,6 +230,13 @@ class Containers(Control):
                 lines.append(f"{name} = dataclasses.replace({name}, {key}={e.text})")
             else:
                 lines.append(f"{name} = {name}._replace({key}={e.text})")
+        if record.methods and self.chance(0.5):
+            self.tags.add("operator of a record")
+            other = self.some(sc, lambda v: v.type == record)
+            right = self.read(sc, other).text if other is not None else name
+            both = self.fresh(sc, ["both", "joined", "halfway"])
+            sc.bind(both, record, FLOAT)
+            lines.append(f"{both} = {name} + {right}")
         if not record.mutable and self.chance(0.3):
             names = []
             for _ in record.fields:
@@ -245,6 +254,6 @@ class Containers(Control):
         names = ["Point", "State", "Body", "Pair", "Wave", "Cell"]
         name = next(n for n in [*names, *(f"Kind{i}" for i in range(99))] if all(r.name != n for r in self.records))
         fields = tuple(self.rng.sample(["pos", "vel", "mass", "re", "im", "load"], self.rng.randint(2, 3)))
-        made = Record(name, fields, mutable, self.rng.randint(0, 1))
+        made = Record(name, fields, mutable, self.rng.randint(0, 1), self.chance(0.8))
         self.records.append(made)
         return made

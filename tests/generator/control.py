@@ -207,6 +207,8 @@ class Control(Assignments):
         count = len(items)
         if seq is not None and isinstance(seq.type, Seq) and self.chance(0.6):
             literal, count = self.read(sc, seq).text, len(seq.type.items)
+        if kind == 14 and not self.exact:
+            return f"{x} in map(math.{self.pick(['sin', 'tanh', 'cos'])}, {literal})", count, [(x, "float", UNIT)]
         if kind in (4, 5, 14):
             return f"{x} in {literal}", count, [(x, "float", FLOAT)]
         if kind in (6, 7):

@@ -128,8 +128,7 @@ class Draw(ArrayPatterns):
             lines.append("from typing import NamedTuple")
         for r in self.records:
             lines += ["@dataclasses.dataclass", f"class {r.name}:"] if r.mutable else [f"class {r.name}(NamedTuple):"]
-            for i, f in enumerate(r.fields):
-                lines.append(f"    {f}: float" + (" = 0.75" if i >= len(r.fields) - r.defaults else ""))
+            lines += indent(r.body())
         for name, helper in self.helpers.items():
             if any(f"{name}(" in line for line in body):
                 lines += helper

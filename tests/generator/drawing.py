@@ -51,6 +51,12 @@ class Drawing:
             i += 1
         return f"{stem}{i}"
 
+    def taken(self, sc: Scope, pool: Sequence[str]) -> str:
+        """A fresh name that stays one: nothing else may have it."""
+        name = self.fresh(sc, pool)
+        sc.used.add(name)
+        return name
+
     def number(self, lo: float, hi: float) -> float:
         """A short literal; never 0."""
         v = round(self.rng.uniform(lo, hi), 2)

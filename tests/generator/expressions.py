@@ -80,6 +80,9 @@ class Expressions(Decisions):
         if var is not None and self.chance(0.85):
             return self.read(sc, var)
         other = self.of_container(sc, 0) if self.chance(0.3) else None
+        if other is None and self.chance(0.05):
+            name = self.pick(["pi", "e"])
+            return Expr(f"math.{name}", const(getattr(math, name)).range)
         return other or const(self.number(-2, 2))
 
     def leaf_at(self, sc: Scope, depth: int) -> Expr:
@@ -352,6 +355,8 @@ class Expressions(Decisions):
                 return Expr(f"{name}.get({key!r}, 0.5)", var.bound)
             return Expr(f"{name}[{key!r}]", var.bound)
         if isinstance(t, Record):
+            if t.methods and self.chance(0.7):
+                return self.of_methods(sc, name, t, var.bound)
             if not t.mutable and self.chance(0.2):
                 return Expr(f"{name}[{self.rng.randrange(len(t.fields))}]", var.bound)
             return Expr(f"{name}.{self.pick(t.fields)}", var.bound)
@@ -369,8 +374,26 @@ class Expressions(Decisions):
             return Expr(f"sum({name}[{self.rng.randint(0, 1)}:{self.rng.randint(1, n)}])", var.bound * Interval(0, n))
         if kind == 4:
             return Expr(f"(len({name}) * {const(self.number(-1, 1)).text})", Interval(-n, n))
+        if kind == 5 and set(t.items) == {"float"} and sc.depth <= 3:
+            parameter, body = self.lambda_body(sc, depth)
+            sc.cost += n * sc.trips
+            how = self.pick([f"lambda {parameter}: {body.text}", "abs" if self.exact else "math.sin"])
+            return Expr(f"sum(map({how}, {name}))", body.range.hull(var.bound.hull(UNIT)) * Interval(0, n))
         k = self.rng.randrange(n)
         return Expr(f"{name}[{k - n if self.chance(0.3) else k}]", var.bound)
+
+    def of_methods(self, sc: Scope, name: str, t: Record, bound: Interval) -> Expr:
+        """What a method, a property or an operator of a record gives."""
+        kind = self.rng.randrange(3)
+        self.tags.add(["method called", "property read", "operator of a record"][kind])
+        if kind == 0:
+            given = self.pick(["", f"{self.fit(self.fexpr(sc, 0), UNIT).text}", f"k={self.number(-0.9, 0.9)!r}"])
+            return Expr(f"{name}.weighted({given})", bound * bound + bound)
+        if kind == 1:
+            return Expr(f"{name}.middle", bound)
+        other = self.some(sc, lambda v: v.type == t)
+        right = self.read(sc, other).text if other is not None else name
+        return Expr(f"({name} + {right}).{self.pick(t.fields)}", bound)
 
     # -- calls ---------------------------------------------------------------------------------------------------------
 

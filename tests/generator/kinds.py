@@ -20,6 +20,7 @@ STATEMENTS = """
     for over range (1) | for over range (2) | for over range (3) | for over tuple | for over list | for over a variable
     for over a method | for over enumerate | for over zip | for over reversed
     def | nested def | def in a loop | function redefined | function redefined in a loop | nonlocal | dataclass | NamedTuple
+    method called | property read | operator of a record
     first bound in one branch | None at first | int accumulator | aliased list
 """
 EXPRESSIONS = """
@@ -37,7 +38,7 @@ FUNCTIONS = """
     closures chained | closures in a container | closure rebuilt in a loop | function as argument | functools.partial
     recursion | recursion with captures | recursion on structure | mutual recursion
     abs() | all() | any() | bool() | dict() | divmod() | enumerate() | float() | int() | isinstance() | len() | list() | max()
-    min() | pow() | range() | reversed() | round() | sum() | tuple() | zip()
+    map() | min() | pow() | range() | reversed() | round() | sum() | tuple() | zip()
     generator in all() | generator in any() | generator in list() | generator in max() | generator in min()
     generator in sum() | generator in tuple()
     .append() | .copy() | .extend() | .get() | .insert() | .items() | .keys() | .pop() | .reverse() | .values() | ._replace()
@@ -87,7 +88,7 @@ COMPARISONS = {
 }
 BUILTINS = frozenset(
     "abs min max sum len range int float bool round pow divmod isinstance"
-    " any all zip enumerate reversed tuple list dict".split()
+    " any all zip enumerate reversed tuple list dict map".split()
 )
 REDUCTIONS = frozenset("sum mean prod dot matmul".split())  # they add in an order of their own
 Function = ast.FunctionDef | ast.Lambda
@@ -137,6 +138,8 @@ def _of(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> Iterable[str]:
 
 
 def _function_def(node: ast.FunctionDef, parents: dict[ast.AST, ast.AST]) -> Iterable[str]:
+    if isinstance(parents[node], ast.ClassDef):
+        return  # every class may have methods: the tags say which are called
     yield "def" if isinstance(parents[node], ast.Module) else "nested def"
     if _around(node, parents, (ast.For, ast.While)):
         yield "def in a loop"
@@ -422,6 +425,7 @@ def pairs(source: str) -> set[tuple[str, str]]:
     named = _named(tree)
     direct, mutual = _cyclic(tree)
     recursive = direct | mutual
+    methods = {m for c in tree.body if isinstance(c, ast.ClassDef) for m in c.body}
     out: set[tuple[str, str]] = set()
 
     def of(node: ast.AST) -> list[str]:
@@ -432,7 +436,7 @@ def pairs(source: str) -> set[tuple[str, str]]:
         if isinstance(node, ast.Lambda):
             return ["closure"]
         if isinstance(node, ast.FunctionDef):
-            nested = node not in tree.body
+            nested = node not in tree.body and node not in methods
             return (["closure"] if nested else []) + (["recursion"] if node.name in recursive else [])
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in named:
             return ["call"] + (["recursion"] if node.func.id in recursive else [])

@@ -165,8 +165,7 @@ class Patterns(Functions):
         """A function that takes a function: applied twice, in a loop, folded, to each item, under a test."""
         if sc.depth > 3 or sc.trips > 20:
             return None
-        name = self.fresh(sc, ["apply", "twice", "each", "fold", "iterate"])
-        sc.used.add(name)
+        name = self.taken(sc, ["apply", "twice", "each", "fold", "iterate"])
         self.tags.add("function as argument")
         f = self.pick(["fn", "g1", "op"])
         kind = self.rng.randrange(6)
@@ -222,12 +221,10 @@ class Patterns(Functions):
         """A function that makes functions: with captured values, with state of its own, by composition."""
         if sc.depth > 2 or sc.trips > 20:
             return None
-        name = self.fresh(sc, ["make", "adder", "compose", "build", "factory"])
-        sc.used.add(name)
+        name = self.taken(sc, ["make", "adder", "compose", "build", "factory"])
         self.tags.add("closure returned")
         kind = self.weighted([(1, 0), (1, 1), (1, 2), (1.5, 3), (1.8, 4)])
-        made = self.fresh(sc, FUNCTION_NAMES)
-        sc.used.add(made)
+        made = self.taken(sc, FUNCTION_NAMES)
         x, _y = (self.fit(self.fexpr(sc, 1), FLOAT) for _ in range(2))
         if kind == 0:
             inner = Scope(sc, sc.depth + 1)
@@ -290,8 +287,7 @@ class Patterns(Functions):
             return None
         self.tags.add("closures in a container")
         fs = [self.plain_function(sc) for _ in range(self.rng.randint(2, 3))]
-        name = self.fresh(sc, ["fs", "ops", "stages"])
-        sc.used.add(name)
+        name = self.taken(sc, ["fs", "ops", "stages"])
         x = self.fit(self.fexpr(sc, 1), FLOAT)
         kind = self.rng.randrange(5)
         open_, close = self.pick(["()", "[]"])
@@ -380,8 +376,7 @@ class Patterns(Functions):
             ]
         late = kind in (2, 3)
         self.tags.add("late-bound capture" if late else "capture by default")
-        fs = self.fresh(sc, ["fs", "kept", "calls"])
-        sc.used.add(fs)
+        fs = self.taken(sc, ["fs", "kept", "calls"])
         made = f"lambda t: {c!r} * t + 0.2 * {i}" if late else f"lambda t, {i}={i}: {c!r} * t + 0.2 * {i}"
         use = self.pick(
             [
@@ -455,8 +450,7 @@ class Patterns(Functions):
             other = self.fresh(sc, ["same", "view", "alias"])
             sc.bind(other, Seq("list", ("float",) * 3), FLOAT)
             return [*lines, f"{other} = {name}", f"{other}[{self.rng.randrange(3)}] = {e}"]
-        f = self.fresh(sc, ["bump", "fill", "touch"])
-        sc.used.add(f)
+        f = self.taken(sc, ["bump", "fill", "touch"])
         count = self.fit_int(self.iexpr(sc, 0), FEW).text
         call = [f"{f}({name}, {e})"] if self.chance(0.5) else [f"for _ in range({count}):", f"    {f}({name}, {e})"]
         return [
@@ -523,8 +517,7 @@ class Patterns(Functions):
         """irad.grad and the like of a function of the program, which may capture what is differentiated outside."""
         if sc.depth > 2 or sc.trips > 4 or self.exact or self.pure_depth:
             return None
-        f = self.fresh(sc, ["energy", "cost", "phi", "potential", "psi"])
-        sc.used.add(f)
+        f = self.taken(sc, ["energy", "cost", "phi", "potential", "psi"])
         two = self.chance(0.4)
         inner = Scope(sc, sc.depth + 1)
         params = ["t", "w1"][: 2 if two else 1]
@@ -575,8 +568,7 @@ class Patterns(Functions):
             call = f"{name()}, {name()} = irad.grad({f}, argnums=(0, 1))({args})"
         elif kind == 5:
             tag = "irad.vjp"
-            pull = self.fresh(sc, ["pull", "back"])
-            sc.used.add(pull)
+            pull = self.taken(sc, ["pull", "back"])
             lines += [f"{name()}, {pull} = irad.vjp({f}, {args})"]
             call = f"{name()} = {pull}({const(self.number(0.5, 1.5)).text})[0]"
         elif kind == 6:

@@ -54,12 +54,27 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A NamedTuple or dataclass of floats; `defaults` counts the last fields that have one."""
+    """A NamedTuple or dataclass of floats; `defaults` counts the last fields that have one. methods: whether it has them."""
 
     name: str
     fields: tuple[str, ...]
     mutable: bool
     defaults: int
+    methods: bool
+
+    def body(self) -> list[str]:
+        """The lines of the class: fields, then methods that use the first and the last one, a property, an operator."""
+        given = len(self.fields) - self.defaults
+        lines = [f"{f}: float" + (" = 0.75" if i >= given else "") for i, f in enumerate(self.fields)]
+        if self.methods:
+            first, last = self.fields[0], self.fields[-1]
+            lines += ["def weighted(self, k=0.5):", f"    return k * self.{first} * self.{last} - self.{last}"]
+            lines += ["@property", "def middle(self):", f"    return 0.5 * (self.{first} + self.{last})"]
+            sums = ", ".join(f"0.5 * (self.{f} + other.{f})" for f in self.fields)
+            lines += ["def __add__(self, other):", f"    return {self.name}({sums})"]
+        if self.methods and self.mutable:
+            lines += ["def move(self, v):", f"    self.{first} = 0.5 * self.{first} + 0.5 * v", "    return self"]
+        return lines
 
 
 @dataclass(slots=True)

@@ -217,8 +217,8 @@ def _label(node: Apply) -> str:
 
 
 def _constant(node: Constant) -> str:
-    text = constant_text(node)
-    return _short(text.removeprefix(f"{node.type}(").removesuffix(")") if isinstance(node.type, Scalar) else text, 12)
+    text, prefix = constant_text(node), f"{node.type}("
+    return _short(text[len(prefix) : -1] if isinstance(node.type, Scalar) and text.startswith(prefix) else text, 12)
 
 
 def _short(text: str, most: int = LABEL) -> str:

@@ -173,6 +173,12 @@ def test_names_are_escaped():
     check_places(Placed(view._repr_svg_()))
 
 
+@pytest.mark.parametrize(("constant", "shown"), [("f64(2.0)", "2.0"), ("undef(f64)", "undef(f64)"), ("f64(nan)", "nan")])
+def test_constants_have_no_type_of_their_own(constant, shown):
+    text = draw(irad.parse_ir(f"graph @f() -> f64 {{\n  return {constant};\n}}\n"))
+    assert f">return {shown}<" in text
+
+
 def chain(n):
     lines = ["graph @f(%x: float, %y: float) -> float {", "  %v0: float = add(%x, %y);"]
     lines += [f"  %v{i}: float = {'mul' if i % 3 else 'sub'}(%v{i - 1}, %{'xy'[i % 2]});" for i in range(1, n)]

@@ -16,7 +16,7 @@ import numpy as np
 from irad.backends.llvm.layout import managed
 from irad.backends.source import text
 from irad.backends.source.control import CONTROL, COUNT, ControlOps
-from irad.backends.source.expressions import ANY, Expr, Range, bounds, called, template
+from irad.backends.source.expressions import ANY, Expr, Range, bounds, called
 from irad.backends.source.objects import VIEWS, Objects, slots
 from irad.backends.source.statements import Copy, Function, Line, Return
 from irad.backends.source.structure import STRUCTURE
@@ -244,7 +244,7 @@ class FunctionEmitter(ControlOps):
         facet, ref = node.fn.source, node.fn.ref
         self.statements: list[ast.stmt] = []
         if isinstance(facet, str):
-            tree = template(facet, *[x.tree for x in xs])
+            tree = self.tool(facet, *xs)
         elif callable(facet):
             tree = facet(self.tool, *xs, **facts)
         elif isinstance(ref, np.ufunc):

@@ -23,6 +23,7 @@ __all__ = [
     "VARIABLE",
     "Expr",
     "Range",
+    "bare",
     "bounds",
     "called",
     "literal",
@@ -79,7 +80,7 @@ class Expr:
 
     @property
     def constant(self) -> bool:
-        return isinstance(self.tree, ast.Constant)
+        return isinstance(self.tree, ast.Constant) or bare(self.tree) is not None
 
 
 def name(text: str) -> ast.expr:
@@ -127,8 +128,23 @@ def literal(node: Constant) -> Expr:
     if t.kind == "b":
         return Expr(ast.Constant(bool(value)), t)
     if t.kind == "i":
-        return Expr(number(int(value)), t, range=(int(value), int(value)))
-    return Expr(real(float(value), t), t)
+        return Expr(narrow(number(int(value)), t), t, range=(int(value), int(value)))
+    return Expr(narrow(real(float(value), t), t), t)
+
+
+def narrow(tree: ast.expr, t: Scalar) -> ast.expr:
+    """A number of 32 bits, in which Python does not count by itself."""
+    return called(f"np.{t.dtype}", tree) if t.width == 32 else tree
+
+
+def bare(tree: ast.expr) -> ast.expr | None:
+    """The number in what `narrow` made."""
+    if isinstance(tree, ast.Call) and ast.unparse(tree.func) in ("np.float32", "np.int32"):
+        (x,) = tree.args
+        inner = x.operand if isinstance(x, ast.UnaryOp) else x
+        if isinstance(inner, (ast.Constant, ast.Attribute)):
+            return x
+    return None
 
 
 def number(value: int) -> ast.expr:

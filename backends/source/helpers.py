@@ -63,6 +63,11 @@ def as_int(x: Any) -> Any:
     return int(x) if -(2.0**63) <= x < 2.0**63 else -(2**63)
 
 
+def as_int32(x: Any) -> Any:
+    """int(x) in 32 bits; the least integer where x is nan or too large."""
+    return np.int32(int(x) if -(2.0**31) - 1 < x < 2.0**31 else -(2**31))
+
+
 def inside(i: Any, n: Any, axis: Any) -> Any:
     """The index i, counted from 0."""
     if not 0 <= i < n:
@@ -183,6 +188,7 @@ HELPERS = {
         exponent,
         places,
         as_int,
+        as_int32,
         inside,
         one_at,
         item_at,

@@ -10,6 +10,7 @@ import numpy as np
 from irad.backends.source.expressions import (
     ANY,
     Expr,
+    bare,
     bounds,
     called,
     dtype_name,
@@ -37,7 +38,14 @@ class Tool:
         self.emit = emit
 
     def __call__(self, text: str, *xs: Expr) -> ast.expr:
-        return template(text, *[x.tree for x in xs])
+        return template(text, *self.trees(xs))
+
+    @staticmethod
+    def trees(xs: Sequence[Expr]) -> list[ast.expr]:
+        """Operands; beside a number of NumPy's with 32 bits, Python's count as such."""
+        trees = [x.tree for x in xs]
+        plain = [bare(t) for t in trees]
+        return [p or t for p, t in zip(plain, trees, strict=True)] if None in plain else trees
 
     def helper(self, function: str, *args: Any, **keywords: Any) -> ast.expr:
         """A call of a function of `helpers`."""
@@ -75,10 +83,11 @@ class Tool:
 
     def signed(self, text: str, *xs: Expr) -> ast.expr:
         """x + -1 is x - 1, and the other way round: the bits are the same."""
-        last = xs[-1].tree
+        first, last = (*self.trees(xs), None)[:2]
+        t = scalar_of(xs[0].type)
         if isinstance(last, ast.UnaryOp) and isinstance(last.operand, ast.Constant) and text in ("x + y", "x - y"):
-            if isinstance(last.op, ast.USub):
-                return template({"x + y": "x - y", "x - y": "x + y"}[text], xs[0].tree, last.operand)
+            if isinstance(last.op, ast.USub) and (t.kind == "f" or last.operand.value < 2 ** (t.width - 1)):
+                return template({"x + y": "x - y", "x - y": "x + y"}[text], first, last.operand)  # type: ignore[arg-type]
         return self(text, *xs)
 
     def quotient(self, operator: str, x: Expr, y: Expr) -> ast.expr:
@@ -119,7 +128,7 @@ class Tool:
         if to.width == 32:
             if to.kind == "f":
                 return called("np.float32", x.tree)
-            return self.helper("wrap32", self.helper("as_int", x) if source.kind == "f" else x)
+            return self.helper("as_int32" if source.kind == "f" else "wrap32", x)
         if to.kind == "f":
             return called("float", x.tree)
         return self.helper("as_int", x) if source.kind == "f" else called("int", x.tree)

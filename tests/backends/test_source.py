@@ -101,6 +101,30 @@ def test_array_programs(seed: int) -> None:
         np.testing.assert_array_equal(a, b)
 
 
+TENTH, LEAST = np.float32(0.1), np.int32(-(2**31))
+
+
+def chosen(x, n, k):
+    a, b = (x, n) if k > 1 else (TENTH, LEAST)
+    return a * a, b - 1, b * 3, a + 1.0, np.fmod(a, TENTH)
+
+
+def repeated(x, n, k):
+    a, b = TENTH, LEAST
+    for _ in range(k):
+        a, b = a * a + TENTH, b * b + LEAST
+    return a, b, a / x, n + LEAST, n - LEAST
+
+
+@pytest.mark.parametrize("f", [chosen, repeated])
+def test_constants_of_32_bits_count_in_them(f: Callable[..., Any]) -> None:
+    """Where no number of NumPy's stands beside them, too."""
+    source, interpreted = (irad.compile(f, backend=b) for b in ("source", "interpreter"))
+    for k in range(4):
+        for n in (0, 7, -(2**31)):
+            assert source(np.float32(0.7), np.int32(n), k) == interpreted(np.float32(0.7), np.int32(n), k)
+
+
 INTEGERS = [0, 1, -1, 2, -2, 3, -7, 63, 64, 2**31, -(2**31), 2**62, 2**63 - 1, -(2**63)]
 
 

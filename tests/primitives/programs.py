@@ -296,11 +296,8 @@ def cotangents(b: Builder, f: Graph, xs: list[Node], cts: list[Node], wrt: tuple
     feed = iter(cts)
     ct = b.make_tuple(*[next(feed) if is_float(t) else UNIT_VALUE for t in f.result.items])
     residual = b.getitem(b.vjp_forward(*xs, wrt=wrt, graphs=(f,)), index=1)
-    return (
-        b.parts(b.vjp_backward(residual, ct, wrt=wrt, graphs=(f,)), len(wrt))
-        if len(wrt) > 1
-        else [b.getitem(b.vjp_backward(residual, ct, wrt=wrt, graphs=(f,)), index=0)]
-    )
+    pulled = b.vjp_backward(residual, ct, wrt=wrt, graphs=(f,))
+    return b.parts(pulled, len(wrt)) if len(wrt) > 1 else [b.getitem(pulled, index=0)]
 
 
 def _floats(b: Builder, node: Node, t: Type | None) -> list[Node]:
@@ -345,6 +342,11 @@ class Derivatives:
         assert not xs
         return out
 
+    def pull(self, b: Builder, f: Graph) -> Graph:
+        """(x..., ct...) -> the cotangents."""
+        n = len(self.types)
+        return build_graph(b, "pull", [*self.types, *self.ct], lambda b, ps: cotangents(b, f, ps[:n], ps[n:], self.wrt))
+
     def first(self) -> Module:
         """(x..., dx..., ct...) -> (values, tangents, cotangents)."""
 
@@ -371,12 +373,7 @@ class Derivatives:
 
         def build(b: Builder, params: list[Node], f: Graph) -> list[Node]:
             xs, dxs, cts = self.split(params, n, len(self.dx), len(self.ct))
-            pull = build_graph(
-                b,
-                "pull",
-                [*self.types, *self.ct],
-                lambda b, ps: cotangents(b, f, ps[:n], ps[n:], self.wrt),
-            )
+            pull = self.pull(b, f)
             push = build_graph(
                 b,
                 "push",
@@ -396,12 +393,7 @@ class Derivatives:
 
         def build(b: Builder, params: list[Node], f: Graph) -> list[Node]:
             xs, cts, us = self.split(params, n, len(self.ct), len(self.dx))
-            pull = build_graph(
-                b,
-                "pull",
-                [*self.types, *self.ct],
-                lambda b, ps: cotangents(b, f, ps[:n], ps[n:], self.wrt),
-            )
+            pull = self.pull(b, f)
             return [*cotangents(b, pull, [*xs, *cts], us, places), *tangents(b, f, xs, us, self.wrt)]
 
         return self.main([*self.types, *self.ct, *self.dx], build)

@@ -14,6 +14,7 @@ import pytest
 import irad
 from irad.types import F32, F64, I32, I64, Scalar
 from tests.primitives.compare import same_bits
+from tests.primitives.programs import BACKENDS
 from tests.primitives.values import specials
 
 FLOATS = {"f64": F64, "f32": F32}
@@ -42,7 +43,7 @@ def of_ints(x, y):
     return x & y, x | y, x ^ y, ~x
 
 
-@pytest.mark.parametrize("backend", ["llvm", "interpreter"])
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("name", [*FLOATS, *INTS])
 def test_arithmetic(name: str, backend: str) -> None:
     t = (FLOATS | INTS)[name]
@@ -54,8 +55,9 @@ def test_arithmetic(name: str, backend: str) -> None:
             assert same_bits(got, want), (f.__name__, k, got[got != want][:5], want[got != want][:5])
 
 
-def test_numbers_are_those_of_arrays() -> None:
-    f, g = irad.compile(arithmetic), irad.compile(of_floats)
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_numbers_are_those_of_arrays(backend: str) -> None:
+    f, g = irad.compile(arithmetic, backend=backend), irad.compile(of_floats, backend=backend)
     x, y = pairs(F64)
     with np.errstate(all="ignore"):
         for compiled, python in ((f, arithmetic), (g, of_floats)):

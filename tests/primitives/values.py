@@ -134,12 +134,10 @@ def check_scalars(a: Application, points: Sequence[Any], wanted: Sequence[Any]) 
     b = builder()
     build_graph(b, "main", a.types, lambda b, xs: [b.apply(a.p, xs, a.static)])
     ulps = tolerance(a.p, a.out, array=False)
-    f = load(b.module, "llvm")
-    for xs, want in zip(points, wanted, strict=True):
-        check_call(a, f, xs, want, ulps, "llvm")
-    f = load(b.module, "interpreter")
-    for xs, want in list(zip(points, wanted, strict=True))[:: max(1, len(points) // 25)]:
-        check_call(a, f, xs, want, 0, "the interpreter")
+    for backend in BACKENDS:
+        f, every = load(b.module, backend), max(1, len(points) // 25) if backend == "interpreter" else 1
+        for xs, want in list(zip(points, wanted, strict=True))[::every]:
+            check_call(a, f, xs, want, ulps if backend == "llvm" else 0, backend)
 
 
 def check_call(a: Application, f: Any, xs: Any, want: Any, ulps: int, where: str) -> None:
@@ -204,16 +202,17 @@ def check_constants(a: Application) -> None:
         return [b.apply(a.p, [xs[0], _constant(t, c)], a.static) for c in values]
 
     build_graph(b, "main", a.types[:1], build)
-    f = load(b.module, "llvm")
-    for x in first:
-        for c, got in zip(values, f([x]), strict=True):
-            want = np.asarray(reference(a, (x, c)))[()]
-            power = a.p.name == "pow" and math.isfinite(c)  # products of squares: half a unit each
-            ulps = max(tolerance(a.p, a.out, array=False), int(abs(c)) if power else 0)
-            got = native(a, got)
-            assert within_ulps(got, want, ulps) or either_zero(a.p, got, want), _complain(
-                a, (x, c), got, want, "llvm with a constant"
-            )
+    for backend in ("llvm", "source"):
+        f = load(b.module, backend)
+        for x in first:
+            for c, got in zip(values, f([x]), strict=True):
+                want = np.asarray(reference(a, (x, c)))[()]
+                power = a.p.name == "pow" and math.isfinite(c)  # products of squares: half a unit each
+                ulps = max(tolerance(a.p, a.out, array=False), int(abs(c)) if power else 0)
+                got = native(a, got)
+                assert within_ulps(got, want, ulps) or either_zero(a.p, got, want), _complain(
+                    a, (x, c), got, want, f"{backend} with a constant"
+                )
 
 
 # -- samples --------------------------------------------------------------------------------------------------------------

@@ -133,7 +133,10 @@ def one(options: argparse.Namespace) -> int:
 
 
 def found_after(fault: str, seed: int, programs: int, jobs: int, plan: dict[str, Any] | None = None) -> tuple[int, str]:
-    """(how many programs it took to find the fault, or 0; what was found first). plan: other than what is sure to see it."""
+    """(how many programs it took to find the fault, or 0; what was found first). plan: other than what is sure to see it.
+
+    A process that dies, or takes too long, and an error of the tests themselves find nothing.
+    """
     plan = SEES.get(fault, {}) if plan is None else plan
     seen = 0
     first: list[str] = []
@@ -141,7 +144,7 @@ def found_after(fault: str, seed: int, programs: int, jobs: int, plan: dict[str,
     def done(answer: dict[str, Any]) -> bool:
         nonlocal seen
         seen += 1
-        failures = [f for f in answer["failures"] if f["kind"] != "refused"]
+        failures = [f for f in answer["failures"] if f["kind"] in (*WRONG, "raised")]
         if failures:
             f = failures[0]
             first.append(f"seed {answer['seed']}: {f['kind']}, {f['what']}: {(f['detail'].splitlines() or [''])[0][:110]}")

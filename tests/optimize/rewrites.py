@@ -19,9 +19,9 @@ VARIABLES = {
     **dict.fromkeys("pqr", BOOL),
     **dict.fromkeys("uv", Array(F64, (4,))),
     **dict.fromkeys("ab", Array(F64, (Dim.symbol("n"), Dim.symbol("n")))),
-    **{"k": I32, "s": F32, "h": Array(I64, (4,)), "l": List(F64)},
+    **{"k": I32, "s": F32, "h": Array(I64, (4,)), "l": List(F64), "t": Array(F64, (2, 3, 4))},
 }
-FACTS = {"V": Array(F64, (4,)), "F": F64, "K": I32, "L": Form("list", "list", (0, 1)), "S": Sum("s")}
+FACTS = {"V": Array(F64, (4,)), "F": F64, "K": I32, "L": Form("list", "list", (0, 1)), "S": Sum("s"), "N": (Dim.symbol("n"),)}
 
 
 class Example(NamedTuple):

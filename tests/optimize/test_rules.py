@@ -89,7 +89,13 @@ class Pool:
         return [*leaves, *structures], [*leaves, *structures, *deeper]
 
     def arrays(self, x):
-        return [self.b.zeros(*self.b.dims(x), of=self.kind), self.b.transpose(x, axes=(0,))]
+        b, zero = self.b, constant(INT, 0)
+        made = [b.zeros(*b.dims(x), of=self.kind), b.transpose(x, axes=(0,))]
+        if self.kind is SIZED:
+            return made
+        rows = b.reshape(x, shape=(2, 2))
+        blocks = [b.slice(x, zero, shape=(4,), steps=(1,)), b.slice_update(x, self.params[1], zero, steps=(1,))]
+        return [*made, rows, b.transpose(rows, axes=(1, 0)), *blocks, zero]
 
     def lists(self, x, y):
         return [self.b.make_list(of=self.kind), self.b.make_list(x, y, of=self.kind)]
@@ -100,10 +106,10 @@ class Pool:
         for static in statics(prim):
             for n in (1, 2, 3):
                 pools = [self.all] * n if n < 3 else [[*self.params, *self.first[-6:]], self.first, self.first]
-                if n == 3:  # a condition: truth values and what is made of them
+                if n == 3 and prim.elementwise:  # a condition: truth values and what is made of them
                     pools[0] = [a for a in self.all if a.type is BOOL][:12]
                 for args in itertools.product(*pools):
-                    if n > 1 and len({a.type for a in args[-2:]}) > 1:
+                    if n > 1 and prim.elementwise and len({a.type for a in args[-2:]}) > 1:
                         continue
                     if prim.elementwise and not all(isinstance(a.type, (Scalar, Array)) for a in args):
                         continue
@@ -120,13 +126,22 @@ class Pool:
                         yield self.made(prim, args, static), right
 
 
+STATICS = {
+    "dim": [(0,)],
+    "reshape": [((4,),), ((2, 2),), ((4, 1),)],
+    "transpose": [((0,),), ((1, 0),)],
+    "slice": [((4,), (1,))],
+    "slice_update": [((1,),)],
+}
+
+
 def statics(prim):
     if not prim.statics:
         return [()]
     if prim.name in ("getitem", "project"):
         return [(0,), (1,)]
-    if prim.name == "dim":
-        return [(0,)]
+    if prim.name in STATICS:
+        return STATICS[prim.name]
     if prim.name == "convert":
         return [(t,) for t in SCALARS.values()]
     return [prim.defaults] if len(prim.defaults) == len(prim.statics) else []

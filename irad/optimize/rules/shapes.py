@@ -1,4 +1,4 @@
-"""Rules of sizes: an array that is read for its size only need not be made."""
+"""Rules of arrays: sizes, shapes, and blocks that were written just now."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from irad.graph.nodes import Apply, Node
 from irad.optimize.rewrite import Rule, rewrites
+from irad.types import Array, Scalar
 
 __all__ = ["RULES"]
 
@@ -32,4 +33,71 @@ def dim_of_transpose(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) ->
     return b.dim(x.args[0], axis=x.static[0][static[0]]) if isinstance(x, Apply) and x.fn.name == "transpose" else None
 
 
-RULES: tuple[Rule, ...] = (dim_known, dim_of_elementwise, dim_of_transpose)
+@rewrites("reshape-again", "reshape")
+def reshape_again(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """reshape(?x) => ?x in the same shape; reshape(reshape(?x)) => reshape(?x); all sizes known"""
+    x, *dims = args
+    if dims or not _known(x):
+        return None
+    if x.type.shape == static[0]:  # type: ignore[attr-defined]
+        return x
+    again = isinstance(x, Apply) and x.fn.name == "reshape" and _known(x.args[0])
+    return b.reshape(x.args[0], shape=static[0]) if again else None  # type: ignore[attr-defined]
+
+
+@rewrites("reshape-of-number", "reshape")
+def reshape_of_number(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """reshape(broadcast(c)) => broadcast(c) of a number c; all sizes known"""
+    x, *dims = args
+    if dims or not (isinstance(x, Apply) and x.fn.name == "broadcast" and _known(x)):
+        return None
+    (number,) = x.args
+    return b.broadcast(number, shape=static[0]) if isinstance(number.type, Scalar) else None
+
+
+@rewrites("transpose-again", "transpose")
+def transpose_again(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """transpose(?x) => ?x with the axes in order; transpose(transpose(?x)) => transpose(?x)"""
+    (x,) = args
+    (axes,) = static
+    if axes == tuple(range(len(axes))):
+        return x
+    if isinstance(x, Apply) and x.fn.name == "transpose":
+        return b.transpose(x.args[0], axes=tuple(x.static[0][a] for a in axes))  # type: ignore[no-any-return]
+    return None
+
+
+@rewrites("slice-of-update", "slice")
+def slice_of_update(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """slice(slice_update(?x, ?v, i), i) => ?v, the block that was put there"""
+    x, *rest = args
+    shape, steps = static
+    if not (isinstance(x, Apply) and x.fn.name == "slice_update" and x.static == (steps,) and 0 not in steps):
+        return None
+    _, v, *starts = x.args
+    return v if v.type.shape == shape and rest == starts else None  # type: ignore[attr-defined]
+
+
+@rewrites("update-by-slice", "slice_update")
+def update_by_slice(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """slice_update(?x, slice(?x, i), i) => ?x, which has that block there"""
+    x, v, *starts = args
+    same = isinstance(v, Apply) and v.fn.name == "slice" and v.args[0] is x and v.static[1] == static[0]
+    return x if same and list(v.args[1:]) == starts else None  # type: ignore[attr-defined]
+
+
+def _known(x: Node) -> bool:
+    """Whether all sizes of an array are known."""
+    return isinstance(x.type, Array) and all(isinstance(d, int) for d in x.type.shape)
+
+
+RULES: tuple[Rule, ...] = (
+    dim_known,
+    dim_of_elementwise,
+    dim_of_transpose,
+    reshape_again,
+    reshape_of_number,
+    transpose_again,
+    slice_of_update,
+    update_by_slice,
+)

@@ -13,7 +13,7 @@ import inspect
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import CellType, FunctionType, ModuleType
 from typing import Any, NamedTuple
@@ -505,7 +505,7 @@ def checked_options(backend: str, static_argnums: Any, fast_math: bool, debug_na
             f"no backend is called {backend!r}",
             help=nearest(str(backend), BACKENDS, f"use one of {', '.join(BACKENDS)}"),
         )
-    numbers = (static_argnums,) if isinstance(static_argnums, int) else tuple(static_argnums)
+    numbers = tuple(static_argnums) if isinstance(static_argnums, Iterable) else (static_argnums,)
     if not all(isinstance(n, (int, np.integer)) and n >= 0 for n in numbers):
         raise refuse(
             "unknown-option",

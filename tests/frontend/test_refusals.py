@@ -224,6 +224,8 @@ def test_integers_that_do_not_fit_64_bits(tmp_path):
         (lambda: irad.grad("f"), "not-callable"),
         (lambda: irad.compile(abs, backend="cobol"), "unknown-backend"),
         (lambda: irad.compile(abs, static_argnums=-1), "unknown-option"),
+        (lambda: irad.compile(abs, static_argnums=1.5), "unknown-option"),
+        (lambda: irad.compile(abs, static_argnums=(0, None)), "unknown-option"),
         (lambda: irad.grad(abs, argnums=[0]), "argnums"),
         (lambda: irad.grad(abs, argnums=()), "argnums"),
         (lambda: irad.grad(abs, argnums=True), "argnums"),

@@ -6,17 +6,9 @@ from typing import Any
 
 from irad.graph.nodes import Apply, Node
 from irad.optimize.rewrite import Rule, rewrites
-from irad.types import Array, Scalar
+from irad.types import Scalar
 
 __all__ = ["RULES"]
-
-
-@rewrites("dim-known", "dim")
-def dim_known(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
-    """dim(?x, axis=k) => n where the type of ?x says it"""
-    (x,) = args
-    size = x.type.shape[static[0]]  # type: ignore[attr-defined]
-    return b.literal(size) if isinstance(size, int) else None
 
 
 @rewrites("dim-of-elementwise", "dim")
@@ -88,11 +80,10 @@ def update_by_slice(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> 
 
 def _known(x: Node) -> bool:
     """Whether all sizes of an array are known."""
-    return isinstance(x.type, Array) and all(isinstance(d, int) for d in x.type.shape)
+    return all(isinstance(d, int) for d in x.type.shape)  # type: ignore[attr-defined]
 
 
 RULES: tuple[Rule, ...] = (
-    dim_known,
     dim_of_elementwise,
     dim_of_transpose,
     reshape_again,

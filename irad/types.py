@@ -18,7 +18,7 @@ import math
 import re
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -166,6 +166,10 @@ class Dim:
 
     def __hash__(self) -> int:
         return hash(self.terms)
+
+    def renamed(self, names: Mapping[str, str]) -> Dim:
+        """The same polynomial in other symbols, different ones for different ones."""
+        return Dim({tuple(sorted([names.get(s, s) for s in k])): v for k, v in self.terms})
 
     def symbols(self) -> set[str]:
         return {s for k, _ in self.terms for s in k}

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from irad.graph.build import literal
-from irad.graph.nodes import Graph
+from irad.graph.nodes import Graph, Node
 from irad.graph.walk import Task
+from irad.specialize import sizes
 from irad.specialize.paths import Exit
 from irad.specialize.store import keys_of
 from irad.specialize.values import (
@@ -31,7 +32,7 @@ from irad.specialize.values import (
     rebuild,
     widen,
 )
-from irad.types import Struct, Sum
+from irad.types import Struct, Sum, Type
 
 if TYPE_CHECKING:
     from irad.specialize.execute import Activation
@@ -69,9 +70,11 @@ class Choices:
     def hold(self, key: frozenset[Any], case: Any, shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
         """The shapes that a case holds, these included."""
         known = self.cases[key][case]
+        shapes = _own_names(shapes)
         joined = (
             shapes if not known else tuple(join_shapes(a, b, "a captured value") for a, b in zip(known, shapes, strict=True))
         )
+        joined = _own_names(joined)
         if joined != known:
             self.changed = True
             self.cases[key][case] = joined
@@ -88,6 +91,12 @@ class Choices:
 
     def place(self, key: frozenset[Any], case: Any) -> int:
         return list(self.cases[key]).index(case)
+
+
+def _own_names(shapes: tuple[Shape, ...]) -> tuple[Shape, ...]:
+    """What a case holds, whose sizes are others in each value."""
+    named: tuple[Shape, ...] = sizes.renamed(shapes, sizes.canonical(shapes, (), "c"))
+    return named
 
 
 def current() -> Choices:
@@ -242,15 +251,15 @@ def _as_exit(a: Activation, task: Task) -> Task:
 
 def _case(s: Specializer, choices: Choices, key: frozenset[Any], node: Any, k: int, use: Callable[[Any], Task]) -> Task:
     case, shapes = list(choices.cases[key].items())[k]
+    shapes = sizes.renamed(shapes, sizes.fresh(shapes, ()))
     if case[0] == "known":
         return (yield use(choices.values[case]))
     fields = s.b.project(node, case=k)
     assert isinstance(fields.type, Struct)
     feed = iter(range(len(fields.type.items)))
     objects: dict[int, Obj] = {}
-    children: list[Any] = [
-        rebuild(shape, lambda t: s.b.getitem(fields, index=next(feed)), s.store, objects, s.span) for shape in shapes
-    ]
+    leaf: Callable[[Type], Node] = lambda t: s.convert(s.b.getitem(fields, index=next(feed)), t)  # noqa: E731
+    children: list[Any] = [rebuild(shape, leaf, s.store, objects, s.span) for shape in shapes]
     if not children and case[0] == "function":  # nothing is known of it yet: specialization will start again
         choices.changed = True
         raise s.Bottom

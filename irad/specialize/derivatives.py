@@ -13,10 +13,11 @@ from irad.errors import Note, Span
 from irad.graph.build import UNIT_VALUE, literal
 from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
+from irad.specialize import sizes
 from irad.specialize.apart import apart
 from irad.specialize.objects import is_list, is_tuple
 from irad.specialize.values import Compound, Known, Obj, Ref, Shape, describe, is_number, leaf_types, rebuild
-from irad.types import Array, Scalar, Type, tangent_type
+from irad.types import Array, Dim, Scalar, Type, tangent_type
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -73,7 +74,7 @@ def _vjp(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:
     fn, *primals = args
     call = yield from _prepare(s, fn, primals, {}, tuple(range(len(primals))), "vjp", some=True)
     out, residual = call.run_forward()
-    pullback = Compound("pullback", call, [residual])
+    pullback = Compound("pullback", call, [residual, *call.measured])
     return Compound("tuple", None, [out, pullback])
 
 
@@ -87,7 +88,7 @@ def call_pullback(s: Specializer, fn: Compound, args: list[Any], kwargs: dict[st
             help="write pullback(ct), with ct of the structure of the output",
         )
     call: _Call = fn.head
-    return Compound("tuple", None, call.run_backward(fn.children[0], call.cotangent(s, args[0])))
+    return Compound("tuple", None, call.run_backward(fn.children[0], call.cotangent(s, args[0], fn.children[1:])))
 
 
 def _jvp(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:
@@ -179,15 +180,35 @@ class _Call:
         self.places = places
         self.wrt = tuple(k for i in argnums for k in places[i] if tangent_type(self.graph.params[k].type) is not None)
         self.leaves = leaf_types(self.result)
+        self.sizes = sizes.fresh(self.result, copy.sizes)
 
     def value(self, out: Node) -> Any:
         """f(args), from the graph's output."""
         feed = iter(self.b.parts(out, len(self.leaves)) if self.leaves else [])
-        return rebuild(self.result, lambda t: next(feed), self.s.store, {}, self.s.span)
+        shape = sizes.renamed(self.result, self.sizes)
+        return rebuild(shape, lambda t: self.s.convert(next(feed), t), self.s.store, {}, self.s.span)
 
     def run_forward(self) -> tuple[Any, Node]:
         pair = self.b.vjp_forward(*self.nodes, graphs=(self.graph,), wrt=self.wrt)
-        return self.value(self.b.getitem(pair, index=0)), self.b.getitem(pair, index=1)
+        out = self.b.getitem(pair, index=0)
+        self.measured = self.sizes_in(self.b.parts(out, len(self.leaves)) if self.leaves else [])
+        return self.value(out), self.b.getitem(pair, index=1)
+
+    def sizes_in(self, nodes: Sequence[Node]) -> list[Node]:
+        """The sizes of arrays that are known at run time only."""
+        return [
+            self.b.dim(n, axis=axis)
+            for n in nodes
+            if isinstance(n.type, Array)
+            for axis, d in enumerate(n.type.shape)
+            if isinstance(d, Dim)
+        ]
+
+    def same_sizes(self, nodes: Sequence[Node], wanted: Sequence[Node], what: str) -> None:
+        """Check that derivatives have the sizes of the values that they belong to."""
+        for size, other in zip(self.sizes_in(nodes), wanted, strict=True):
+            message = f"{what} has a size of {{0}}, where {{1}} is needed"
+            self.b.assert_(self.b.eq(size, other), size, other, error="ValueError", message=message)
 
     def run_backward(self, residual: Node, ct: Node) -> list[Any]:
         """The cotangents of the arguments `argnums`, each with its argument's structure."""
@@ -209,10 +230,15 @@ class _Call:
         ]
         return self.b.tuple_(filled) if filled else UNIT_VALUE
 
-    def cotangent(self, s: Specializer, v: Any) -> Node:
-        """The node of a cotangent given by the user, which must have the output's structure."""
+    def cotangent(self, s: Specializer, v: Any, measured: Sequence[Node]) -> Node:
+        """The node of a cotangent given by the user, which must have the output's structure and sizes."""
         feed: list[Node | None] = []
-        self.matching(s, self.result, v, feed, "the cotangent of the output")
+        what = "the cotangent of the output"
+        self.matching(s, self.result, v, feed, what)
+        sizes = iter(measured)
+        for t, n in zip(self.leaves, feed, strict=True):
+            wanted = [next(sizes) for d in (t.shape if isinstance(t, Array) else ()) if isinstance(d, Dim)]
+            self.same_sizes([n] if n is not None else [], wanted if n is not None else [], what)
         return self.packed(feed)
 
     def matching(self, s: Specializer, shape: Shape, v: Any, out: list[Node | None], what: str) -> None:
@@ -251,6 +277,9 @@ class _Call:
         for i, v in zip(self.argnums, tangents, strict=True):
             self.matching(self.s, self.arguments[i + 1], v, feed, "a tangent")
         places = [k for i in self.argnums for k in self.places[i]]
+        for k, n in zip(places, feed, strict=True):
+            if n is not None:
+                self.same_sizes([n], self.sizes_in([self.nodes[k]]), "a tangent")
         return self.jvp_nodes({k: n for k, n in zip(places, feed, strict=True) if n is not None})
 
     def jvp_nodes(self, given: dict[int, Node]) -> tuple[Any, Any]:
@@ -263,7 +292,12 @@ class _Call:
 
     def tangent_of_result(self, tangent: Node) -> Any:
         parts = self.b.parts(tangent, len(self.leaves)) if self.leaves else []
-        feed = iter([None if tangent_type(t) is None else p for t, p in zip(self.leaves, parts, strict=True)])
+        feed = iter(
+            [
+                None if tangent_type(t) is None else self.s.convert(p, sizes.renamed(p.type, self.sizes))
+                for t, p in zip(self.leaves, parts, strict=True)
+            ]
+        )
         return tangent_value(self.s, self.result, feed, self.s.store)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from irad.errors import refuse
+from irad.errors import CompileError, refuse
 from irad.graph.nodes import Graph, Module, Node
 from irad.graph.walk import run
 from irad.specialize import objects
@@ -149,6 +149,10 @@ def specialize(
         except _Recursive:
             direct = False
             continue
+        except CompileError:
+            if not choices.changed:
+                raise
+            continue  # of a program whose functions were not all known yet
         if not choices.changed:
             return entry
     raise refuse(

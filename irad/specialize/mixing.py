@@ -50,7 +50,10 @@ class Mixer:
         contents = (self.content(0, x), self.content(1, y))
         shown = self.kind(x) == "array" and views_differ(*contents)
         if shown:
-            contents = tuple(("leaf", self.array_type(side, c)) for side, c in enumerate(contents))  # type: ignore[assignment]
+            types = [self.array_type(side, c) for side, c in enumerate(contents)]
+            if None in types:
+                return refused
+            contents = (("leaf", types[0]), ("leaf", types[1]))
         content = join_shapes(*contents, what, spans, self)
         if has_conflict(content):
             return content if content[0] == "conflict" else refused
@@ -74,14 +77,17 @@ class Mixer:
         s = self.sides[side]
         return self.adapt(s.shaper.shape(s.store.get(shape[1])))
 
-    def array_type(self, side: int, content: Shape) -> Array:
-        """The type of an array of this content, which may be a view."""
+    def array_type(self, side: int, content: Shape) -> Array | None:
+        """The type of an array of this content, which may be a view; None where it is a view of what has no type."""
         if content[0] == "leaf":
             return content[1]  # type: ignore[no-any-return]
+        if content[0] != "compound":
+            return None
         base = content[3][0]
         if base[0] == "again":
             base = ("ref", self.sides[side].shaper.object_of(base[1]))
-        return type_of_view(self.array_type(side, self.content(side, base)), content[2])
+        found = self.array_type(side, self.content(side, base))
+        return None if found is None else type_of_view(found, content[2])
 
     def bases(self, side: Side, obj: Obj) -> list[Obj]:
         """What an array is a view of, directly or not."""

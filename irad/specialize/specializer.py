@@ -22,7 +22,7 @@ from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
 from irad.graph.walk import Task, run
 from irad.primitives import REGISTRY
 from irad.primitives.control import result_type
-from irad.specialize import arrays, instances, library, objects, operators
+from irad.specialize import arrays, instances, library, objects, operators, sizes
 from irad.specialize.apart import apart
 from irad.specialize.captures import Hidden, Path, is_structure
 from irad.specialize.choices import Choices
@@ -79,13 +79,22 @@ class Result:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def joined(self, other: Result) -> Result:
+    def joined(self, other: Result, given: frozenset[str]) -> Result:
         """The result that this one, which a run assumed, and the one that it found both fit."""
         writes = {k: join_shapes(self.writes.get(k, s), s, "a variable") for k, s in other.writes.items()}
         return Result(
             widen(join_shapes(superseded(self.value, other.value), other.value, "the result")),
             {k: widen(s) for k, s in {**self.writes, **writes}.items()},
-        )
+        ).named(given)
+
+    def named(self, given: frozenset[str]) -> Result:
+        """The same with names of its own for the sizes that are not `given`."""
+        return self.renamed(sizes.canonical(tuple(self.shapes()), given, "r"))
+
+    def renamed(self, names: Mapping[str, str]) -> Result:
+        if not names:
+            return self
+        return Result(sizes.renamed(self.value, names), {k: sizes.renamed(s, names) for k, s in self.writes.items()})
 
 
 class Copy:
@@ -100,6 +109,7 @@ class Copy:
         self.never = False  # found to return on no path, but to do something: calls of itself are calls
         self.depends: set[Copy] = set()
         self.tentative: list[Copy] = []
+        self.sizes = frozenset(sizes.symbols(key))  # those that its arguments name
 
 
 def _is_foreign(function: FunctionType) -> bool:
@@ -396,11 +406,15 @@ class Specializer:
             nodes = self.refit(shape, Compound("call", None, [fn, *values]))
         else:
             nodes = shaper.leaves
+        names = sizes.canonical(shape, (), "p")
+        if names:
+            shape = sizes.renamed(shape, names)
+            nodes = [self.convert(n, t) for n, t in zip(nodes, leaf_types(shape), strict=True)]
         if len(waiting) > MAX_RUNNING:
             raise self.refuse(
                 "endless-specialization",
                 f"`{graph.name}` calls itself with ever new types of arguments",
-                help="a tuple or list that grows with each call has no fixed type",
+                help="a tuple or list that grows with each call has no fixed type; neither has a function wrapped at each",
             )
         copy = self.copies.get(shape)
         if copy is None:
@@ -414,7 +428,7 @@ class Specializer:
         else:
             for c in self.running:
                 c.depends |= {d for d in copy.depends if d in self.running and d is not c}
-        return self.emit_call(copy, nodes, {i: o for o, i in shaper.number.items()})
+        return self.emit_call(copy, nodes, {i: o for o, i in shaper.number.items()}, {p: d for d, p in names.items()})
 
     def refit(self, shape: Shape, value: Compound) -> list[Node]:
         """The nodes of a value in the order of the shape's leaves."""
@@ -422,7 +436,8 @@ class Specializer:
         fitter.fit(shape, value)
         return fitter.nodes
 
-    def emit_call(self, copy: Copy, nodes: list[Node], objects: dict[int, Obj]) -> Any:
+    def emit_call(self, copy: Copy, nodes: list[Node], objects: dict[int, Obj], names: dict[str, str]) -> Any:
+        """The value of a call of a copy. `names`: what the sizes that its arguments name are called here."""
         result = copy.result
         if result is None:  # it always raises, or never ends
             if copy.effects or copy.never:
@@ -436,12 +451,13 @@ class Specializer:
             parts = self.b.parts(node, len(types)) if types else []
         feed = iter(parts)
         given = [Ref(obj) for obj in objects.values()]
-        value = rebuild(result.value, lambda t: next(feed), self.store, objects, self.span)
+        result = result.renamed({**names, **sizes.fresh(tuple(result.shapes()), copy.sizes)})
+        value = rebuild(result.value, lambda t: self.convert(next(feed), t), self.store, objects, self.span)
         if any(map(may_be_outer, result.shapes())):
             freeze_given(self.store, given)
         for (index, name), shape in result.writes.items():
             key = objects[index] if name is None else (objects[index], name)
-            self.store.set(key, rebuild(shape, lambda t: next(feed), self.store, objects, self.span))
+            self.store.set(key, rebuild(shape, lambda t: self.convert(next(feed), t), self.store, objects, self.span))
         return value
 
     def thunk(self, fn: Any, args: list[Any], kwargs: dict[str, Any], wrt: Sequence[int]) -> Task:
@@ -494,7 +510,7 @@ class Specializer:
                     copy.never, copy.assumed_hidden = True, hidden
                     continue
                 assumed = copy.result
-                joined = found.joined(found) if assumed is None else assumed.joined(found)
+                joined = (found if assumed is None else assumed).joined(found, copy.sizes)
                 copy.result = joined
                 if assumed == joined and hidden == copy.assumed_hidden:
                     break
@@ -554,8 +570,8 @@ class Specializer:
                 typed.finish(b.make_tuple())
                 return None
             ending: Exit = exits[RETURN]
-            found = self.gathered(ending, PathStore({**changes, **ending.changes}, store), objects, initial)
-            agreed = found if copy.result is None else copy.result.joined(found)
+            found = self.gathered(ending, PathStore({**changes, **ending.changes}, store), objects, initial).named(copy.sizes)
+            agreed = found if copy.result is None else copy.result.joined(found, copy.sizes)
             fitter = Fitter(self, PathStore({**changes, **ending.changes}, store))
             if agreed.value[0] == "conflict":
                 raise unreadable(agreed.value[1].value, self.span)

@@ -177,12 +177,29 @@ def getitem(s: Specializer, v: Any, index: Any) -> Any:
     parts = Index(s, v, index)
     if parts.is_element:
         return element(s, v, parts.starts)
-    return view(
-        s,
-        v,
-        ("basic", tuple(parts.steps), tuple(parts.sizes), tuple(parts.shape)),
-        [*parts.starts, *parts.run_time_dims()],
-    )
+    base, steps, starts, sizes = _through_view(s, v, parts)
+    return view(s, base, ("basic", steps, sizes, tuple(parts.shape)), [*starts, *parts.run_time_dims()])
+
+
+def _through_view(
+    s: Specializer, v: Any, parts: Index
+) -> tuple[Any, tuple[int | None, ...], list[Node], tuple[int | Dim, ...]]:
+    """A view of a view is a view of the array below, so that slices of slices in recursion have one shape: the array, and the
+    steps, starts and sizes of its axes."""
+    content = s.readable(s.store.get(v.obj)) if isinstance(v, Ref) else None
+    if not (isinstance(content, Compound) and content.kind == "view" and content.head[0] == "basic") or v.obj.frozen:
+        return v, tuple(parts.steps), parts.starts, tuple(parts.sizes)
+    _, below, _, result = content.head
+    if len(result) != sum(k is not None for k in below):  # with new axes
+        return v, tuple(parts.steps), parts.starts, tuple(parts.sizes)
+    b, own = s.b, iter(zip(parts.steps, parts.starts, parts.sizes, strict=True))
+    steps, starts, sizes = [], [], []
+    for k, start in zip(below, content.children[1 : 1 + len(below)], strict=True):
+        step, at, size = (None, None, 1) if k is None else next(own)
+        steps.append(None if k is None or step is None else k * step)
+        starts.append(start if k is None else b.add(start, b.mul(at, literal(k))))
+        sizes.append(size)
+    return content.children[0], tuple(steps), starts, tuple(sizes)
 
 
 def setitem(s: Specializer, v: Ref, index: Any, value: Any) -> None:

@@ -15,6 +15,7 @@ from irad.errors import CompileError, refuse
 from irad.graph.nodes import Graph, Module, Node
 from irad.graph.walk import run
 from irad.specialize import objects
+from irad.specialize.binding import bind
 from irad.specialize.captures import Path
 from irad.specialize.choices import Choices
 from irad.specialize.execute import Activation, Bottom
@@ -216,7 +217,7 @@ def _call(s: Specializer, value: Any, args: list[Any], kwargs: dict[str, Any], p
         if python is None:
             return (yield s.call(value, args, kwargs))
         frame = Obj("frame", python.info, None, python.span)
-        for n, v in zip(python.info.parameters, s.bind(value, args, kwargs), strict=True):
+        for n, v in zip(python.info.parameters, bind(s, value, args, kwargs), strict=True):
             s.store.set((frame, n), v)
         s.on_call_of = (python, _Recursive)
         exits = yield Activation(s, python, frame, value.head[1]).function()

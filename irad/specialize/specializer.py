@@ -16,14 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from irad.errors import CompileError, Diagnostic, Note, Span, nearest, refuse
+from irad.errors import CompileError, Diagnostic, Note, Span, refuse
 from irad.graph.build import Builder, constant
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
 from irad.graph.walk import Task, run
 from irad.primitives import REGISTRY
 from irad.primitives.control import result_type
-from irad.specialize import arrays, instances, library, objects, operators, sizes
+from irad.specialize import arrays, instances, library, operators, sizes
 from irad.specialize.apart import apart
+from irad.specialize.binding import bind, parameter_names
 from irad.specialize.captures import Hidden, Path, is_structure
 from irad.specialize.choices import Choices
 from irad.specialize.execute import Activation, Bottom, NeedsStatic
@@ -397,7 +398,7 @@ class Specializer:
         graph, _ = fn.head
         if self.on_call_of is not None and graph is self.on_call_of[0]:
             raise self.on_call_of[1]
-        values = self.bind(fn, args, kwargs)
+        values = bind(self, fn, args, kwargs)
         shaper = Shaper(self.store, lambda o: False)
         shape = shaper.shape(Compound("call", None, [fn, *values]))
         waiting = [c for c in self.running if c.python is graph]
@@ -607,62 +608,3 @@ class Specializer:
                 if now is not initial[key]:
                     writes[index, key[1] if isinstance(key, tuple) else None] = shaper.shape(now)
         return Result(value, writes)
-
-    def bind(self, fn: Compound, args: list[Any], kwargs: dict[str, Any]) -> list[Any]:
-        """The values of the parameters, in order. Refuses what Python refuses."""
-        graph, _ = fn.head
-        sig = graph.info
-        kwargs = dict(kwargs)
-        parameters = f"its parameters are ({', '.join(sig.parameters)})" if sig.parameters else "it has no parameters"
-        positional = [*sig.positional_only, *sig.positional]
-        values: dict[str, Any] = dict(zip(positional, args, strict=False))
-        extra = args[len(positional) :]
-        if extra and sig.vararg is None:
-            raise self.refuse(
-                "wrong-arguments",
-                f"{sig.name}() takes {len(positional)} positional argument{'s' * (len(positional) != 1)} "
-                f"but {len(args)} were given",
-                help=parameters,
-            )
-        defaults = list(fn.children[1:])
-        for n in [*sig.positional, *sig.keyword_only]:
-            if n in kwargs:
-                if n in values:
-                    raise self.refuse(
-                        "wrong-arguments", f"{sig.name}() got multiple values for argument '{n}'", help=parameters
-                    )
-                values[n] = kwargs.pop(n)
-        if kwargs and sig.kwarg is None:
-            unknown = next(iter(kwargs))
-            raise self.refuse(
-                "wrong-arguments",
-                f"{sig.name}() got an unexpected keyword argument '{unknown}'",
-                help=nearest(unknown, sig.parameters, parameters),
-            )
-        for n, d in zip(positional[len(positional) - sig.defaults :], defaults, strict=False):
-            values.setdefault(n, d)
-        for n, d in zip(sig.keyword_defaults, defaults[sig.defaults :], strict=True):
-            values.setdefault(n, d)
-        missing = [n for n in [*positional, *sig.keyword_only] if n not in values]
-        if missing:
-            raise self.refuse(
-                "wrong-arguments",
-                f"{sig.name}() missing {len(missing)} required argument{'s' * (len(missing) > 1)}: "
-                f"{', '.join(map(repr, missing))}",
-                help=parameters,
-            )
-        out = [values[n] for n in positional] + [values[n] for n in sig.keyword_only]
-        if sig.vararg:
-            out.append(Compound("tuple", None, extra))
-        if sig.kwarg:
-            out.append(objects.new_dict(self, [Known(k) for k in kwargs], list(kwargs.values())))
-        return out
-
-
-def parameter_names(python: Graph | None, fn: Any) -> Sequence[str]:
-    """What a function calls its parameters, as far as that is known."""
-    if python is not None:
-        return python.info.parameters  # type: ignore[no-any-return]
-    if isinstance(fn, Known) and isinstance(fn.value, FunctionType):
-        return fn.value.__code__.co_varnames[: fn.value.__code__.co_argcount]
-    return fn.head[0].info.parameters if isinstance(fn, Compound) and fn.kind == "function" else ()

@@ -213,8 +213,13 @@ COMMAND_LINE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "__main_
 
 @functools.cache
 def is_own(file: str) -> bool:
-    """Whether a file is irad's."""
-    return any(file.startswith(os.path.join(root, "")) for root in _roots())
+    """Whether a file is irad's. Its demo is a program like the user's."""
+    return not file.startswith(_demo()) and any(file.startswith(os.path.join(root, "")) for root in _roots())
+
+
+@functools.cache
+def _demo() -> str:
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), "demo", "")
 
 
 @functools.cache

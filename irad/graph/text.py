@@ -148,7 +148,7 @@ class _Printer:
                 operands[before:before] = [f"@{self.graph_name(g)}" for g in node.graphs]
             facts = [f"{k}={fact_text(v)}" for k, v in node.facts().items()]
             text = f"{node.fn.name}({', '.join(operands + facts)})"
-        comment = str(node.span) if node.span else ""
+        comment = str(node.span.users()) if node.span else ""
         if node.fn.order == "effect":
             self.names[node] = "()"
             self.lines.append(Line(f"{pad}{text};", comment, node))

@@ -1,0 +1,45 @@
+"""Functions of NumPy, and of Python, written in the accepted subset: specialize runs them like users' code, so that
+derivatives, batching and every backend follow.
+
+A function stands under NumPy's name, in a module of this folder that stands for one of NumPy's; its parameters are
+those of NumPy's that it has, with the same names and defaults. Axes and shapes are known when it is specialised.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import os
+from types import FunctionType
+from typing import Any
+
+__all__ = ["is_library", "written"]
+
+# Which module of NumPy's (or of SciPy's) each file stands for.
+MODULES = {"joining": "numpy", "statistics": "numpy"}
+_FOLDER = os.path.join(os.path.dirname(__file__), "")
+
+
+def written(value: Any) -> FunctionType | None:
+    """The function that stands for a callable of NumPy's."""
+    try:
+        return _table().get(value)
+    except TypeError:
+        return None
+
+
+def is_library(function: Any) -> bool:
+    """Whether a function is one of these: it does not change, and is specialised for each axis it is called with."""
+    return bool(function.__code__.co_filename.startswith(_FOLDER))
+
+
+@functools.cache
+def _table() -> dict[Any, FunctionType]:
+    table: dict[Any, FunctionType] = {}
+    for name, of in MODULES.items():
+        module = importlib.import_module(f"{__name__}.{name}")
+        originals = importlib.import_module(of)
+        for key, f in vars(module).items():
+            if isinstance(f, FunctionType) and f.__module__ == module.__name__ and not key.startswith("_"):
+                table[getattr(originals, key)] = f
+    return table

@@ -18,7 +18,8 @@ import numpy as np
 from irad.errors import meant
 from irad.graph.nodes import Apply
 from irad.graph.walk import Task
-from irad.specialize import derivatives, instances, library, objects, operators, prelude
+from irad.numpy import is_library
+from irad.specialize import derivatives, instances, library, objects, operators
 from irad.specialize.captures import MISSING, Hidden, is_structure
 from irad.specialize.choices import call_choice
 from irad.specialize.execute import Activation, Bottom
@@ -53,7 +54,7 @@ def _load(s: Specializer, a: Activation, node: Apply) -> Any:
 def _store(s: Specializer, a: Activation, node: Apply) -> Any:
     name, up = node.static
     value = a.held_value(node.args[0])
-    if node.span is None or node.span.file != prelude.__file__:
+    if node.span is None or not is_library(a.origin):
         give_name(s, value, name)
     frame = _frame(a, up)
     _check_frozen(s, frame, name)
@@ -78,6 +79,8 @@ def _delete(s: Specializer, a: Activation, node: Apply) -> Any:
 def _global(s: Specializer, a: Activation, node: Apply) -> Any:
     (name,) = node.static
     scope = a.origin.__globals__
+    if is_library(a.origin):
+        return s.from_python(scope[name] if name in scope else getattr(builtins, name))
     if name in scope:
         value = scope[name]
         if not is_structure(value):

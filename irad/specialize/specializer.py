@@ -20,6 +20,7 @@ from irad.errors import CompileError, Diagnostic, Note, Span, refuse
 from irad.graph.build import Builder, constant
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
 from irad.graph.walk import Task, run
+from irad.numpy import is_library
 from irad.primitives import REGISTRY
 from irad.primitives.control import result_type
 from irad.specialize import arrays, instances, library, operators, sizes
@@ -298,9 +299,10 @@ class Specializer:
     def function_value(self, function: FunctionType) -> Compound:
         """A Python function as an abstract one."""
         graph = self.lower(function)
-        self.object_guards.append((function, "__code__", function.__code__))
-        self.object_guards.append((function, "__defaults__", function.__defaults__))
-        self.object_guards.append((function, "__kwdefaults__", function.__kwdefaults__))
+        if not is_library(function):
+            self.object_guards.append((function, "__code__", function.__code__))
+            self.object_guards.append((function, "__defaults__", function.__defaults__))
+            self.object_guards.append((function, "__kwdefaults__", function.__kwdefaults__))
         signature = graph.info
         path = self.paths.get(function, (("object", function),))
         defaults = [self.from_python(d, (*path, ("default", i))) for i, d in enumerate(function.__defaults__ or ())]
@@ -402,7 +404,7 @@ class Specializer:
         shaper = Shaper(self.store, lambda o: False)
         shape = shaper.shape(Compound("call", None, [fn, *values]))
         waiting = [c for c in self.running if c.python is graph]
-        if waiting or self.count.get(graph, 0) >= MAX_COPIES:
+        if waiting or (self.count.get(graph, 0) >= MAX_COPIES and not is_library(fn.head[1])):
             shape = widen(shape)
             nodes = self.refit(shape, Compound("call", None, [fn, *values]))
         else:

@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 import irad
+from irad.numpy import written
 from irad.specialize.arrays import attributes
 from irad.specialize.arrays import table as arrays
 from irad.specialize.library import table as library
@@ -25,7 +26,7 @@ def named(row):
 def handled(module):
     def has(value):
         try:
-            return value in library.HANDLERS or value in arrays.HANDLERS
+            return value in library.HANDLERS or value in arrays.HANDLERS or written(value) is not None
         except TypeError:
             return False
 
@@ -42,6 +43,7 @@ def test_math():
 
 def test_numpy():
     kinds = ("making", "element by element", "reductions, with `axis` and `keepdims`", "shape", "products of one and two axes")
+    kinds += ("joined arrays", "statistics")
     found = set().union(*map(named, kinds))
     assert found <= handled(np)
     functions = {getattr(np, name) for name in found}

@@ -101,9 +101,9 @@ ARRAYS = [
     ("shape-mismatch", "def f(x):\n    return np.ones((2, 3)) @ np.ones((2, 3))\n", "np.ones((2, 3)) @ np.ones((2, 3))"),
     ("ambiguous-truth", "def f(x):\n    if np.zeros(3) > x:\n        return x\n    return 1.0\n", "np.zeros(3) > x"),
     ("axis", "def f(x):\n    return np.zeros((2, 3)).sum(axis=2)\n", "np.zeros((2, 3)).sum(axis=2)"),
-    ("view-write", "def f(x):\n    a = np.zeros((2, 3))\n    b = a.reshape(6)\n    b[0] = x\n    return a\n", "b[0]"),
+    ("view-write", "def f(x):\n    a = np.zeros((2, 3))\n    b = a.T.reshape(6)\n    b[0] = x\n    return a\n", "b[0]"),
     ("captured-write", "A = np.zeros(3)\ndef f(x):\n    A[0] = x\n    return x\n", "A[0]"),
-    ("unsupported-index", "def f(x):\n    a = np.zeros(3)\n    return a[a > x]\n", "a[a > x]"),
+    ("unsupported-index", "def f(x):\n    a = np.zeros(3)\n    return a[a / x]\n", "a[a / x]"),
     ("unsupported-attribute", "def f(x):\n    return np.zeros(3).tolist()\n", "np.zeros(3).tolist"),
 ]  # fmt: skip
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from irad.graph.build import literal
 from irad.graph.nodes import Node
-from irad.specialize.arrays.creation import array, dtype_of
+from irad.specialize.arrays.creation import array, dtype_of, numeric
+from irad.specialize.arrays.elementwise import promote
 from irad.specialize.arrays.functions import clip
 from irad.specialize.arrays.indexing import getitem, setitem
 from irad.specialize.arrays.reductions import mean
@@ -104,6 +105,33 @@ def _fill(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return Known(None)
 
 
+def _facts(name: str) -> Handler:
+    """np.shape(x), np.ndim(x), np.size(x): of numbers and nested lists too."""
+
+    def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        no_keywords(s, name, kwargs)
+        check_count(s, name, args, 1)
+        v = args[0] if is_array(s, args[0]) else new_array(s, numeric(s, args[0], name))
+        if is_array(s, v):
+            return getattr_(s, v, name)
+        return {"shape": Compound("tuple", None, []), "ndim": literal(0), "size": literal(1)}[name]
+
+    return call
+
+
+for _name in ("shape", "ndim", "size"):
+    HANDLERS[getattr(np, _name)] = _facts(_name)
+
+
+def _result_type(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    no_keywords(s, "result_type", kwargs)
+    t = promote(s, [numeric(s, a, "result_type") for a in args], "result_type")
+    return Known(np.dtype(t.strong.dtype))
+
+
+HANDLERS[np.result_type] = _result_type
+
+
 METHODS: dict[str, Handler] = {
     "sum": HANDLERS[np.sum],
     "prod": HANDLERS[np.prod],
@@ -115,7 +143,7 @@ METHODS: dict[str, Handler] = {
     "dot": dot,
     "reshape": reshape,
     "ravel": ravel,
-    "flatten": lambda s, args, kwargs: _copy(s, [ravel(s, args, kwargs)], {}),
+    "flatten": lambda s, args, kwargs: ravel(s, [_copy(s, args[:1], {}), *args[1:]], kwargs),
     "transpose": transpose,
     "copy": _copy,
     "astype": _astype,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
 from irad.specialize import objects
+from irad.specialize.arrays.advanced import gather, is_advanced, put
 from irad.specialize.arrays.creation import array
 from irad.specialize.arrays.elementwise import shape_text, spread
 from irad.specialize.arrays.values import (
@@ -75,7 +76,6 @@ class Index:
 
     def _axis(self, axis: int, item: Any) -> None:
         s = self.s
-        item = as_scalar(s, item)
         if is_number(item) and item.type.kind == "i":
             self.starts.append(from_zero(s, item, size_of(s, self.v, axis)))
             self.steps.append(None)
@@ -172,8 +172,11 @@ class Index:
 
 
 def getitem(s: Specializer, v: Any, index: Any) -> Any:
+    """v[index]; a task where arrays are among the indices."""
     if not is_array(s, v):
         return None
+    if is_advanced(s, index):
+        return gather(s, v, index)
     parts = Index(s, v, index)
     if parts.is_element:
         return element(s, v, parts.starts)
@@ -202,7 +205,10 @@ def _through_view(
     return content.children[0], tuple(steps), starts, tuple(sizes)
 
 
-def setitem(s: Specializer, v: Ref, index: Any, value: Any) -> None:
+def setitem(s: Specializer, v: Ref, index: Any, value: Any) -> Any:
+    """v[index] = value; a task where arrays are among the indices."""
+    if is_advanced(s, index):
+        return put(s, v, index, value)
     parts = Index(s, v, index)
     t = parts.t
     if parts.is_element:

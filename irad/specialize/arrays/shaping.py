@@ -11,7 +11,7 @@ from irad.graph.build import literal
 from irad.graph.nodes import Constant
 from irad.specialize import objects
 from irad.specialize.arrays.creation import array, numeric, shape_of
-from irad.specialize.arrays.elementwise import promote, shape_text
+from irad.specialize.arrays.elementwise import promote, shape_text, spread
 from irad.specialize.arrays.table import HANDLERS, check_count, no_keywords
 from irad.specialize.arrays.values import array_type, count_of, element, is_array, is_ordered, new_array, read, roots, view
 from irad.specialize.numbers import known_int
@@ -91,6 +91,38 @@ def transpose(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return view(s, v, ("transpose", order)) if order != tuple(range(rank)) else v
 
 
+def broadcast_to(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """A view that is not written to."""
+    no_keywords(s, "broadcast_to", kwargs)
+    check_count(s, "broadcast_to", args, 2)
+    x = numeric(s, args[0], "broadcast_to")
+    shape, dims = shape_of(s, args[1])
+    spread(s, x, shape, dims)  # whether it fits
+    if not shape:
+        return x
+    return view(s, args[0] if is_array(s, args[0]) else new_array(s, s.b.broadcast(x, shape=(1,))), ("broadcast", shape), dims)
+
+
+def _broadcast_shapes(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    no_keywords(s, "broadcast_shapes", kwargs)
+    shapes = [objects.known_items(s, a) if objects.is_tuple(a) else [a] for a in args]
+    out: list[Any] = []
+    for axis in range(-max(map(len, shapes), default=0), 0):
+        sizes = [sh[axis] for sh in shapes if len(sh) >= -axis]
+        wanted = [n for n in sizes if not (isinstance(n, Constant) and n.value == 1)]
+        fixed = {n.value for n in wanted if isinstance(n, Constant)}
+        if len(fixed) > 1:
+            s.b.raise_(error="ValueError", message="shape mismatch: objects cannot be broadcast to a single shape")
+            raise s.Bottom
+        size = literal(fixed.pop()) if fixed else wanted[0] if wanted else literal(1)
+        for n in wanted:
+            if n is not size and not isinstance(n, Constant):
+                size = s.b.same_dim(size, n)
+        out.append(size)
+    return Compound("tuple", None, out)
+
+
+HANDLERS[np.broadcast_to], HANDLERS[np.broadcast_shapes] = broadcast_to, _broadcast_shapes
 HANDLERS[np.reshape], HANDLERS[np.ravel], HANDLERS[np.transpose] = reshape, ravel, transpose
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
+
+from irad.numpy import written
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -13,10 +16,19 @@ HANDLERS: dict[Any, Handler] = {}
 
 
 def handler(s: Specializer, value: Any) -> Handler | None:
+    """The meaning of a function of NumPy's: a handler, or a function written in the accepted subset (irad/numpy)."""
     try:
-        return HANDLERS.get(value)
+        found = HANDLERS.get(value)
     except TypeError:
         return None
+    if found is not None:
+        return found
+    function = written(value)
+    return None if function is None else in_python(function)
+
+
+def in_python(function: FunctionType) -> Handler:
+    return lambda s, args, kwargs: s.call_function(s.function_value(function), args, kwargs)
 
 
 def no_keywords(s: Specializer, name: str, kwargs: dict[str, Any]) -> None:

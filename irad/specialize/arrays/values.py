@@ -1,7 +1,6 @@
 """Arrays as abstract values: objects of the store whose content is a node, or a view of another array.
 
 A view keeps what it was made from, so reading it reads the array as it is now, and a write through it goes to the array.
-Slices can be written through; a transposed or reshaped array can only be read.
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from irad.errors import CompileError
 from irad.graph.build import literal
 from irad.graph.nodes import Apply, Constant, Node
 from irad.specialize import objects
@@ -65,6 +63,10 @@ def _apply_view(s: Specializer, x: Node, spec: tuple[Any, ...], nodes: list[Node
         return b.transpose(x, axes=facts[0])
     if kind == "reshape":
         return b.reshape(x, *nodes, shape=facts[0])
+    if kind == "broadcast":
+        from irad.specialize.arrays.elementwise import spread
+
+        return spread(s, x, facts[0], nodes)
     steps, sizes, shape = facts
     rank = len(steps)
     starts, dims = nodes[:rank], nodes[rank:]
@@ -83,7 +85,7 @@ def array_type(s: Specializer, v: Ref) -> Array:
 
 def type_of_view(base: Array, spec: tuple[Any, ...]) -> Array:
     kind, *facts = spec
-    shape = tuple(base.shape[a] for a in facts[0]) if kind == "transpose" else facts[0] if kind == "reshape" else facts[2]
+    shape = tuple(base.shape[a] for a in facts[0]) if kind == "transpose" else facts[2] if kind == "basic" else facts[0]
     return Array(base.dtype, shape)
 
 
@@ -216,7 +218,7 @@ def _through(s: Specializer, content: Compound, index: list[Node], shape: Shape)
         for i, a in zip(index, facts[0], strict=True):
             out[a] = i
         return out
-    if kind == "reshape":
+    if kind != "basic":
         return None
     steps, sizes, result = facts
     feed = iter(
@@ -227,16 +229,17 @@ def _through(s: Specializer, content: Compound, index: list[Node], shape: Shape)
     if len(result) != len(kept):
         return None  # with new axes: rare, read as a whole
     for k, n, start in zip(steps, sizes, content.children[1 : 1 + len(steps)], strict=True):
+        axis = len(placed) - steps[: len(placed)].count(None)  # of the view
         if k is None:
             placed.append(start)
             continue
         i = next(feed)
-        _check_inside(s, content, n, i)
+        _check_inside(s, content, n, i, axis)
         placed.append(b.add(start, b.mul(i, literal(k))))
     return placed
 
 
-def _check_inside(s: Specializer, content: Compound, n: int | Dim, i: Node) -> None:
+def _check_inside(s: Specializer, content: Compound, n: int | Dim, i: Node, axis: int) -> None:
     """IndexError where an index is outside an axis of size n of a view, which the array behind it may have a place for."""
     if isinstance(n, int) and isinstance(i, Constant) and 0 <= i.value < n:
         return
@@ -251,49 +254,45 @@ def _check_inside(s: Specializer, content: Compound, n: int | Dim, i: Node) -> N
         i,
         size,
         error="IndexError",
-        message="index {0} is out of bounds for axis with size {1}",
+        message=f"index {{0}} is out of bounds for axis {axis} with size {{1}}",
     )
 
 
 def write_element(s: Specializer, v: Ref, index: list[Node], value: Node) -> None:
-    content = s.readable(s.store.get(v.obj))
+    content = _writable(s, v)
     if isinstance(content, Node):
         return objects.write(s, v, s.b.index_update(content, value, *index))
     placed = _through(s, content, index, array_type(s, v).shape)
     if placed is None:
-        raise _unwritable(s)
-    write_element(s, content.children[0], placed, value)
-    return None
+        return write_whole(s, v, s.b.index_update(read(s, v), value, *index))
+    return write_element(s, content.children[0], placed, value)
 
 
-def _unwritable(s: Specializer) -> CompileError:
-    return s.refuse(
-        "view-write",
-        "this array shares memory with another, through a reshape or new axes, and is written to",
-        help="copy it first, or write to the array it was made from",
-    )
+def _writable(s: Specializer, v: Ref) -> Any:
+    """The content of an array that is written to."""
+    if v.obj.frozen:
+        raise s.refuse_frozen(v.obj)
+    content = s.readable(s.store.get(v.obj))
+    if isinstance(content, Compound) and content.head[0] == "broadcast":
+        s.b.raise_(error="ValueError", message="assignment destination is read-only")
+        raise s.Bottom
+    return content
 
 
 def write_block(s: Specializer, v: Ref, starts: list[Node], steps: list[int], block: Node) -> None:
     """Put a block of v's rank at `starts`."""
-    if v.obj.frozen:
-        raise s.refuse_frozen(v.obj)
     b = s.b
-    content = s.readable(s.store.get(v.obj))
+    content = _writable(s, v)
     if isinstance(content, Node):
         return objects.write(s, v, b.slice_update(content, block, *starts, steps=tuple(steps)))
     kind, *facts = content.head
     base = content.children[0]
     if kind == "transpose":
-        axes = facts[0]
-        inverse = tuple(axes.index(i) for i in range(len(axes)))
+        inverse = _inverse(facts[0])
         return write_block(s, base, [starts[i] for i in inverse], [steps[i] for i in inverse], b.transpose(block, axes=inverse))
-    if kind == "reshape":
-        raise _unwritable(s)
-    view_steps, sizes, result = facts
-    kept = [i for i, k in enumerate(view_steps) if k is not None]
-    if len(result) != len(kept):
-        raise _unwritable(s)
+    view_steps, sizes, result = facts if kind == "basic" else ((), (), None)
+    if kind == "reshape" or len(result) != sum(k is not None for k in view_steps):
+        return write_whole(s, v, b.slice_update(read(s, v), block, *starts, steps=tuple(steps)))
     new_starts, new_steps, shape, j = [], [], [], 0
     for k, n, start in zip(view_steps, sizes, content.children[1 : 1 + len(view_steps)], strict=True):
         if k is None:
@@ -307,15 +306,26 @@ def write_block(s: Specializer, v: Ref, starts: list[Node], steps: list[int], bl
             new_steps.append(k * steps[j])
             shape.append(block.type.shape[j])  # type: ignore[attr-defined]
             j += 1
-    write_block(s, base, new_starts, new_steps, b.reshape(block, *dims_of(s, tuple(shape), [block]), shape=tuple(shape)))
-    return None
+    return write_block(s, base, new_starts, new_steps, b.reshape(block, *dims_of(s, tuple(shape), [block]), shape=tuple(shape)))
 
 
 def write_whole(s: Specializer, v: Ref, node: Node) -> None:
     """Replace all elements."""
-    content = s.store.get(v.obj)
+    b = s.b
+    content = _writable(s, v)
     if isinstance(content, Node):
-        objects.write(s, v, node)
-    else:
-        rank = array_type(s, v).rank
-        write_block(s, v, [literal(0)] * rank, [1] * rank, node)
+        return objects.write(s, v, node)
+    kind, *facts = content.head
+    base, *rest = content.children
+    if kind == "transpose":
+        return write_whole(s, base, b.transpose(node, axes=_inverse(facts[0])))
+    if kind == "reshape":
+        shape = array_type(s, base).shape
+        return write_whole(s, base, b.reshape(node, *dims_of(s, shape, [read(s, base)]), shape=shape))
+    steps, sizes, _ = facts
+    block = b.reshape(node, *rest[len(steps) :], shape=sizes)
+    return write_block(s, base, rest[: len(steps)], [1 if k is None else k for k in steps], block)
+
+
+def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(axes.index(i) for i in range(len(axes)))

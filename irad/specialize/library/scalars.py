@@ -11,7 +11,8 @@ import numpy as np
 from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
-from irad.specialize import instances, objects, operators, prelude
+from irad.numpy import python
+from irad.specialize import instances, objects, operators
 from irad.specialize.library.elementary import to_int
 from irad.specialize.library.table import HANDLERS, Handler, handles, in_python, need
 from irad.specialize.numbers import as_float, as_int, common, fitting
@@ -154,8 +155,8 @@ def _chosen(s: Specializer, test: Node, x: Any, y: Any, name: str) -> Any:
     return s.b.select(test, x, y)
 
 
-HANDLERS[min] = _extreme("min", "<", prelude.min_)
-HANDLERS[max] = _extreme("max", ">", prelude.max_)
+HANDLERS[min] = _extreme("min", "<", python.min_)
+HANDLERS[max] = _extreme("max", ">", python.max_)
 
 
 @handles(sum)
@@ -165,7 +166,7 @@ def _sum(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:
     start = start if start is not None else args[1] if len(args) == 2 else literal(0)
     items = objects.static_items(s, args[0])
     if items is None:
-        return (yield in_python(s, prelude.sum_, [args[0], start]))
+        return (yield in_python(s, python.sum_, [args[0], start]))
     total = start
     for x in items:
         total = operators.binary(s, "+", total, x)
@@ -182,8 +183,8 @@ def _over(name: str, function: Any) -> Handler:
     return call
 
 
-HANDLERS[any] = _over("any", prelude.any_)
-HANDLERS[all] = _over("all", prelude.all_)
+HANDLERS[any] = _over("any", python.any_)
+HANDLERS[all] = _over("all", python.all_)
 
 
 @handles(math.prod)

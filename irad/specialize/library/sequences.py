@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from irad.graph.build import literal
 from irad.graph.nodes import Constant
 from irad.graph.walk import Task
-from irad.specialize import instances, objects, prelude
+from irad.numpy import python
+from irad.specialize import instances, objects
 from irad.specialize.iteration import iteration_now
 from irad.specialize.library.methods import copied
 from irad.specialize.library.table import handles, in_python, need
@@ -61,6 +62,13 @@ def _range(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Compound:
         s.b.raise_(error="ValueError", message="range() arg 3 must not be zero")
         raise s.Bottom
     return Compound("range", None, parts)
+
+
+@handles(slice)
+def _slice(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Compound:
+    need(s, "slice", args, kwargs, 1, 3)
+    start, stop, step = [Known(None), *args, Known(None)] if len(args) == 1 else [*args, Known(None)][:3]
+    return Compound("slice", None, [start, stop, step])
 
 
 ONE_WAY = frozenset({"zip", "enumerate", "reversed", "generator"})
@@ -159,7 +167,7 @@ def _dict(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 def collect(s: Specializer, generator: Compound, kind: str) -> Task:
     """A list or dict of what a comprehension yields."""
-    function = prelude.dict_ if kind == "dict" else prelude.list_
+    function = python.dict_ if kind == "dict" else python.list_
     return in_python(s, function, [generator])
 
 

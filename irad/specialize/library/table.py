@@ -109,15 +109,11 @@ INSTEAD = {
     "remove": "build a new list: [y for y in xs if y != x]",
     "pop": "build a new dict without the key",
     "append": "make the array as large as it gets first, and write into it",
-    "concatenate": "make an array first and write into its parts: out[:n] = x; out[n:] = y",
     "hstack": "make an array first and write into its parts: out[:, :n] = x; out[:, n:] = y",
     "vstack": "make an array first and write into its rows: out[0] = x; out[1] = y",
-    "stack": "make an array first and write into its rows: out[0] = x; out[1] = y",
     "cumsum": "add up in a loop: total += x[i]; out[i] = total",
     "cumprod": "multiply in a loop: total *= x[i]; out[i] = total",
     "diff": "write x[1:] - x[:-1]",
-    "std": "write np.sqrt(np.mean((x - x.mean()) ** 2))",
-    "var": "write np.mean((x - x.mean()) ** 2)",
     "median": "compute it outside the compiled function",
     "average": "write np.sum(w * x) / np.sum(w), or x.mean()",
     "argmax": "search in a loop: if x[i] > best: best, where = x[i], i",
@@ -159,7 +155,7 @@ INSTEAD = {
 
 
 def in_python(s: Specializer, function: Callable[..., Any], args: list[Any]) -> Task:
-    """Call a function of the prelude."""
+    """Call a function of irad/numpy/python.py."""
     assert isinstance(function, FunctionType)
     return s.call_function(s.function_value(function), args, {})
 

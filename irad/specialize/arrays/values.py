@@ -224,7 +224,7 @@ def _through(s: Specializer, content: Compound, index: list[Node], shape: Shape)
     feed = iter(
         [i for i, d in zip(index, result, strict=True) if d != 1] if len(result) != sum(k is not None for k in steps) else index
     )
-    placed = []
+    placed: list[Node] = []
     kept = [n for k, n in zip(steps, sizes, strict=True) if k is not None]
     if len(result) != len(kept):
         return None  # with new axes: rare, read as a whole
@@ -290,8 +290,10 @@ def write_block(s: Specializer, v: Ref, starts: list[Node], steps: list[int], bl
     if kind == "transpose":
         inverse = _inverse(facts[0])
         return write_block(s, base, [starts[i] for i in inverse], [steps[i] for i in inverse], b.transpose(block, axes=inverse))
-    view_steps, sizes, result = facts if kind == "basic" else ((), (), None)
-    if kind == "reshape" or len(result) != sum(k is not None for k in view_steps):
+    if kind == "reshape":
+        return write_whole(s, v, b.slice_update(read(s, v), block, *starts, steps=tuple(steps)))
+    view_steps, sizes, result = facts
+    if len(result) != sum(k is not None for k in view_steps):  # with new axes
         return write_whole(s, v, b.slice_update(read(s, v), block, *starts, steps=tuple(steps)))
     new_starts, new_steps, shape, j = [], [], [], 0
     for k, n, start in zip(view_steps, sizes, content.children[1 : 1 + len(view_steps)], strict=True):
@@ -301,7 +303,7 @@ def write_block(s: Specializer, v: Ref, starts: list[Node], steps: list[int], bl
             shape.append(1)
         else:
             if block.type.shape[j] == 1:  # type: ignore[attr-defined]
-                _check_inside(s, content, n, starts[j])
+                _check_inside(s, content, n, starts[j], j)
             new_starts.append(b.add(start, b.mul(starts[j], literal(k))))
             new_steps.append(k * steps[j])
             shape.append(block.type.shape[j])  # type: ignore[attr-defined]

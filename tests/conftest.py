@@ -11,3 +11,4 @@ settings.load_profile("explore" if os.environ.get("IRAD_EXPLORE") else "same")
 
 def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden files (*.case) that tests compare")
+    parser.addoption("--all-variants", action="store_true", help="tests/library: every call with every shape, layout and mode")

@@ -13,7 +13,7 @@ import os
 from types import FunctionType
 from typing import Any
 
-__all__ = ["is_library", "written"]
+__all__ = ["is_library", "table", "written"]
 
 # Which module of NumPy's (or of SciPy's) each file stands for.
 MODULES = {"joining": "numpy", "statistics": "numpy"}
@@ -23,7 +23,7 @@ _FOLDER = os.path.join(os.path.dirname(__file__), "")
 def written(value: Any) -> FunctionType | None:
     """The function that stands for a callable of NumPy's."""
     try:
-        return _table().get(value)
+        return table().get(value)
     except TypeError:
         return None
 
@@ -34,7 +34,8 @@ def is_library(function: Any) -> bool:
 
 
 @functools.cache
-def _table() -> dict[Any, FunctionType]:
+def table() -> dict[Any, FunctionType]:
+    """The functions, by the callables that they stand for."""
     table: dict[Any, FunctionType] = {}
     for name, of in MODULES.items():
         module = importlib.import_module(f"{__name__}.{name}")

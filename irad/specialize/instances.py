@@ -64,9 +64,11 @@ _MADE = Known("made by its default_factory")  # a field that was not given
 
 
 def is_python_class(cls: type) -> bool:
-    """Whether a class's instances are made by an `__init__` in Python, or by none."""
+    """Whether the instances of a class, which is not one of NumPy's, are made by an `__init__` in Python, or by none."""
     init = _class_attribute(cls, "__init__")
-    return isinstance(init, FunctionType) or (init is object.__init__ and bool(cls.__flags__ & HEAP_TYPE))
+    return cls.__module__.split(".")[0] != "numpy" and (
+        isinstance(init, FunctionType) or (init is object.__init__ and bool(cls.__flags__ & HEAP_TYPE))
+    )
 
 
 HEAP_TYPE = 1 << 9  # CPython's flag of classes that are made at run time

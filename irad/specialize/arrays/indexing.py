@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
 from irad.specialize import objects
-from irad.specialize.arrays.advanced import gather, is_advanced, put
+from irad.specialize.arrays.advanced import gather, is_advanced, items_of, put
 from irad.specialize.arrays.creation import array
 from irad.specialize.arrays.elementwise import shape_text, spread
 from irad.specialize.arrays.values import (
@@ -17,6 +17,7 @@ from irad.specialize.arrays.values import (
     from_zero,
     is_array,
     never_negative,
+    new_array,
     node_of,
     size_of,
     view,
@@ -174,7 +175,7 @@ class Index:
 def getitem(s: Specializer, v: Any, index: Any) -> Any:
     """v[index]; a task where arrays are among the indices."""
     if not is_array(s, v):
-        return None
+        return _of_number(s, v, index)
     if is_advanced(s, index):
         return gather(s, v, index)
     parts = Index(s, v, index)
@@ -203,6 +204,15 @@ def _through_view(
         starts.append(start if k is None else b.add(start, b.mul(at, literal(k))))
         sizes.append(size)
     return content.children[0], tuple(steps), starts, tuple(sizes)
+
+
+def _of_number(s: Specializer, v: Any, index: Any) -> Any:
+    """v[None, ...] of a number of NumPy's, which has no axes."""
+    items = items_of(index)
+    if not (is_number(v) and not v.type.weak and all(isinstance(i, Known) and i.value in (None, Ellipsis) for i in items)):
+        return None
+    count = sum(i.value is None for i in items)
+    return new_array(s, s.b.broadcast(v, shape=(1,) * count)) if count else v
 
 
 def setitem(s: Specializer, v: Ref, index: Any, value: Any) -> Any:

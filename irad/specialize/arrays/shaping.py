@@ -27,6 +27,7 @@ def reshape(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     v, *rest = args
     if not is_array(s, v):
         v = array(s, [v], {})
+        v = v if is_array(s, v) else new_array(s, s.b.broadcast(v, shape=(1,)))
     wanted: Any = rest[0] if len(rest) == 1 else Compound("tuple", None, rest)
     items = list(wanted.children) if objects.is_tuple(wanted) else [wanted]
     t = array_type(s, v)

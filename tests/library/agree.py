@@ -1,0 +1,178 @@
+"""A call of NumPy's in a compiled function against NumPy itself, and its derivatives against each other and against
+differences.
+
+Both raise, or both give the same: dtype, shape, values to 1e-12. Derivatives in forward and reverse mode agree to 1e-11,
+with Richardson's differences of NumPy to 1e-6, and second derivatives with differences of the first.
+"""
+
+from __future__ import annotations
+
+import linecache
+import re
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import irad
+
+SHAPES: tuple[tuple[int, ...], ...] = ((), (3,), (2, 3), (0,), (2, 1, 3), (1,), (2, 0))
+LAYOUTS = ("C", "F", "reversed", "strided", "read-only")
+MODES = ("reverse", "forward", "second")
+NAMES = re.compile(r"\b(?<![.])([xypkbvwmi])\b(?!\s*=[^=])")
+
+
+def function_of(text: str, names: list[str]) -> Callable[..., Any]:
+    """The function whose body is an expression, or statements that end in `return`."""
+    lines = text.split("; ")
+    if not lines[-1].startswith("return "):
+        lines[-1] = f"return {lines[-1]}"
+    source = f"def f({', '.join(names)}):\n" + "".join(f"    {line}\n" for line in lines)
+    file = f"<{text}>"
+    linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
+    space: dict[str, Any] = {"np": np}
+    exec(compile(source, file, "exec"), space)
+    return space["f"]  # type: ignore[no-any-return]
+
+
+def drawn(name: str, rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
+    """The value of a variable. No two elements are equal or near zero: no derivative is at a kink."""
+    if name in "xyp":
+        x = rng.permutation(np.prod(shape, dtype=int)).reshape(shape) * 0.37 + rng.uniform(0.15, 0.25, shape)
+        x = x if name == "p" else x - 0.5
+    elif name in "vwm":
+        x = rng.uniform(0.1, 1.0, (3, 4) if name == "m" else 5) * rng.choice([-1.0, 1.0], (3, 4) if name == "m" else 5)
+    else:
+        x = {"k": rng.integers(-4, 9, shape), "b": rng.random(shape) < 0.6, "i": rng.integers(0, 3, 4)}[name]
+        return x if np.ndim(x) else x.item()
+    return x.astype(dtype) if np.ndim(x) else float(x)
+
+
+def laid_out(x: Any, layout: str) -> Any:
+    """The same array in another layout."""
+    if np.ndim(x) == 0 or layout == "C":
+        return x
+    if layout == "F":
+        return np.asfortranarray(x)
+    if layout == "reversed":
+        return x[::-1].copy()[::-1]
+    if layout == "strided":
+        return np.repeat(x, 2, axis=-1)[..., ::2]
+    x = x.copy()
+    x.flags.writeable = False
+    return x
+
+
+def check(text: str, variant: int, *, modes: tuple[str, ...] | None = None) -> str:
+    """One call with arguments drawn for a variant: "" or what is wrong."""
+    rng = np.random.default_rng([zlib.crc32(text.encode()), variant])
+    names = sorted(set(NAMES.findall(text)))
+    shape = SHAPES[variant % len(SHAPES)]
+    dtype = np.float32 if variant % 5 == 4 else np.float64
+    args = [laid_out(drawn(n, rng, shape, dtype), LAYOUTS[(variant + j) % len(LAYOUTS)]) for j, n in enumerate(names)]
+    f = function_of(text, names)
+    with np.errstate(all="ignore"):
+        want, got = outcome(f, args), outcome(irad.compile(f), args)
+        where = f"{text} for {dict(zip(names, args, strict=True))}:"
+        if isinstance(want, Exception) or isinstance(got, Exception):
+            return "" if raised_alike(got, want) else f"{where} got {got!r}, wanted {want!r}"
+        wrong = different(got, want)
+        if wrong:
+            return f"{where} {wrong}"
+        return derivatives(f, args, want, modes or (MODES[variant % 3],), where, rng)
+
+
+def outcome(f: Callable[..., Any], args: list[Any]) -> Any:
+    try:
+        return f(*args)
+    except Exception as e:
+        return e
+
+
+def raised_alike(got: Any, want: Any) -> bool:
+    """Both raise; what NumPy finds out by types and shapes, irad may refuse."""
+    return isinstance(want, Exception) and (isinstance(got, irad.CompileError) or isinstance(got, type(want)))
+
+
+def parts(x: Any) -> list[Any]:
+    return [y for part in x for y in parts(part)] if isinstance(x, (tuple, list)) else [x]
+
+
+def different(got: Any, want: Any) -> str:
+    if len(parts(got)) != len(parts(want)):
+        return f"got {got!r}, wanted {want!r}"
+    for g, w in zip(parts(got), parts(want), strict=True):
+        if np.shape(g) != np.shape(w) or np.asarray(g).dtype != np.asarray(w).dtype:
+            return f"got {np.asarray(g).dtype}{np.shape(g)}, wanted {np.asarray(w).dtype}{np.shape(w)}"
+        tolerance = 2e-5 if np.asarray(w).dtype == np.float32 else 1e-12
+        if not np.allclose(g, w, rtol=tolerance, atol=tolerance, equal_nan=True):
+            return f"got {g!r}, wanted {w!r}"
+    return ""
+
+
+def derivatives(
+    f: Callable[..., Any], args: list[Any], want: Any, modes: tuple[str, ...], where: str, rng: np.random.Generator
+) -> str:
+    """Of a weighted sum of the floats in the result, by the floats among the arguments."""
+    floats = tuple(j for j, a in enumerate(args) if np.asarray(a).dtype.kind == "f")
+    weights = tuple(rng.standard_normal(np.shape(w)) if np.asarray(w).dtype.kind == "f" else None for w in parts(want))
+    if not floats or all(w is None for w in weights) or not all(np.all(np.isfinite(w)) for w in parts(want)):
+        return ""
+    args = [np.asarray(a, np.float64) if j in floats and np.ndim(a) else a for j, a in enumerate(args)]
+
+    def single(*xs: Any) -> Any:
+        out = f(*xs)
+        return np.sum(out * weights[0]) * 0.1 + np.sum(out * out) * 0.05
+
+    def several(*xs: Any) -> Any:
+        value = 0.0
+        for part, weight in zip(f(*xs), weights):  # noqa: B905 - irad compiles this
+            if weight is not None:
+                value = value + np.sum(part * weight)
+        return value
+
+    total = several if isinstance(want, (tuple, list)) else single
+    direction = [rng.uniform(0.5, 1.0, np.shape(args[j])) for j in floats]
+    gradient = irad.grad(total, argnums=floats)
+    got = gradient(*args)
+    along = dot(got, direction)
+    if "forward" in modes:
+        forward = irad.jvp(total, tuple(args), tangents(args, floats, direction))[1]
+        if not np.isclose(along, forward, rtol=1e-11, atol=1e-13):
+            return f"{where} reverse mode gives {along!r}, forward mode {forward!r}"
+    slope = difference(lambda *xs: total(*xs), args, floats, direction)
+    if not np.isclose(along, slope, rtol=1e-6, atol=1e-8):
+        return f"{where} the derivative is {along!r}, the difference {slope!r}"
+    if "second" in modes:
+        curve = irad.jvp(lambda *xs: dot(gradient(*xs), direction), tuple(args), tangents(args, floats, direction))[1]
+        wanted = difference(lambda *xs: dot(gradient(*xs), direction), args, floats, direction)
+        if not np.isclose(curve, wanted, rtol=1e-5, atol=1e-7):
+            return f"{where} the second derivative is {curve!r}, the difference {wanted!r}"
+    return ""
+
+
+def dot(xs: Any, ys: Any) -> Any:
+    total = 0.0
+    for x, y in zip(xs, ys):  # noqa: B905 - irad compiles this
+        total = total + np.sum(x * y)
+    return total
+
+
+def tangents(args: list[Any], floats: tuple[int, ...], direction: list[Any]) -> tuple[Any, ...]:
+    feed = iter(direction)
+    return tuple((d if np.ndim(d := next(feed)) else float(d)) if j in floats else None for j in range(len(args)))
+
+
+def difference(f: Callable[..., Any], args: list[Any], floats: tuple[int, ...], direction: list[Any]) -> float:
+    """The slope along a direction by central differences, extrapolated (Richardson, 1911)."""
+
+    def at(h: float) -> float:
+        moved = list(args)
+        for j, d in zip(floats, direction, strict=True):
+            moved[j] = moved[j] + h * d if np.ndim(moved[j]) else float(moved[j] + h * d)
+        return float(f(*moved))
+
+    h = 1e-3
+    slopes = [(at(h / k) - at(-h / k)) / (2 * h / k) for k in (1, 2)]
+    return (4 * slopes[1] - slopes[0]) / 3

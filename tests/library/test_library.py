@@ -1,0 +1,55 @@
+"""Each function of irad/numpy against NumPy's, over shapes, layouts, dtypes and modes: a covering sample; all of it by
+`pytest tests/library --all-variants`."""
+
+import inspect
+
+import numpy as np
+import pytest
+
+from irad.numpy import MODULES, table
+from tests.library.agree import LAYOUTS, SHAPES, check
+from tests.library.cases import CASES
+
+CALLS = [(group, name, text) for group, names in CASES.items() for name, texts in names.items() for text in texts]
+VARIANTS = 3  # of a call, in a sample
+
+
+@pytest.mark.parametrize(("number", "text"), list(enumerate(t for _, _, t in CALLS)), ids=[t for _, _, t in CALLS])
+def test_calls(number, text, request):
+    count = len(SHAPES) * len(LAYOUTS) * 3 if request.config.getoption("--all-variants") else VARIANTS
+    own = any(f" {n} " in f" {text} ".replace("(", " ").replace(",", " ").replace("[", " ").replace(".", " ") for n in "xypkb")
+    for variant in range(number, number + (count if own else max(count // 3, 1))):
+        wrong = check(text, variant)
+        assert not wrong, wrong
+
+
+def test_every_function_has_cases():
+    named = {name for names in CASES.values() for name in names}
+    assert {f.__name__ for f in table().values()} <= named
+
+
+def test_parameters_are_those_of_numpy():
+    """Names, order and defaults of parameters, as far as NumPy says them."""
+    for original, f in table().items():
+        try:
+            theirs = inspect.signature(original).parameters
+        except (TypeError, ValueError):
+            continue
+        for name, p in inspect.signature(f).parameters.items():
+            if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD):
+                continue
+            assert name in theirs, f"{f.__name__}: NumPy has no {name}"
+            ours, default = p.default, theirs[name].default
+            if default is not np._NoValue and default is not inspect.Parameter.empty:
+                assert ours == default, f"{f.__name__}: {name}={ours!r}, in NumPy {default!r}"
+
+
+def test_modules_stand_for_numpys():
+    assert set(MODULES.values()) >= {"numpy"}
+
+
+def test_what_is_wrong_is_seen(monkeypatch):
+    from irad.numpy import joining
+
+    monkeypatch.setattr(joining.stack, "__code__", (lambda arrays, axis=0: np.asarray(arrays[0])[None] * 2.0).__code__)
+    assert "wanted float64(2, 5)" in check("np.stack([v, w])", 0)

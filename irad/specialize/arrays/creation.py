@@ -303,7 +303,7 @@ def array(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     else:
         shape, nodes = _nested(s, v)
         if not shape:
-            return s.convert(nodes[0], dtype_of(s, dtype) if dtype is not None else nodes[0].type.strong)
+            return s.convert(nodes[0], dtype_of(s, dtype) if dtype is not None else nodes[0].type.strong)  # type: ignore[attr-defined]
         if not nodes:
             return filled(s, None, shape, [], dtype_of(s, dtype) if dtype is not None else F64)
         if any(isinstance(n.type, Array) for n in nodes):

@@ -9,6 +9,7 @@ of the optimizer; mutants that mean the same.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -159,9 +160,10 @@ class Examination:
         relative: float,
         index: Index,
         vectors: Vectors = (),
+        largest: float = 0.0,
     ) -> None:
-        """Compare one number."""
-        how = self.reference.agrees(got, want, relative, index, vectors)
+        """Compare one number; `largest` is the greatest of those beside it."""
+        how = self.reference.agrees(got, want, relative, index, vectors, largest)
         if not how:
             self.fail(kind, what, f"{where(index)}got {got!r}, wanted {want!r}")
         elif how == "loose":
@@ -172,8 +174,10 @@ class Examination:
         if shapes(got) != self.shapes(index):
             self.fail(kind, what, f"got the shapes {shapes(got)}, wanted {self.shapes(index)}")
             return
-        for g, i in zip(numbers(got), index, strict=True):
-            self.one(kind, what, g, self.reference.derivative(i, vectors), DERIVATIVE, i, vectors)
+        wanted = [self.reference.derivative(i, vectors) for i in index]
+        largest = max(map(abs, wanted), default=0.0) if all(map(math.isfinite, wanted)) else 0.0
+        for g, w, i in zip(numbers(got), wanted, index, strict=True):
+            self.one(kind, what, g, w, DERIVATIVE, i, vectors, largest)
 
     def gradients(self) -> None:
         irad, floats = self.irad, self.program.floats

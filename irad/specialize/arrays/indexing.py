@@ -13,6 +13,7 @@ from irad.specialize.arrays.elementwise import shape_text, spread
 from irad.specialize.arrays.values import (
     array_type,
     as_scalar,
+    check_inside,
     element,
     from_zero,
     is_array,
@@ -193,13 +194,16 @@ def _through_view(
     content = s.readable(s.store.get(v.obj)) if isinstance(v, Ref) else None
     if not (isinstance(content, Compound) and content.kind == "view" and content.head[0] == "basic") or v.obj.frozen:
         return v, tuple(parts.steps), parts.starts, tuple(parts.sizes)
-    _, below, _, result = content.head
+    _, below, around, result = content.head
     if len(result) != sum(k is not None for k in below):  # with new axes
         return v, tuple(parts.steps), parts.starts, tuple(parts.sizes)
     b, own = s.b, iter(zip(parts.steps, parts.starts, parts.sizes, strict=True))
-    steps, starts, sizes = [], [], []
-    for k, start in zip(below, content.children[1 : 1 + len(below)], strict=True):
-        step, at, size = (None, None, 1) if k is None else next(own)
+    steps, starts, sizes, axis = [], [], [], 0
+    for k, n, start in zip(below, around, content.children[1 : 1 + len(below)], strict=True):
+        step, at, size = (None, literal(0), 1) if k is None else next(own)
+        if k is not None and step is None:
+            check_inside(s, content, n, at, axis)
+        axis += k is not None
         steps.append(None if k is None or step is None else k * step)
         starts.append(start if k is None else b.add(start, b.mul(at, literal(k))))
         sizes.append(size)

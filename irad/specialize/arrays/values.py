@@ -234,12 +234,12 @@ def _through(s: Specializer, content: Compound, index: list[Node], shape: Shape)
             placed.append(start)
             continue
         i = next(feed)
-        _check_inside(s, content, n, i, axis)
+        check_inside(s, content, n, i, axis)
         placed.append(b.add(start, b.mul(i, literal(k))))
     return placed
 
 
-def _check_inside(s: Specializer, content: Compound, n: int | Dim, i: Node, axis: int) -> None:
+def check_inside(s: Specializer, content: Compound, n: int | Dim, i: Node, axis: int) -> None:
     """IndexError where an index is outside an axis of size n of a view, which the array behind it may have a place for."""
     if isinstance(n, int) and isinstance(i, Constant) and 0 <= i.value < n:
         return
@@ -303,7 +303,7 @@ def write_block(s: Specializer, v: Ref, starts: list[Node], steps: list[int], bl
             shape.append(1)
         else:
             if block.type.shape[j] == 1:  # type: ignore[attr-defined]
-                _check_inside(s, content, n, starts[j], j)
+                check_inside(s, content, n, starts[j], j)
             new_starts.append(b.add(start, b.mul(starts[j], literal(k))))
             new_steps.append(k * steps[j])
             shape.append(block.type.shape[j])  # type: ignore[attr-defined]

@@ -40,6 +40,6 @@ CASES = {
     },
     "statistics": {
         "var": ["np.var(x)", "np.var(m, axis=0)", "np.var(m, 1, ddof=1)", "np.var(x, axis=-1, keepdims=True)", "np.var(m, axis=(0, 1))", "np.var(k)"],
-        "std": ["np.std(x)", "np.std(m, axis=0, ddof=1)", "np.std(m, 1, keepdims=True)"],
+        "std": ["np.std(x)", "np.std(m, axis=0, ddof=1)", "np.std(m, 1, keepdims=True)", "m.std(0) + m.var(axis=0)"],
     },
 }  # fmt: skip

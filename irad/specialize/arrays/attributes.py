@@ -14,7 +14,7 @@ from irad.specialize.arrays.functions import clip
 from irad.specialize.arrays.indexing import getitem, setitem
 from irad.specialize.arrays.reductions import mean
 from irad.specialize.arrays.shaping import dot, ravel, reshape, transpose
-from irad.specialize.arrays.table import HANDLERS, Handler, check_count, no_keywords
+from irad.specialize.arrays.table import HANDLERS, Handler, check_count, in_python, no_keywords
 from irad.specialize.arrays.values import array_type, as_scalar, count_of, is_array, new_array, read, size_of, view
 from irad.specialize.iteration import Iteration
 from irad.specialize.values import Compound, Known, Ref, is_number
@@ -67,7 +67,7 @@ def getattr_(s: Specializer, v: Any, name: str) -> Any:
         return view(s, v, ("transpose", tuple(reversed(range(t.rank))))) if t.rank > 1 else v
     if name == "dtype":
         return Known(t.dtype.dtype)
-    if name in METHODS:
+    if name in METHODS or name in WRITTEN:
         return Compound("built-in method", ("array", name), [v])
     return None
 
@@ -153,13 +153,18 @@ METHODS: dict[str, Handler] = {
 }
 
 
+# Methods that are NumPy's functions in irad/numpy, with the array first.
+WRITTEN = frozenset({"std", "var"})
+
+
 def names() -> list[str]:
     """The attributes and methods of arrays."""
-    return ["T", "dtype", "ndim", "shape", "size", *METHODS]
+    return ["T", "dtype", "ndim", "shape", "size", *METHODS, *WRITTEN]
 
 
 def method(head: tuple[str, str]) -> Handler:
-    return METHODS[head[1]]
+    found = METHODS.get(head[1])
+    return found if found is not None else in_python(getattr(np, head[1]))
 
 
 def pack(s: Specializer, v: Any) -> Node | None:

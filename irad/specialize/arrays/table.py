@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from irad.numpy import written
@@ -23,11 +22,12 @@ def handler(s: Specializer, value: Any) -> Handler | None:
         return None
     if found is not None:
         return found
+    return None if written(value) is None else in_python(value)
+
+
+def in_python(value: Any) -> Handler:
+    """The handler of a function of NumPy's that irad/numpy has."""
     function = written(value)
-    return None if function is None else in_python(function)
-
-
-def in_python(function: FunctionType) -> Handler:
     return lambda s, args, kwargs: s.call_function(s.function_value(function), args, kwargs)
 
 

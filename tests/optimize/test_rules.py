@@ -95,7 +95,9 @@ class Pool:
             return made
         rows = b.reshape(x, shape=(2, 2))
         blocks = [b.slice(x, zero, shape=(4,), steps=(1,)), b.slice_update(x, self.params[1], zero, steps=(1,))]
-        return [*made, rows, b.transpose(rows, axes=(1, 0)), *blocks, zero]
+        first = b.slice(self.params[1], zero, shape=(1,), steps=(1,))
+        blocks.append(b.slice_update(x, first, zero, steps=(1,)))
+        return [*made, rows, b.transpose(rows, axes=(1, 0)), *blocks, zero, constant(INT, 1)]
 
     def lists(self, x, y):
         return [self.b.make_list(of=self.kind), self.b.make_list(x, y, of=self.kind)]
@@ -105,7 +107,7 @@ class Pool:
         prim = REGISTRY[rule.head]
         for static in statics(prim):
             for n in (1, 2, 3):
-                pools = [self.all] * n if n < 3 else [[*self.params, *self.first[-6:]], self.first, self.first]
+                pools = [self.all] * n if n < 3 else [[*self.params, *self.first[-8:]], self.first, self.first]
                 if n == 3 and prim.elementwise:  # a condition: truth values and what is made of them
                     pools[0] = [a for a in self.all if a.type is BOOL][:12]
                 for args in itertools.product(*pools):
@@ -130,7 +132,7 @@ STATICS = {
     "dim": [(0,)],
     "reshape": [((4,),), ((2, 2),), ((4, 1),)],
     "transpose": [((0,),), ((1, 0),)],
-    "slice": [((4,), (1,))],
+    "slice": [((4,), (1,)), ((3,), (1,))],
     "slice_update": [((1,),)],
 }
 
@@ -242,7 +244,7 @@ def outcomes(evaluate, args):
     """What both sides give; where the left one raises, the other need not: (None, None)."""
     try:
         a = interpret(evaluate[0], args)
-    except (ArithmeticError, ValueError):
+    except (ArithmeticError, ValueError, IndexError):
         return None, None
     return a, interpret(evaluate[1], args)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from irad.graph.nodes import Apply, Node
+from irad.graph.nodes import Apply, Constant, Node
 from irad.optimize.rewrite import Rule, rewrites
 from irad.types import Scalar
 
@@ -70,6 +70,24 @@ def slice_of_update(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> 
     return v if v.type.shape == shape and rest == starts else None  # type: ignore[attr-defined]
 
 
+@rewrites("slice-beside-update", "slice")
+def slice_beside_update(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """slice(slice_update(?x, ?v, i), j) => slice(?x, j) of another block; places known, steps of 1"""
+    x, *rest = args
+    shape, steps = static
+    if not (isinstance(x, Apply) and x.fn.name == "slice_update" and set((*steps, *x.static[0])) == {1}):
+        return None
+    below, v, *starts = x.args
+    ranges = zip(starts, v.type.shape, rest, shape, strict=False)  # type: ignore[attr-defined]
+    return b.slice(below, *rest, shape=shape, steps=steps) if any(_apart(*r) for r in ranges) else None
+
+
+def _apart(start: Node, size: Any, other: Node, count: Any) -> bool:
+    """Whether two ranges are known to have nothing in common."""
+    known = isinstance(start, Constant) and isinstance(other, Constant) and isinstance(size, int) and isinstance(count, int)
+    return known and not (start.value < other.value + count and other.value < start.value + size)  # type: ignore[attr-defined]
+
+
 @rewrites("update-by-slice", "slice_update")
 def update_by_slice(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
     """slice_update(?x, slice(?x, i), i) => ?x, which has that block there"""
@@ -90,5 +108,6 @@ RULES: tuple[Rule, ...] = (
     reshape_of_number,
     transpose_again,
     slice_of_update,
+    slice_beside_update,
     update_by_slice,
 )

@@ -1,4 +1,4 @@
-"""Functions of NumPy, and of Python, written in the accepted subset: specialize runs them like users' code, so that
+"""Functions of NumPy, SciPy and Python, written in the accepted subset: specialize runs them like users' code, so that
 derivatives, batching and every backend follow.
 
 A function stands under NumPy's name, in a module of this folder that stands for one of NumPy's; its parameters are
@@ -10,20 +10,28 @@ from __future__ import annotations
 import functools
 import importlib
 import os
+import sys
 from types import FunctionType
 from typing import Any
 
 __all__ = ["is_library", "table", "written"]
 
 # Which module of NumPy's (or of SciPy's) each file stands for.
-MODULES = {"joining": "numpy", "statistics": "numpy"}
+MODULES = {
+    "elements": "numpy",
+    "joining": "numpy",
+    "nans": "numpy",
+    "running": "numpy",
+    "special": "scipy.special",
+    "statistics": "numpy",
+}
 _FOLDER = os.path.join(os.path.dirname(__file__), "")
 
 
 def written(value: Any) -> FunctionType | None:
-    """The function that stands for a callable of NumPy's."""
+    """The function that stands for a callable of NumPy's, or of SciPy's."""
     try:
-        return table().get(value)
+        return next((t[value] for t in map(table, MODULES) if value in t), None)
     except TypeError:
         return None
 
@@ -33,14 +41,16 @@ def is_library(function: Any) -> bool:
     return bool(function.__code__.co_filename.startswith(_FOLDER))
 
 
+def table(name: str) -> dict[Any, FunctionType]:
+    """The functions of a file, by the callables that they stand for: none while nobody has imported those."""
+    return _table(name) if MODULES[name] in sys.modules else {}
+
+
 @functools.cache
-def table() -> dict[Any, FunctionType]:
-    """The functions, by the callables that they stand for."""
-    table: dict[Any, FunctionType] = {}
-    for name, of in MODULES.items():
-        module = importlib.import_module(f"{__name__}.{name}")
-        originals = importlib.import_module(of)
-        for key, f in vars(module).items():
-            if isinstance(f, FunctionType) and f.__module__ == module.__name__ and not key.startswith("_"):
-                table[getattr(originals, key)] = f
-    return table
+def _table(name: str) -> dict[Any, FunctionType]:
+    module, originals = importlib.import_module(f"{__name__}.{name}"), sys.modules[MODULES[name]]
+    return {
+        getattr(originals, key): f
+        for key, f in vars(module).items()
+        if isinstance(f, FunctionType) and f.__module__ == module.__name__ and not key.startswith("_")
+    }

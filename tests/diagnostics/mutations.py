@@ -139,7 +139,7 @@ EXPRESSIONS = [
     "np.sin({e})",
     "np.array({e})",
     "np.zeros({e})",
-    "np.cumsum({e})",
+    "np.unwrap({e})",
     "np.sum({e}, axis=1)",
     "np.maximum({e}, 0)",
     "np.where({e}, 1.0, 0.0)",
@@ -275,7 +275,7 @@ def change_attribute(rng: random.Random, p: _Places) -> None:
     node = rng.choice(p.of(ast.Attribute))
     assert isinstance(node, ast.Attribute)
     others = [n.attr for n in p.of(ast.Attribute)]  # type: ignore[attr-defined]
-    node.attr = rng.choice([*others, node.attr + "x", node.attr[:-1] or "q", "shape", "size", "append", "cumsum"])
+    node.attr = rng.choice([*others, node.attr + "x", node.attr[:-1] or "q", "shape", "size", "append", "byteswap"])
 
 
 def replace_expression(rng: random.Random, p: _Places) -> None:

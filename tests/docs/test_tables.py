@@ -5,6 +5,7 @@ import math
 import re
 
 import numpy as np
+import scipy.special
 
 import irad
 from irad.numpy import written
@@ -43,13 +44,17 @@ def test_math():
 
 def test_numpy():
     kinds = ("making", "element by element", "reductions, with `axis` and `keepdims`", "shape", "products of one and two axes")
-    kinds += ("joined arrays", "statistics")
+    kinds += ("joined arrays", "statistics", "running sums, differences, sequences", "leaving nan out")
     found = set().union(*map(named, kinds))
     assert found <= handled(np)
     functions = {getattr(np, name) for name in found}
     types = {getattr(np, name) for name in dir(np) if isinstance(getattr(np, name), type)}
     missing = {name for name in handled(np) if getattr(np, name) not in functions | types}
     assert not missing  # np.abs is np.absolute: other names of one function need no mention
+
+
+def test_scipy():
+    assert named("`scipy.special`") == handled(scipy.special)
 
 
 def test_methods():

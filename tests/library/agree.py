@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from scipy import special
 
 import irad
 
@@ -31,7 +32,7 @@ def function_of(text: str, names: list[str]) -> Callable[..., Any]:
     source = f"def f({', '.join(names)}):\n" + "".join(f"    {line}\n" for line in lines)
     file = f"<{text}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    space: dict[str, Any] = {"np": np}
+    space: dict[str, Any] = {"np": np, "special": special}
     exec(compile(source, file, "exec"), space)
     return space["f"]  # type: ignore[no-any-return]
 
@@ -92,7 +93,8 @@ def outcome(f: Callable[..., Any], args: list[Any]) -> Any:
 
 def raised_alike(got: Any, want: Any) -> bool:
     """Both raise; what NumPy finds out by types and shapes, irad may refuse."""
-    return isinstance(want, Exception) and (isinstance(got, irad.CompileError) or isinstance(got, type(want)))
+    alike = isinstance(got, (irad.CompileError, type(want))) or isinstance(want, type(got))
+    return isinstance(want, Exception) and alike
 
 
 def parts(x: Any) -> list[Any]:
@@ -103,7 +105,8 @@ def different(got: Any, want: Any) -> str:
     if len(parts(got)) != len(parts(want)):
         return f"got {got!r}, wanted {want!r}"
     for g, w in zip(parts(got), parts(want), strict=True):
-        if np.shape(g) != np.shape(w) or np.asarray(g).dtype != np.asarray(w).dtype:
+        types = [np.asarray(v).dtype if np.ndim(v) else np.asarray(v).dtype.kind for v in (g, w)]  # numbers are Python's
+        if np.shape(g) != np.shape(w) or types[0] != types[1]:
             return f"got {np.asarray(g).dtype}{np.shape(g)}, wanted {np.asarray(w).dtype}{np.shape(w)}"
         tolerance = 2e-5 if np.asarray(w).dtype == np.float32 else 1e-12
         if not np.allclose(g, w, rtol=tolerance, atol=tolerance, equal_nan=True):

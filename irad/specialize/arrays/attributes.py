@@ -154,7 +154,7 @@ METHODS: dict[str, Handler] = {
 
 
 # Methods that are NumPy's functions in irad/numpy, with the array first.
-WRITTEN = frozenset({"std", "var"})
+WRITTEN = frozenset({"argmax", "argmin", "cumprod", "cumsum", "round", "std", "var"})
 
 
 def names() -> list[str]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from irad.numpy import special
 from irad.specialize.arrays.creation import numeric
 from irad.specialize.arrays.elementwise import elementwise, promote
 from irad.specialize.arrays.operators import binary, compare
@@ -102,6 +103,8 @@ def _operator_function(name: str, op: str) -> Handler:
 
 for _name, _prim in FLOAT_UNARY.items():
     HANDLERS[getattr(np, _name)] = _float_function(_name, _prim, 1)
+for _name in ("erf", "erfc"):
+    HANDLERS[getattr(special, _name)] = _float_function(_name, _name, 1)
 for _name, _prim in FLOAT_BINARY.items():
     HANDLERS[getattr(np, _name)] = _float_function(_name, _prim, 2)
 for _name, _op in OPERATORS.items():

@@ -8,10 +8,10 @@ from irad.graph.build import constant
 from irad.graph.nodes import Node
 from irad.specialize import objects
 from irad.specialize.arrays.creation import array
-from irad.specialize.arrays.elementwise import elementwise, promote, shape_text
+from irad.specialize.arrays.elementwise import elementwise, promote, shape_text, spread
 from irad.specialize.arrays.reductions import reduce
 from irad.specialize.arrays.shaping import matmul
-from irad.specialize.arrays.values import array_type, as_scalar, is_array, new_array, node_of, read, write_whole
+from irad.specialize.arrays.values import array_type, as_scalar, dims_of, is_array, new_array, node_of, read, write_whole
 from irad.specialize.numbers import PRIMITIVE, by_value
 from irad.specialize.values import Ref, is_number
 from irad.types import BOOL, F64, Array
@@ -90,13 +90,15 @@ def inplace(s: Specializer, op: str, x: Ref, y: Any) -> Ref:
             f"`{op}=` would change the dtype of the array from {t.dtype} to {node.type.dtype}",
             help="make the array of floats: dtype=float",
         )
-    if node.type.shape != t.shape:
+    if node.type.rank != t.rank or any(
+        isinstance(m, int) and isinstance(n, int) and m != n for m, n in zip(node.type.shape, t.shape, strict=True)
+    ):
         raise s.refuse(
             "shape-mismatch",
             f"`{op}=` would change the shape of the array from {shape_text(t.shape)} to {shape_text(node.type.shape)}",
             help=f"write x = x {op} y, which makes a new array",
         )
-    write_whole(s, x, node)
+    write_whole(s, x, spread(s, node, t.shape, dims_of(s, t.shape, [read(s, x)])))
     return x
 
 

@@ -25,6 +25,8 @@ def reduce(s: Specializer, prim: str, x: Node, axis: tuple[int, ...] | None, kee
     """A reduction over axes (None: all)."""
     b = s.b
     if not isinstance(x.type, Array):
+        if prim in ("sum", "prod") and x.type.kind in "bi":  # type: ignore[attr-defined]
+            return s.convert(x, I64)
         return b.ne(x, b.like(0, x)) if prim in ("any", "all") and x.type is not BOOL else x
     t = x.type
     axes = tuple(range(t.rank)) if axis is None else axis

@@ -26,8 +26,10 @@ def handler(s: Specializer, value: Any) -> Handler | None:
 
 
 def in_python(value: Any) -> Handler:
-    """The handler of a function of NumPy's that irad/numpy has."""
+    """The handler of a function that irad/numpy has."""
     function = written(value)
+    if function in HANDLERS:
+        return HANDLERS[function]
     return lambda s, args, kwargs: s.call_function(s.function_value(function), args, kwargs)
 
 

@@ -1,0 +1,92 @@
+"""Functions of scipy.special, stable where a naive formula overflows, cancels or gives nan."""
+# mypy: ignore-errors
+
+import math
+
+import numpy as np
+
+
+def erf(x, /):
+    """A primitive: the handler is in irad/specialize/arrays/functions.py."""
+
+
+def erfc(x, /):
+    """A primitive, as erf is."""
+
+
+def expit(x, /):
+    x = np.asarray(x) * 1.0
+    e = np.exp(np.where(x >= 0.0, -x, x))
+    return np.where(x >= 0.0, 1.0, e) / (1.0 + e)
+
+
+def logit(x, /):
+    x = np.asarray(x) * 1.0
+    return np.log(x) - np.log1p(-x)
+
+
+def logsumexp(a, axis=None, b=None, keepdims=False):
+    a = np.asarray(a) * 1.0
+    if b is not None:
+        b = np.asarray(b)
+        a = np.where(b == 0, -np.inf, a + np.zeros(b.shape, np.result_type(a, b)))
+    if a.size == 0:
+        return np.log(np.sum(a, axis=axis, keepdims=keepdims))
+    most = _greatest(a, axis)
+    e = np.exp(a - most)
+    total = np.log(np.sum(e if b is None else b * e, axis=axis, keepdims=keepdims))
+    return total + most if keepdims else total + np.sum(most, axis=axis)
+
+
+def softmax(x, axis=None):
+    x = np.asarray(x) * 1.0
+    e = np.exp(x - np.max(x, axis=axis, keepdims=True))
+    return e / np.sum(e, axis=axis, keepdims=True)
+
+
+def log_softmax(x, axis=None):
+    x = np.asarray(x) * 1.0
+    x = x - _greatest(x, axis)
+    return x - np.log(np.sum(np.exp(x), axis=axis, keepdims=True))
+
+
+def _greatest(x, axis):
+    """The greatest along an axis, 0 where it is infinite."""
+    most = np.max(x, axis=axis, keepdims=True)
+    return np.where(np.isinf(most), 0.0, most)
+
+
+def xlogy(x1, x2, /):
+    x, y = np.asarray(x1) * 1.0, np.asarray(x2) * 1.0
+    return x * np.log(np.where((x == 0.0) & ((y <= 0.0) | (y == np.inf)), 1.0, y))
+
+
+def xlog1py(x1, x2, /):
+    x, y = np.asarray(x1) * 1.0, np.asarray(x2) * 1.0
+    return x * np.log1p(np.where((x == 0.0) & ((y <= -1.0) | (y == np.inf)), 0.0, y))
+
+
+def entr(x, /):
+    x = np.asarray(x) * 1.0
+    inside = -x * np.log(np.where(x <= 0.0, 1.0, x))
+    return np.where(x < 0.0, -np.inf, np.where(x == 0.0, 0.0, inside))
+
+
+def ndtr(x, /):
+    return 0.5 * erfc(np.asarray(x) * -math.sqrt(0.5))
+
+
+def log_ndtr(x, /):
+    """By erf above -1, by erfc down to -20, and by the asymptotic series of erfc (Abramowitz and Stegun, 26.2.12) below."""
+    x = np.asarray(x) * 1.0
+    right, left = x > -1.0, x < -20.0
+    above = np.log1p(-0.5 * erfc(np.where(right, x, 0.0) * math.sqrt(0.5)))
+    between = np.log(0.5 * erfc(np.where(right | left, -1.0, x) * -math.sqrt(0.5)))
+    far = np.where(left, x, -20.0)
+    finite = np.where(np.isinf(far), -20.0, far)
+    z = 1.0 / (finite * finite)
+    series = 0.0
+    for k in (17, 15, 13, 11, 9, 7, 5, 3, 1):
+        series = -k * z * (1.0 + series)
+    below = -0.5 * far * far - np.log(-finite) - 0.5 * math.log(2.0 * math.pi) + np.log1p(series)
+    return np.where(right, above, np.where(left, below, between))

@@ -1,6 +1,8 @@
 """Built-ins of Python over iterables, as plain Python in the accepted subset: specialize runs them like users' code."""
 # mypy: ignore-errors
 
+import math
+
 
 def sum_(iterable, start):
     total = start
@@ -47,6 +49,31 @@ def max_(iterable):
     if first:
         raise ValueError("max() iterable argument is empty")
     return best
+
+
+def round_(x, digits):
+    """round(x, digits) for 0 to 22 digits: the decimal that is nearest to x, of two as near the even one.
+
+    x times the power of ten, which is exact, is a float and an error, by Dekker (1971); from 2**53 on x is the decimal.
+    """
+    scale = 10.0**digits
+    if not abs(x) * scale < 9007199254740992.0:
+        return x
+    y = x * scale
+    near = round(y)
+    if abs(y - near) == 0.5:
+        error = _product_error(x, scale, y)
+        if error != 0.0:
+            near = math.floor(y) + (1 if error > 0.0 else 0)
+    return math.copysign(near / scale, x)
+
+
+def _product_error(x, y, product):
+    """x * y - product, exactly."""
+    xh = x * 134217729.0 - (x * 134217729.0 - x)
+    yh = y * 134217729.0 - (y * 134217729.0 - y)
+    xl, yl = x - xh, y - yh
+    return xl * yl - (((product - xh * yh) - xl * yh) - xh * yl)
 
 
 def list_(iterable):

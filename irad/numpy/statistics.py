@@ -4,15 +4,19 @@
 import numpy as np
 
 
-def var(a, axis=None, *, ddof=0, keepdims=False):
+def var(a, axis=None, *, ddof=0, keepdims=False, where=None):
     a = np.asarray(a)
-    mean = np.mean(a, axis=axis, keepdims=True)
-    count = a.size / max(np.size(mean), 1)
-    return np.sum((a - mean) ** 2, axis=axis, keepdims=keepdims) / (count - ddof)
+    if where is None:
+        mean = np.mean(a, axis=axis, keepdims=True)
+        count = a.size / max(np.size(mean), 1)
+        return np.sum((a - mean) ** 2, axis=axis, keepdims=keepdims) / (count - ddof)
+    distance = np.where(where, a - np.mean(a, axis=axis, keepdims=True, where=where), 0.0)
+    count = np.sum(np.broadcast_to(where, a.shape), axis=axis, keepdims=keepdims, dtype=distance.dtype)
+    return np.sum(distance * distance, axis=axis, keepdims=keepdims) / np.maximum(count - ddof, 0.0)
 
 
-def std(a, axis=None, *, ddof=0, keepdims=False):
-    return np.sqrt(np.var(a, axis=axis, ddof=ddof, keepdims=keepdims))
+def std(a, axis=None, *, ddof=0, keepdims=False, where=None):
+    return np.sqrt(np.var(a, axis=axis, ddof=ddof, keepdims=keepdims, where=where))
 
 
 def ptp(a, axis=None, *, keepdims=False):

@@ -163,6 +163,12 @@ def unary(s: Specializer, op: str, x: Any) -> Any:
     if op == "bool":
         return truth(s, x)
     if is_number(x):
+        if op == "~" and x.type is BOOL:
+            raise s.refuse(
+                "type-mismatch",
+                "`~` of a truth value is -1 or -2 in Python, and the other truth value in NumPy",
+                help="write `not x`, or ~int(x)",
+            )
         x = as_int(s, x)
         if op == "-":
             return b.neg(x)

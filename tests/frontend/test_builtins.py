@@ -60,6 +60,14 @@ def test_round(x, n):
     return round(x), round(n), round(x, None)
 
 
+NEAR_TIES = st.builds(lambda i, d, e: (i + 0.5) / 10**d * (1.0 + e * 2.0**-53), INTS, st.integers(0, 8), st.integers(-1, 1))
+
+
+@agrees(x=NEAR_TIES | ANY | st.floats() | st.floats(1e13, 1e17), n=WIDE, p=st.booleans())
+def test_round_to_digits(x, n, p):
+    return round(x, 0), round(x, 2), round(x, 5), round(-x, 15), round(x, 22), round(n, 1), round(p, 2)
+
+
 @agrees(n=WIDE, m=st.integers(-50, 50).filter(bool), y=st.floats(0.25, 9.0))
 def test_divmod(x, n, m, y):
     q, r = divmod(n, m)

@@ -61,7 +61,7 @@ CALLS = [
     ("wrong-arguments", "def g(a):\n    return a\ndef f(x):\n    return 1.0 + g(x, x)\n", "g(x, x)"),
     ("wrong-arguments", "def g(a):\n    return a\ndef f(x):\n    return g(x, b=x)\n", "g(x, b=x)"),
     ("wrong-arguments", "def g(a, /):\n    return a\ndef f(x):\n    return g(a=x)\n", "g(a=x)"),
-    ("unsupported-round", "def f(x):\n    return round(x, 2)\n", "round(x, 2)"),
+    ("unsupported-round", "def f(x):\n    return round(x, -2)\n", "round(x, -2)"),
     ("unsupported-keyword", "def f(x):\n    return max((x, 1.0), key=abs)\n", "max((x, 1.0), key=abs)"),
     ("unsupported-keyword", "import numpy as np\ndef f(x):\n    return np.zeros(3, order='F')\n", "np.zeros(3, order='F')"),
 ]
@@ -104,6 +104,7 @@ ARRAYS = [
     ("view-write", "def f(x):\n    a = np.zeros((2, 3))\n    b = a.T.reshape(6)\n    b[0] = x\n    return a\n", "b[0]"),
     ("captured-write", "A = np.zeros(3)\ndef f(x):\n    A[0] = x\n    return x\n", "A[0]"),
     ("unsupported-index", "def f(x):\n    a = np.zeros(3)\n    return a[a / x]\n", "a[a / x]"),
+    ("type-mismatch", "def f(x):\n    return ~np.isnan(x)\n", "~np.isnan(x)"),
     ("unsupported-attribute", "def f(x):\n    return np.zeros(3).tolist()\n", "np.zeros(3).tolist"),
 ]  # fmt: skip
 

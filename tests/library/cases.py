@@ -49,6 +49,15 @@ CASES = {
         "convolve": ["np.convolve(v, m[0])", "np.convolve(m[0], v, 'same')", "np.convolve(v, m[0], mode='valid')", "np.convolve(i, i[:2])", "np.convolve(v, w[:0])", "np.convolve(x, y)", "np.convolve(v, w, 'none')"],
         "correlate": ["np.correlate(v, m[0])", "np.correlate(m[0], v)", "np.correlate(v[:2], w, 'same')", "np.correlate(w, v[:2], 'same')", "np.correlate(v[:3], w, mode='full')"],
     },
+    "reductions": {
+        "where": [
+            *("np.sum(x, where=x > 0.1)", "m.sum(0, where=m > 0.0, initial=2.0)", "np.prod(m, axis=1, where=m[0] > 0.0)", "np.mean(m, axis=-1, where=m * m > 0.05, keepdims=True)"),
+            *("np.max(x, where=x > 0.1, initial=0.05)", "np.max(m, where=m > 0.0)", "np.any(b, where=b)", "np.all(m > 0.0, axis=0, where=[[True], [False], [True]])", "np.mean(k, where=k > 0)"),
+            *("np.sum(v, where=m > 0.0)", "np.var(m, axis=0, where=m > -0.5)", "np.std(v, where=v < 0.9 * np.max(v), ddof=1)"),
+        ],
+        "initial": ["np.sum(x, initial=v[0])", "np.prod(m, 0, initial=3.0)", "np.max(x, initial=0.3)", "np.min(m[:, :0], axis=1, initial=v[1])", "np.max(k, initial=3)", "x.sum(initial=1)"],
+        "dtype": ["np.sum(k, dtype=float)", "np.sum(m > 0.0, axis=0, dtype=np.float32)", "np.sum(i, dtype=np.int32)", "np.prod(b, dtype=np.float64)", "np.mean(i, dtype=np.float32)", "np.sum(b)", "np.sum(k > 0, dtype=int)"],
+    },
     "statistics": {
         "var": ["np.var(x)", "np.var(m, axis=0)", "np.var(m, 1, ddof=1)", "np.var(m, axis=-1, keepdims=True)", "np.var(m, axis=(0, 1))", "np.var(k)"],
         "std": ["np.std(x)", "np.std(m, axis=0, ddof=1)", "np.std(m, 1, keepdims=True)", "m.std(0) + m.var(axis=0)"],

@@ -9,13 +9,13 @@ import numpy as np
 from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
 from irad.specialize import objects
-from irad.specialize.arrays.creation import numeric
+from irad.specialize.arrays.creation import dtype_of, numeric
 from irad.specialize.arrays.elementwise import elementwise
 from irad.specialize.arrays.table import HANDLERS, Handler, check_count, no_keywords
-from irad.specialize.arrays.values import dims_of, new_array, node_of
+from irad.specialize.arrays.values import as_scalar, dims_of, new_array, node_of
 from irad.specialize.numbers import known_int
 from irad.specialize.values import Known, is_number
-from irad.types import BOOL, F64, FLOAT, I64, Array
+from irad.types import BOOL, F64, FLOAT, I64, Array, Scalar
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -70,19 +70,57 @@ def _axes(s: Specializer, v: Any, rank: int) -> tuple[int, ...] | None:
     return tuple(sorted(out))
 
 
+IDENTITY = {"sum": 0, "prod": 1, "any": False, "all": True}
+JOINS = {"sum": "add", "prod": "multiply", "max": "maximum", "min": "minimum"}  # a result with `initial`
+
+
 def _reduction(name: str, prim: str) -> Handler:
     def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        x, axis, keep = _reduction_arguments(s, name, args, kwargs)
-        return reduce(s, prim, x, axis, keep)
+        kwargs = dict(kwargs)
+        initial = _initial(s, name, kwargs.pop("initial", None)) if prim in JOINS else None
+        identity = literal(IDENTITY[prim]) if prim in IDENTITY else initial
+        x, axis, keep, to = _reduction_arguments(s, name, args, kwargs, identity, prim in ("sum", "prod"))
+        if initial is not None and s.b.scalar_of(initial).kind == "f" and s.b.scalar_of(x).kind != "f":
+            raise s.refuse("dtype", f"np.{name} of integers from a float on", help="convert the array: x.astype(float)")
+        if initial is not None and prim in ("max", "min") and isinstance(x.type, Array):
+            x = _not_empty(s, x, axis, initial)
+        result = reduce(s, prim, x, axis, keep)
+        if to is not None and s.b.scalar_of(node_of(s, result)).strong is not to:
+            result = new_array(s, s.b.convert(node_of(s, result), to=to))
+        return result if initial is None else HANDLERS[getattr(np, JOINS[prim])](s, [result, initial], {})
 
     return call
 
 
+def _initial(s: Specializer, name: str, v: Any) -> Node | None:
+    """A number that a reduction starts from."""
+    if v is None:
+        return None
+    v = as_scalar(s, v)
+    if not is_number(v):
+        raise s.refuse("type-mismatch", f"np.{name} starts from a number, not {s.describe(v)}", help="leave `initial` out")
+    return v  # type: ignore[no-any-return]
+
+
+def _not_empty(s: Specializer, x: Node, axis: tuple[int, ...] | None, initial: Node) -> Node:
+    """x, or where an axis that is reduced has no elements as many of `initial` as there is to be one of."""
+    t = x.type
+    assert isinstance(t, Array)
+    axes = tuple(range(t.rank)) if axis is None else axis
+    if all(t.shape[a] != 0 for a in axes):
+        return x
+    shape = tuple(1 if a in axes else d for a, d in enumerate(t.shape))
+    return s.b.broadcast(s.convert(initial, t.dtype), *dims_of(s, shape, [x]), shape=shape)
+
+
 def _reduction_arguments(
-    s: Specializer, name: str, args: list[Any], kwargs: dict[str, Any]
-) -> tuple[Node, tuple[int, ...] | None, bool]:
+    s: Specializer, name: str, args: list[Any], kwargs: dict[str, Any], identity: Node | None, with_dtype: bool
+) -> tuple[Node, tuple[int, ...] | None, bool, Scalar | None]:
+    """The array of a reduction, `identity` where it is not to be counted; the axes; keepdims; the dtype, if one is given."""
     kwargs = dict(kwargs)
     axis, keep = kwargs.pop("axis", None), kwargs.pop("keepdims", literal(False))
+    where = kwargs.pop("where", None)
+    to = dtype_of(s, kwargs.pop("dtype")) if with_dtype and "dtype" in kwargs else None
     no_keywords(s, name, kwargs)
     check_count(s, name, args, 1, 2)
     x = numeric(s, args[0], name)
@@ -91,18 +129,48 @@ def _reduction_arguments(
     if not isinstance(keep, Constant):
         raise s.needs_static("keepdims must be known at compile time", "write keepdims=True or keepdims=False")
     axes = _axes(s, axis, rank)
-    return x, axes if rank else None, bool(keep.value)
+    if to is not None and s.b.scalar_of(x).strong is not to:
+        if to is BOOL or (to.kind == "i" and s.b.scalar_of(x).kind == "f"):
+            raise s.refuse("unsupported-dtype", f"np.{name} into {to.dtype}", help="convert the array before: x.astype(...)")
+        x = s.b.convert(x, to=to)
+    if where is not None:
+        x = _counted(s, name, x, where, identity)
+    return x, axes if rank else None, bool(keep.value), to
+
+
+def _counted(s: Specializer, name: str, x: Node, where: Any, identity: Node | None) -> Node:
+    """x where a condition holds, elsewhere the identity of a reduction."""
+    test = numeric(s, where, name)
+    if s.b.scalar_of(test) is not BOOL:
+        raise s.refuse("type-mismatch", f"`where` of np.{name} takes truth values", help="compare: where=mask != 0")
+    if identity is None:
+        s.b.raise_(error="ValueError", message=f"reduction operation '{name}' does not have an identity; name `initial`")
+        raise s.Bottom
+    identity = s.b.like(identity.value, x) if isinstance(identity, Constant) else identity
+    identity = s.b.convert(identity, to=s.b.scalar_of(x).strong)
+    chosen: Node = node_of(s, elementwise(s, "select", [test, x, identity], None, name))
+    if getattr(chosen.type, "shape", None) != getattr(x.type, "shape", None):
+        raise s.refuse(
+            "shape-mismatch", f"`where` of np.{name} has not the shape of the array", help="broadcast the array first"
+        )
+    return chosen
 
 
 def mean(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    x, axis, keep = _reduction_arguments(s, "mean", args, kwargs)
-    if not isinstance(x.type, Array):
-        return s.convert(x, F64)
-    if x.type.dtype.kind != "f":
+    x, axis, keep, to = _reduction_arguments(s, "mean", args, kwargs, literal(0), True)
+    if s.b.scalar_of(x).kind != "f":
+        if to is not None:
+            raise s.refuse("unsupported-dtype", f"np.mean into {to.dtype}", help="leave `dtype` out")
         x = s.b.convert(x, to=F64)
+    dtype = s.b.scalar_of(x).strong
     total = reduce(s, "sum", x, axis, keep)
+    if "where" in kwargs:
+        test, one, zero = numeric(s, kwargs["where"], "mean"), s.b.like(1.0, x), s.b.like(0.0, x)
+        ones = node_of(s, elementwise(s, "select", [test, one, zero], None, "mean"))
+        return elementwise(s, "div", [node_of(s, total), node_of(s, reduce(s, "sum", ones, axis, keep))], dtype, "mean")
+    if not isinstance(x.type, Array):
+        return x
     t = x.type
-    assert isinstance(t, Array)
     count: Node = literal(1)
     for i in range(t.rank) if axis is None else axis:
         d = t.shape[i]

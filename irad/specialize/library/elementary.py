@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from irad.graph.build import constant, literal
-from irad.graph.nodes import Node
+from irad.graph.nodes import Constant, Node
+from irad.numpy import python
 from irad.specialize import instances
-from irad.specialize.library.table import HANDLERS, Handler, handles, need
+from irad.specialize.library.table import HANDLERS, Handler, handles, in_python, need
 from irad.specialize.numbers import as_float, as_int
 from irad.specialize.values import Known, is_number
 from irad.types import FLOAT, INT
@@ -130,13 +133,20 @@ for _name in ("floor", "ceil", "trunc"):
 @handles(round)
 def _round(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     need(s, "round", args, kwargs, 1, 2)
-    if len(args) == 2 and not (isinstance(args[1], Known) and args[1].value is None):
+    if len(args) == 1 or (isinstance(args[1], Known) and args[1].value is None):
+        return rounding("round", "rint")(s, args[:1], {})
+    x, digits = args
+    if not is_number(x):
+        raise s.refuse("type-mismatch", f"round() takes a number, not {s.describe(x)}", help="round an array by np.round")
+    if not (isinstance(digits, Constant) and isinstance(digits.value, int) and 0 <= digits.value <= 22):
         raise s.refuse(
             "unsupported-round",
-            "round() to a number of digits cannot be compiled: Python rounds the decimal text",
-            help="scale and round to an integer: round(x * 100) / 100",
+            "round() to a number of digits takes a constant from 0 to 22",
+            help="scale and round to an integer: round(x * 10.0**digits) / 10.0**digits",
         )
-    return rounding("round", "rint")(s, args[:1], {})
+    if x.type.kind != "f":
+        return as_int(s, x)
+    return in_python(s, python.round_, args) if x.type.weak else s.arrays.handler(s, np.round)(s, args, {})
 
 
 def _test(prim: str) -> Handler:

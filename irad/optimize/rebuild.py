@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 
-from irad.errors import Span
+from irad.errors import Span, is_own
 from irad.graph.build import UNIT_VALUE, Builder, is_constant
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node, Parameter
 from irad.graph.walk import Task, run
@@ -119,7 +119,9 @@ class Rebuild:
     def place(self, node: Apply) -> Span | None:
         """Where a node stands in the source; of what can fail in a body that is put in the place of a call, with the call."""
         span = node.span
-        if self.caller is None or span is None or (node.fn.order == "total" and not node.graphs):
+        if self.caller is None or span is None:
+            return span
+        if node.fn.order == "total" and not node.graphs and not is_own(span.file):
             return span
         return span.called_from(self.caller)
 

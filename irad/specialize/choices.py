@@ -16,22 +16,11 @@ from irad.graph.build import literal
 from irad.graph.nodes import Graph, Node
 from irad.graph.walk import Task
 from irad.specialize import sizes
+from irad.specialize.joins import join_shapes
 from irad.specialize.paths import Exit
+from irad.specialize.shapes import Fitter, Shaper, leaf_types, rebuild, widen
 from irad.specialize.store import keys_of
-from irad.specialize.values import (
-    Compound,
-    Fitter,
-    Known,
-    Maybe,
-    Obj,
-    Ref,
-    Shape,
-    Shaper,
-    join_shapes,
-    leaf_types,
-    rebuild,
-    widen,
-)
+from irad.specialize.values import Compound, Known, Maybe, Obj, Ref, Shape
 from irad.types import Struct, Sum, Type
 
 if TYPE_CHECKING:

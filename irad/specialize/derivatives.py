@@ -15,8 +15,10 @@ from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
 from irad.specialize import sizes
 from irad.specialize.apart import apart
+from irad.specialize.describe import describe
 from irad.specialize.objects import is_list, is_tuple
-from irad.specialize.values import Compound, Known, Obj, Ref, Shape, describe, is_number, leaf_types, rebuild
+from irad.specialize.shapes import leaf_types, rebuild
+from irad.specialize.values import Compound, Known, Obj, Ref, Shape, is_number
 from irad.types import Array, Dim, Scalar, Type, tangent_type
 
 if TYPE_CHECKING:

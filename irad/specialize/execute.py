@@ -16,20 +16,13 @@ from irad.errors import CompileError
 from irad.graph.build import literal
 from irad.graph.nodes import Apply, Constant, Graph, Node
 from irad.graph.walk import Task
+from irad.specialize.describe import unreadable
 from irad.specialize.iteration import check_length
 from irad.specialize.liveness import BREAK, CONTINUE, NEXT, RETURN, liveness
 from irad.specialize.loops import Loop
 from irad.specialize.paths import Branch, Changes, Exit, Exits, Plan
-from irad.specialize.values import (
-    Compound,
-    Conflict,
-    Known,
-    Obj,
-    Shape,
-    new_mark,
-    rebuild,
-    unreadable,
-)
+from irad.specialize.shapes import rebuild
+from irad.specialize.values import Compound, Conflict, Known, Obj, Shape, new_mark
 
 if TYPE_CHECKING:
     from irad.specialize.iteration import Iteration

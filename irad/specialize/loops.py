@@ -14,22 +14,12 @@ from irad.errors import refuse
 from irad.graph.build import literal
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Node, Parameter
 from irad.graph.walk import Task
+from irad.specialize.joins import has_conflict, join_shapes
 from irad.specialize.liveness import BREAK, CONTINUE, NEXT, RETURN
 from irad.specialize.mixing import Mixer, Side
 from irad.specialize.paths import Changes, Exit, PathStore
-from irad.specialize.values import (
-    UNBOUND,
-    Obj,
-    Shape,
-    Shaper,
-    Unbound,
-    has_conflict,
-    join_shapes,
-    leaf_types,
-    new_mark,
-    rebuild,
-    widen,
-)
+from irad.specialize.shapes import Shaper, leaf_types, rebuild, widen
+from irad.specialize.values import UNBOUND, Obj, Shape, Unbound, new_mark
 from irad.types import BOOL, INT, Array, Dim
 
 if TYPE_CHECKING:

@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from irad.errors import Span
 from irad.specialize.arrays.values import type_of_view
-from irad.specialize.values import Compound, Maybe, Obj, Ref, Shape, Shaper, ambiguous, has_conflict, join_shapes, views_differ
+from irad.specialize.describe import ambiguous
+from irad.specialize.joins import has_conflict, join_shapes, views_differ
+from irad.specialize.shapes import Shaper
+from irad.specialize.values import Compound, Maybe, Obj, Ref, Shape
 from irad.types import Array
 
 if TYPE_CHECKING:

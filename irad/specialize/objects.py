@@ -12,21 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
+from irad.specialize.describe import describe
+from irad.specialize.joins import join_shapes
 from irad.specialize.numbers import known_int
-from irad.specialize.values import (
-    Compound,
-    Fitter,
-    Known,
-    Obj,
-    Ref,
-    Shaper,
-    describe,
-    is_number,
-    join_shapes,
-    leaf_types,
-    rebuild,
-    widen,
-)
+from irad.specialize.shapes import Fitter, Shaper, leaf_types, rebuild, widen
+from irad.specialize.values import Compound, Known, Obj, Ref, is_number
 from irad.types import INT
 
 if TYPE_CHECKING:

@@ -23,14 +23,7 @@ from irad.specialize import derivatives, instances, library, objects, operators
 from irad.specialize.captures import MISSING, Hidden, is_structure
 from irad.specialize.choices import call_choice
 from irad.specialize.execute import Activation, Bottom
-from irad.specialize.values import (
-    UNBOUND,
-    Compound,
-    Known,
-    Obj,
-    Ref,
-    give_name,
-)
+from irad.specialize.values import UNBOUND, Compound, Known, Obj, Ref, give_name
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer

@@ -12,25 +12,12 @@ from typing import TYPE_CHECKING, Any
 from irad.errors import Diagnostic, Note
 from irad.graph.build import UNIT_VALUE, literal
 from irad.graph.nodes import Graph, Node
+from irad.specialize.describe import describe, origin
+from irad.specialize.joins import has_conflict, join_shapes
 from irad.specialize.liveness import NEXT, RETURN
 from irad.specialize.mixing import Mixer, Side
-from irad.specialize.values import (
-    UNBOUND,
-    Compound,
-    Conflict,
-    Fitter,
-    Maybe,
-    Obj,
-    Ref,
-    Shape,
-    Shaper,
-    absent,
-    describe,
-    has_conflict,
-    join_shapes,
-    leaf_types,
-    origin,
-)
+from irad.specialize.shapes import Fitter, Shaper, leaf_types
+from irad.specialize.values import UNBOUND, Compound, Conflict, Maybe, Obj, Ref, Shape, absent
 
 if TYPE_CHECKING:
     from irad.specialize.execute import Activation

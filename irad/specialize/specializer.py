@@ -28,34 +28,18 @@ from irad.specialize.apart import apart
 from irad.specialize.binding import bind, parameter_names
 from irad.specialize.captures import Hidden, Path, is_structure
 from irad.specialize.choices import Choices
+from irad.specialize.describe import describe, origin, unreadable
 from irad.specialize.execute import Activation, Bottom, NeedsStatic
 from irad.specialize.iteration import Iteration, iteration, iteration_now
+from irad.specialize.joins import join_shapes
 from irad.specialize.liveness import RETURN
 from irad.specialize.mixing import freeze_given, may_be_outer, superseded
 from irad.specialize.numbers import fitting
 from irad.specialize.operations import CALLABLE, OPERATIONS
 from irad.specialize.paths import Exit, PathStore
+from irad.specialize.shapes import Fitter, Shaper, leaf_types, rebuild, widen
 from irad.specialize.store import Store, keys_of
-from irad.specialize.values import (
-    Compound,
-    Conflict,
-    Fitter,
-    Known,
-    Maybe,
-    Obj,
-    Ref,
-    Shape,
-    Shaper,
-    Unbound,
-    absent,
-    describe,
-    join_shapes,
-    leaf_types,
-    origin,
-    rebuild,
-    unreadable,
-    widen,
-)
+from irad.specialize.values import Compound, Conflict, Known, Maybe, Obj, Ref, Shape, Unbound, absent
 from irad.types import BOOL, FLOAT, INT, SCALARS, UNIT, Array, Scalar, Type
 
 __all__ = ["Copy", "Specializer"]

@@ -25,7 +25,8 @@ from irad.specialize.arrays.values import (
     read,
 )
 from irad.specialize.numbers import fitting
-from irad.specialize.values import Compound, Known, is_number, leaf_types
+from irad.specialize.shapes import leaf_types
+from irad.specialize.values import Compound, Known, is_number
 from irad.types import BOOL, F32, F64, FLOAT, I32, I64, INT, Array, Dim, Scalar, fresh_dim
 
 if TYPE_CHECKING:

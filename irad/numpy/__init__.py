@@ -18,12 +18,17 @@ __all__ = ["is_library", "table", "written"]
 
 # Which module of NumPy's (or of SciPy's) each file stands for.
 MODULES = {
+    "axes": "numpy",
+    "diagonals": "numpy",
     "elements": "numpy",
+    "grids": "numpy",
     "joining": "numpy",
     "nans": "numpy",
+    "repeating": "numpy",
     "running": "numpy",
     "special": "scipy.special",
     "statistics": "numpy",
+    "taking": "numpy",
 }
 _FOLDER = os.path.join(os.path.dirname(__file__), "")
 

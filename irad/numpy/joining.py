@@ -36,6 +36,126 @@ def stack(arrays, axis=0):
     return np.concatenate(tuple([np.asarray(x)[place] for x in arrays]), axis)
 
 
+def vstack(tup):
+    return np.concatenate([np.atleast_2d(x) for x in tup])
+
+
+def hstack(tup):
+    arrays = tuple([np.atleast_1d(x) for x in tup])
+    return np.concatenate(arrays, 0 if len(arrays) > 0 and arrays[0].ndim == 1 else 1)
+
+
+def dstack(tup):
+    return np.concatenate([np.atleast_3d(x) for x in tup], 2)
+
+
+def column_stack(tup):
+    return np.concatenate([_column(np.atleast_1d(x)) for x in tup], 1)
+
+
+def _column(x):
+    return x[:, None] if x.ndim == 1 else x
+
+
+def array_split(ary, indices_or_sections, axis=0):
+    ary = np.asarray(ary)
+    axis = _axis(axis, np.ndim(ary))
+    n = ary.shape[axis]
+    if isinstance(indices_or_sections, int):
+        k = indices_or_sections
+        if k <= 0:
+            raise ValueError("number sections must be larger than 0.")
+        cuts = tuple([i * (n // k) + min(i, n % k) for i in range(1, k)])
+    else:
+        cuts = tuple(indices_or_sections)
+    lead = (slice(None),) * axis
+    return [ary[(*lead, slice(start, stop))] for start, stop in zip((0, *cuts), (*cuts, n), strict=True)]
+
+
+def split(ary, indices_or_sections, axis=0):
+    if isinstance(indices_or_sections, int) and np.shape(ary)[axis] % indices_or_sections != 0:
+        raise ValueError("array split does not result in an equal division")
+    return np.array_split(ary, indices_or_sections, axis)
+
+
+def vsplit(ary, indices_or_sections):
+    if np.ndim(ary) < 2:
+        raise ValueError("vsplit only works on arrays of 2 or more dimensions")
+    return np.split(ary, indices_or_sections, 0)
+
+
+def hsplit(ary, indices_or_sections):
+    if np.ndim(ary) == 0:
+        raise ValueError("hsplit only works on arrays of 1 or more dimensions")
+    return np.split(ary, indices_or_sections, 1 if np.ndim(ary) > 1 else 0)
+
+
+def dsplit(ary, indices_or_sections):
+    if np.ndim(ary) < 3:
+        raise ValueError("dsplit only works on arrays of 3 or more dimensions")
+    return np.split(ary, indices_or_sections, 2)
+
+
+def append(arr, values, axis=None):
+    return np.concatenate((arr, values), axis)
+
+
+def delete(arr, obj, axis=None):
+    arr, axis = _flat(arr, axis)
+    x = np.moveaxis(arr, axis, 0)
+    n = len(x)
+    if isinstance(obj, int):
+        if not -n <= obj < n:
+            raise IndexError(f"index {obj} is out of bounds for axis {axis} with size {n}")
+        obj = obj % n
+        out = np.empty((n - 1, *x.shape[1:]), x.dtype)
+        out[:obj] = x[:obj]
+        out[obj:] = x[obj + 1 :]
+    else:
+        keep = np.ones(n, bool)
+        keep[obj] = False
+        out = x[keep]
+    return np.moveaxis(out, 0, axis)
+
+
+def insert(arr, obj, values, axis=None):
+    arr, axis = _flat(arr, axis)
+    x = np.moveaxis(arr, axis, 0)
+    n = len(x)
+    values = np.asarray(values)
+    values = values[(None,) * (x.ndim - np.ndim(values))]
+    if isinstance(obj, int):
+        values = np.asarray(values)
+        if not -n <= obj <= n:
+            raise IndexError(f"index {obj} is out of bounds for axis {axis} with size {n}")
+        start = obj + n if obj < 0 else obj
+        stop = start + values.shape[0]
+        out = np.empty((n + values.shape[0], *x.shape[1:]), x.dtype)
+        out[:start], out[start:stop], out[stop:] = x[:start], values, x[start:]
+    else:
+        values = np.moveaxis(values, axis, 0)
+        at = np.asarray(obj)
+        at = np.where(at < 0, at + n, at)
+        if np.any((at < 0) | (at > n)):
+            raise IndexError(f"index out of bounds for axis {axis} with size {n}")
+        order = np.arange(len(at))
+        at = at + np.sum((at < at[:, None]) | ((at == at[:, None]) & (order < order[:, None])), axis=1)
+        out = np.empty((n + len(at), *x.shape[1:]), x.dtype)
+        old = np.ones(len(out), bool)
+        old[at] = False
+        out[at] = values
+        out[old] = x
+    return np.moveaxis(out, 0, axis)
+
+
+def _flat(x, axis):
+    """An array with an axis, counted from the start: its only one in place of None."""
+    x = np.asarray(x)
+    if axis is None:
+        return np.atleast_1d(x).copy().ravel(), 0
+    return x, _axis(axis, np.ndim(x))
+
+
 def _axis(axis, rank):
     """An axis counted from the start."""
     if not -rank <= axis < rank:

@@ -13,7 +13,7 @@ from irad.specialize.arrays.elementwise import promote
 from irad.specialize.arrays.functions import clip
 from irad.specialize.arrays.indexing import getitem, setitem
 from irad.specialize.arrays.reductions import mean
-from irad.specialize.arrays.shaping import dot, ravel, reshape, transpose
+from irad.specialize.arrays.shaping import diagonal, dot, ravel, reshape, transpose
 from irad.specialize.arrays.table import HANDLERS, Handler, check_count, in_python, no_keywords
 from irad.specialize.arrays.values import array_type, as_scalar, count_of, is_array, new_array, read, size_of, view
 from irad.specialize.iteration import Iteration
@@ -105,6 +105,16 @@ def _fill(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return Known(None)
 
 
+def _compress(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """x.compress(condition): in the function the condition stands first."""
+    x, *rest = args
+    return (
+        in_python(np.compress)(s, rest, {**kwargs, "a": x})
+        if len(rest) < 2
+        else in_python(np.compress)(s, [rest[0], x, *rest[1:]], kwargs)
+    )
+
+
 def _facts(name: str) -> Handler:
     """np.shape(x), np.ndim(x), np.size(x): of numbers and nested lists too."""
 
@@ -150,11 +160,13 @@ METHODS: dict[str, Handler] = {
     "item": _item,
     "fill": _fill,
     "clip": clip,
+    "diagonal": diagonal,
+    "compress": _compress,
 }
 
 
 # Methods that are NumPy's functions in irad/numpy, with the array first.
-WRITTEN = frozenset({"argmax", "argmin", "cumprod", "cumsum", "round", "std", "var"})
+WRITTEN = frozenset("argmax argmin cumprod cumsum nonzero repeat round squeeze std swapaxes take trace var".split())
 
 
 def names() -> list[str]:

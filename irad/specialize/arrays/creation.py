@@ -10,7 +10,7 @@ import numpy as np
 from irad.graph.build import constant, literal
 from irad.graph.nodes import Apply, Constant, Node
 from irad.specialize import objects
-from irad.specialize.arrays.elementwise import elementwise, promote, spread
+from irad.specialize.arrays.elementwise import promote, spread
 from irad.specialize.arrays.table import HANDLERS, Handler, check_count, no_keywords
 from irad.specialize.arrays.values import (
     Shape,
@@ -147,13 +147,12 @@ HANDLERS[np.zeros], HANDLERS[np.empty], HANDLERS[np.ones] = (
 
 
 def _full(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    kwargs = dict(kwargs)
-    dtype = kwargs.pop("dtype", None)
-    no_keywords(s, "full", kwargs)
-    check_count(s, "full", args, 2)
-    value = numeric(s, args[1], "full")
-    t = dtype_of(s, dtype) if dtype is not None else s.b.scalar_of(value).strong
-    return filled(s, value, *shape_of(s, args[0]), t)
+    given = {**dict(zip(("shape", "fill_value", "dtype"), args, strict=False)), **kwargs}
+    check_count(s, "full", list(given), 2, 3)
+    no_keywords(s, "full", {k: v for k, v in given.items() if k not in ("shape", "fill_value", "dtype")})
+    value, dtype = numeric(s, given["fill_value"], "full"), given.get("dtype", Known(None))
+    t = s.b.scalar_of(value).strong if isinstance(dtype, Known) and dtype.value is None else dtype_of(s, dtype)
+    return filled(s, value, *shape_of(s, given["shape"]), t)
 
 
 def _like(name: str, value: float | None) -> Handler:
@@ -217,39 +216,7 @@ def _arange(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return new_array(s, grid)
 
 
-def _linspace(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    b = s.b
-    kwargs = dict(kwargs)
-    num = kwargs.pop("num", args[2] if len(args) == 3 else literal(50))
-    no_keywords(s, "linspace", kwargs)
-    check_count(s, "linspace", args, 2, 3)
-    start, stop = (s.convert(as_scalar(s, a), FLOAT) for a in args[:2])
-    (n,), dims = shape_of(s, num)
-    index = b.convert(b.iota(*dims, of=Array(I64, (n,))), to=F64)
-    steps = b.convert(b.maximum(b.sub(dims[0] if dims else literal(n), literal(1)), literal(1)), to=FLOAT)
-    step = b.div(b.sub(stop, start), steps)
-    grid = b.add(b.mul(index, b.broadcast(step, *dims, shape=(n,))), b.broadcast(start, *dims, shape=(n,)))
-    if isinstance(n, int) and n > 1:  # the end is exact, as NumPy has it
-        grid = b.index_update(grid, stop, literal(n - 1))
-    return new_array(s, grid)
-
-
-HANDLERS[np.arange], HANDLERS[np.linspace] = _arange, _linspace
-
-
-def _eye(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    b = s.b
-    kwargs = dict(kwargs)
-    dtype = dtype_of(s, kwargs.pop("dtype", Known(float)))
-    no_keywords(s, "eye", kwargs)
-    check_count(s, "eye", args, 1)
-    (n,), dims = shape_of(s, args[0])
-    row = b.iota(*dims, of=Array(I64, (n,)))
-    ones = elementwise(s, "eq", [b.reshape(row, *dims, shape=(n, 1)), row], None, "np.eye")
-    return new_array(s, b.convert(read(s, ones), to=dtype))
-
-
-HANDLERS[np.eye] = HANDLERS[np.identity] = _eye
+HANDLERS[np.arange] = _arange
 
 
 def _nested(s: Specializer, v: Any) -> tuple[Shape, list[Node]]:
@@ -304,7 +271,9 @@ def array(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     else:
         shape, nodes = _nested(s, v)
         if not shape:
-            return s.convert(nodes[0], dtype_of(s, dtype) if dtype is not None else nodes[0].type.strong)  # type: ignore[attr-defined]
+            t = dtype_of(s, dtype) if dtype is not None else nodes[0].type.strong  # type: ignore[attr-defined]
+            x = s.convert(nodes[0], t)
+            return x if x.type is t else b.convert(x, to=t)  # a number of NumPy's, not of Python's
         if not nodes:
             return filled(s, None, shape, [], dtype_of(s, dtype) if dtype is not None else F64)
         if any(isinstance(n.type, Array) for n in nodes):

@@ -10,7 +10,7 @@ from irad.numpy import special
 from irad.specialize.arrays.creation import numeric
 from irad.specialize.arrays.elementwise import elementwise, promote
 from irad.specialize.arrays.operators import binary, compare
-from irad.specialize.arrays.table import HANDLERS, Handler, check_count, no_keywords
+from irad.specialize.arrays.table import HANDLERS, Handler, check_count, in_python, no_keywords
 from irad.specialize.arrays.values import new_array
 from irad.specialize.numbers import arithmetic
 from irad.specialize.values import Known, is_number
@@ -210,6 +210,8 @@ for _name, _prim, _n in (
 
 def _where(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     no_keywords(s, "where", kwargs)
+    if len(args) == 1:
+        return in_python(np.nonzero)(s, args, {})
     check_count(s, "where", args, 3)
     c, x, y = (numeric(s, a, "where") for a in args)
     if s.b.scalar_of(c) is not BOOL:

@@ -12,11 +12,24 @@ from irad.graph.nodes import Constant
 from irad.specialize import objects
 from irad.specialize.arrays.creation import array, numeric, shape_of
 from irad.specialize.arrays.elementwise import promote, shape_text, spread
+from irad.specialize.arrays.indexing import getitem
 from irad.specialize.arrays.table import HANDLERS, check_count, no_keywords
-from irad.specialize.arrays.values import array_type, count_of, element, is_array, is_ordered, new_array, read, roots, view
+from irad.specialize.arrays.values import (
+    array_type,
+    count_of,
+    dims_of,
+    element,
+    is_array,
+    is_ordered,
+    new_array,
+    read,
+    roots,
+    size_of,
+    view,
+)
 from irad.specialize.numbers import known_int
-from irad.specialize.values import Compound, is_number
-from irad.types import BOOL, Array
+from irad.specialize.values import Compound, Known, is_number
+from irad.types import BOOL, Array, Dim
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -104,6 +117,37 @@ def broadcast_to(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any
     return view(s, args[0] if is_array(s, args[0]) else new_array(s, s.b.broadcast(x, shape=(1,))), ("broadcast", shape), dims)
 
 
+def diagonal(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """A view that is not written to."""
+    names = ("a", "offset", "axis1", "axis2")
+    check_count(s, "diagonal", args, 1, 4)
+    given = {"offset": literal(0), "axis1": literal(0), "axis2": literal(1), **dict(zip(names, args, strict=False)), **kwargs}
+    no_keywords(s, "diagonal", {k: v for k, v in given.items() if k not in names})
+    v = given["a"] if is_array(s, given["a"]) else array(s, [given["a"]], {})
+    offset, *axes = (known_int(s, given[k], f"the {k} of np.diagonal") for k in names[1:])
+    rank = array_type(s, v).rank if is_array(s, v) else 0
+    if rank < 2:
+        s.b.raise_(error="ValueError", message="diag requires an array of at least two dimensions")
+        raise s.Bottom
+    if not all(-rank <= a < rank for a in axes) or axes[0] % rank == axes[1] % rank:
+        raise s.refuse("axis", f"np.diagonal of the axes {axes[0]} and {axes[1]} of {rank}", help="name two different axes")
+    last = [a % rank for a in axes]
+    v = transpose(s, [v, *(literal(a) for a in (*(a for a in range(rank) if a not in last), *last))], {})
+    *lead, m, n = array_type(s, v).shape
+    if isinstance(m, Dim) or isinstance(n, Dim):
+        raise s.refuse(
+            "unknown-shape",
+            "the size of this diagonal is known at run time only",
+            help="write a loop over x[i, i]",
+        )
+    count = max(min(m, n - offset) if offset >= 0 else min(m + offset, n), 0)
+    flat = view(s, v, ("reshape", (*lead, m * n)), dims_of(s, tuple(lead), [read(s, v)]))
+    start = max(offset, -offset * n) if count else 0
+    part = Compound("slice", None, [literal(start), literal(start + count * (n + 1)), literal(n + 1)])
+    found = getitem(s, flat, Compound("tuple", None, [Known(Ellipsis), part]))
+    return broadcast_to(s, [found, Compound("tuple", None, [size_of(s, found, k) for k in range(rank - 1)])], {})
+
+
 def _broadcast_shapes(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     no_keywords(s, "broadcast_shapes", kwargs)
     shapes = [objects.known_items(s, a) if objects.is_tuple(a) else [a] for a in args]
@@ -123,6 +167,7 @@ def _broadcast_shapes(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -
     return Compound("tuple", None, out)
 
 
+HANDLERS[np.diagonal] = diagonal
 HANDLERS[np.broadcast_to], HANDLERS[np.broadcast_shapes] = broadcast_to, _broadcast_shapes
 HANDLERS[np.reshape], HANDLERS[np.ravel], HANDLERS[np.transpose] = reshape, ravel, transpose
 

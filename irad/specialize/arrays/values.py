@@ -119,7 +119,10 @@ def is_ordered(s: Specializer, v: Ref) -> bool:
     """Whether NumPy is known to have an array in C order, or along one axis, so that a reshape of it shares its memory."""
     if array_type(s, v).rank == 1 or v.obj.ordered:
         return True
-    todo = [s.readable(s.store.get(v.obj))]
+    content = s.readable(s.store.get(v.obj))
+    if isinstance(content, Compound):
+        return _keeps_order(array_type(s, content.children[0]).shape, content.head) and is_ordered(s, content.children[0])
+    todo = [content]
     while todo:
         x = todo.pop()
         if not isinstance(x, Apply):
@@ -134,6 +137,18 @@ def is_ordered(s: Specializer, v: Ref) -> bool:
         elif x.fn.name not in ORDERED:
             return False
     return True
+
+
+def _keeps_order(shape: Shape, spec: tuple[Any, ...]) -> bool:
+    """Whether a view of an array in C order, or along one axis, is so too: a reshape, one axis, or neighbours along the first
+    axis that has several and all of the others."""
+    kind, *facts = spec
+    if kind != "basic" or len(shape) == 1:
+        return kind in ("basic", "reshape")
+    steps, sizes, _ = facts
+    first = next((k for k, n in enumerate(sizes) if n != 1), len(sizes))
+    within = zip(steps[first + 1 :], sizes[first + 1 :], shape[first + 1 :], strict=True)
+    return steps[first : first + 1] in ((), (1,)) and all(step == 1 and n == size for step, n, size in within)
 
 
 def size_of(s: Specializer, v: Ref, axis: int) -> Node:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from irad.primitives.gamma import log_gamma
+
 __all__ = ["HELPERS", "definitions"]
 
 
@@ -205,6 +207,7 @@ HELPERS = {
         list_plus,
         column,
         from_column,
+        log_gamma,
     )
 }
 NEEDS = {"one_at": ["inside"], "list_add": ["add_items"], "list_plus": ["add_items"]}

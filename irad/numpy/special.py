@@ -14,6 +14,20 @@ def erfc(x, /):
     """A primitive, as erf is."""
 
 
+def gammaln(x, /):
+    x = np.asarray(x) * 1.0
+    return np.where(x == -np.inf, -np.inf, _lgamma(x))
+
+
+def _lgamma(x, /):
+    """A primitive, as erf is."""
+
+
+def betaln(x1, x2, /):
+    a, b = np.asarray(x1) * 1.0, np.asarray(x2) * 1.0
+    return gammaln(a) + gammaln(b) - gammaln(a + b)
+
+
 def expit(x, /):
     x = np.asarray(x) * 1.0
     e = np.exp(np.where(x >= 0.0, -x, x))

@@ -24,7 +24,7 @@ def within_ulps(x: Any, y: Any, ulps: int) -> bool:
     x, y = np.asarray(x), np.asarray(y)
     if x.dtype != y.dtype or x.shape != y.shape or x.dtype.kind != "f":
         return False
-    near = np.abs(_ordered(x).astype(float) - _ordered(y).astype(float)) <= ulps
+    near = np.abs(_ordered(x).astype(np.longdouble) - _ordered(y).astype(np.longdouble)) <= ulps  # 64 bits are exact
     alike = np.where(np.isfinite(x) & np.isfinite(y), near, (x == y) | (np.isnan(x) & np.isnan(y)))
     return bool(np.all(alike & ((x != 0) | (y != 0) | (np.signbit(x) == np.signbit(y)))))
 

@@ -61,6 +61,8 @@ def tolerance(p: Primitive, t: Any, *, array: bool) -> int:
     dtype = t.dtype if isinstance(t, Array) else t
     if dtype.kind != "f" or p.cost < FUNCTION_COST or p.name in ("floordiv", "mod", "fmod"):
         return 0
+    if p.name == "lgamma":  # the reference calls Python's own, good to 1e-15 where the result is small
+        return 128
     return 4 if array else 0 if dtype.width == 64 else 1  # f32: the reference rounds a double
 
 

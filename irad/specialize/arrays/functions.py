@@ -103,8 +103,8 @@ def _operator_function(name: str, op: str) -> Handler:
 
 for _name, _prim in FLOAT_UNARY.items():
     HANDLERS[getattr(np, _name)] = _float_function(_name, _prim, 1)
-for _name in ("erf", "erfc"):
-    HANDLERS[getattr(special, _name)] = _float_function(_name, _name, 1)
+for _function, _prim in ((special.erf, "erf"), (special.erfc, "erfc"), (special._lgamma, "lgamma")):
+    HANDLERS[_function] = _float_function(_prim, _prim, 1)
 for _name, _prim in FLOAT_BINARY.items():
     HANDLERS[getattr(np, _name)] = _float_function(_name, _prim, 2)
 for _name, _op in OPERATORS.items():

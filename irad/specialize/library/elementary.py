@@ -36,6 +36,7 @@ UNARY = {
     "tanh": "tanh",
     "erf": "erf",
     "erfc": "erfc",
+    "lgamma": "lgamma",
     "cbrt": "cbrt",
     "asin": "asin",
     "acos": "acos",

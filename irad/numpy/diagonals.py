@@ -50,4 +50,4 @@ def diagflat(v, k=0):
 
 
 def trace(a, offset=0, axis1=0, axis2=1):
-    return np.sum(np.diagonal(a, offset, axis1, axis2), axis=-1)
+    return np.sum(np.diagonal(np.copy(a), offset, axis1, axis2), axis=-1)

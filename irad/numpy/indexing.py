@@ -63,6 +63,17 @@ def positions(mask):
     return (found, *out)
 
 
+def diagonal(x, offset):
+    """np.diagonal of the last two axes, copied."""
+    m, n = x.shape[-2:]
+    row, column = max(-offset, 0), max(offset, 0)
+    count = max(min(m - row, n - column), 0)
+    out = np.empty((count, *x.shape[:-2]), x.dtype)
+    for k in range(count):
+        out[k] = x[..., row + k, column + k]
+    return np.moveaxis(out, 0, -1)
+
+
 def _in_front(x, axes):
     """x with these axes first."""
     order = tuple(axes) + tuple([a for a in range(x.ndim) if a not in axes])

@@ -160,8 +160,8 @@ def _objects(value: Any) -> Iterator[Obj]:
             todo.append(v.value)
 
 
-def may_be_outer(shape: Shape) -> bool:
-    """Whether a result may be an object of the caller's under another name."""
+def may_be_outer(shape: Shape, reason: str = OUTER) -> bool:
+    """Whether a result may be an object of the caller's under another name, or, with "reshaped", share memory with one."""
     todo = [shape]
     while todo:
         s = todo.pop()
@@ -170,7 +170,7 @@ def may_be_outer(shape: Shape) -> bool:
         elif s[0] == "maybe":
             todo.append(s[1])
         elif s[0] == "new":
-            if s[5] is not None and OUTER in s[5].value:
+            if s[5] is not None and reason in s[5].value:
                 return True
             todo.extend([c for _, c in s[4][1]] if s[2] == "frame" else [s[4]])
     return False

@@ -90,6 +90,7 @@ class Copy:
         self.key, self.graph, self.python = key, graph, python
         self.result: Result | None = None
         self.hidden: dict[Hidden, Parameter] = {}
+        self.reshaped: set[int] = set()  # the arrays of its caller that the result may share memory with, by a reshape
         self.assumed_hidden: set[Hidden] = set()
         self.done = self.recursive = self.effects = False
         self.never = False  # found to return on no path, but to do something: calls of itself are calls
@@ -442,6 +443,8 @@ class Specializer:
         value = rebuild(result.value, lambda t: self.convert(next(feed), t), self.store, objects, self.span)
         if any(map(may_be_outer, result.shapes())):
             freeze_given(self.store, given)
+        for index in copy.reshaped:
+            objects[index].frozen = (objects[index].frozen or frozenset()) | {"reshaped"}
         for (index, name), shape in result.writes.items():
             key = objects[index] if name is None else (objects[index], name)
             self.store.set(key, rebuild(shape, lambda t: self.convert(next(feed), t), self.store, objects, self.span))
@@ -486,6 +489,7 @@ class Specializer:
         try:
             while True:
                 self.forget(copy)
+                reshaped = set(copy.reshaped)
                 found = yield self.run_copy(copy, shape, fn)
                 hidden = set(copy.hidden)
                 if not copy.recursive:
@@ -499,7 +503,7 @@ class Specializer:
                 assumed = copy.result
                 joined = (found if assumed is None else assumed).joined(found, copy.sizes)
                 copy.result = joined
-                if assumed == joined and hidden == copy.assumed_hidden:
+                if assumed == joined and hidden == copy.assumed_hidden and reshaped == copy.reshaped:
                     break
                 copy.assumed_hidden = hidden
         except CompileError as e:
@@ -560,6 +564,8 @@ class Specializer:
             found = self.gathered(ending, PathStore({**changes, **ending.changes}, store), objects, initial).named(copy.sizes)
             agreed = found if copy.result is None else copy.result.joined(found, copy.sizes)
             fitter = Fitter(self, PathStore({**changes, **ending.changes}, store))
+            if any(may_be_outer(s, "reshaped") for s in agreed.shapes()):
+                copy.reshaped |= {i for i, o in objects.items() if o.frozen and "reshaped" in o.frozen}
             if agreed.value[0] == "conflict":
                 raise unreadable(agreed.value[1].value, self.span)
             fitter.fit(agreed.value, ending.value)

@@ -32,7 +32,7 @@ def is_advanced(s: Specializer, index: Any) -> bool:
 def gather(s: Specializer, v: Ref, index: Any) -> Task:
     """v[index], a copy."""
     items = yield from _without_masks(s, v, index)
-    return (yield _run(s, library.gathered, v, *_apart(s, v, items)))
+    return (yield call_library(s, library.gathered, v, *_apart(s, v, items)))
 
 
 def put(s: Specializer, v: Ref, index: Any, value: Any) -> Task:
@@ -40,12 +40,13 @@ def put(s: Specializer, v: Ref, index: Any, value: Any) -> Task:
     mask = _only_mask(s, index)
     if mask is not None and _is_same_everywhere(s, array_type(s, v).rank - array_type(s, mask).rank, value):
         _check_mask(s, mask, v, 0)
-        return (yield _run(s, library.put_where, v, mask, value))
+        return (yield call_library(s, library.put_where, v, mask, value))
     items = yield from _without_masks(s, v, index)
-    return (yield _run(s, library.put, v, *_apart(s, v, items), value))
+    return (yield call_library(s, library.put, v, *_apart(s, v, items), value))
 
 
-def _run(s: Specializer, function: Any, *args: Any) -> Task:
+def call_library(s: Specializer, function: Any, *args: Any) -> Task:
+    """Call a function of irad/numpy/indexing.py."""
     return s.call_function(s.function_value(function), list(args), {})
 
 
@@ -125,7 +126,7 @@ def _without_masks(s: Specializer, v: Ref, index: Any) -> Task:
             axis += rank - count
         elif is_array(s, item) and array_type(s, item).dtype is BOOL:
             _check_mask(s, item, v, axis)
-            found = yield _run(s, library.positions, item)
+            found = yield call_library(s, library.positions, item)
             out += found.children
             axis += array_type(s, item).rank
         else:

@@ -9,7 +9,10 @@ import numpy as np
 
 from irad.graph.build import literal
 from irad.graph.nodes import Constant
+from irad.graph.walk import Task
+from irad.numpy import indexing as library
 from irad.specialize import objects
+from irad.specialize.arrays.advanced import call_library
 from irad.specialize.arrays.creation import array, numeric, shape_of
 from irad.specialize.arrays.elementwise import promote, shape_text, spread
 from irad.specialize.arrays.indexing import getitem
@@ -28,7 +31,7 @@ from irad.specialize.arrays.values import (
     view,
 )
 from irad.specialize.numbers import known_int
-from irad.specialize.values import Compound, Known, is_number
+from irad.specialize.values import Compound, Known, Ref, is_number
 from irad.types import BOOL, Array, Dim
 
 if TYPE_CHECKING:
@@ -135,17 +138,21 @@ def diagonal(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     v = transpose(s, [v, *(literal(a) for a in (*(a for a in range(rank) if a not in last), *last))], {})
     *lead, m, n = array_type(s, v).shape
     if isinstance(m, Dim) or isinstance(n, Dim):
-        raise s.refuse(
-            "unknown-shape",
-            "the size of this diagonal is known at run time only",
-            help="write a loop over x[i, i]",
-        )
+        return _diagonal_copied(s, v, offset)
     count = max(min(m, n - offset) if offset >= 0 else min(m + offset, n), 0)
     flat = view(s, v, ("reshape", (*lead, m * n)), dims_of(s, tuple(lead), [read(s, v)]))
     start = max(offset, -offset * n) if count else 0
     part = Compound("slice", None, [literal(start), literal(start + count * (n + 1)), literal(n + 1)])
     found = getitem(s, flat, Compound("tuple", None, [Known(Ellipsis), part]))
     return broadcast_to(s, [found, Compound("tuple", None, [size_of(s, found, k) for k in range(rank - 1)])], {})
+
+
+def _diagonal_copied(s: Specializer, v: Ref, offset: int) -> Task:
+    """The diagonal of an array whose size is known at run time only: a copy, so that neither is written to any more."""
+    made = yield call_library(s, library.diagonal, v, literal(offset))
+    for obj in (*roots(s, made), *roots(s, v)):
+        obj.frozen = (obj.frozen or frozenset()) | {"reshaped"}
+    return made
 
 
 def _broadcast_shapes(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:

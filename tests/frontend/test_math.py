@@ -41,6 +41,8 @@ def meant(name, *xs):
     try:
         return getattr(math, name)(*xs)
     except (ValueError, OverflowError):
+        if name == "lgamma":
+            return math.inf
         with np.errstate(all="ignore"):
             f = getattr(np, IN_NUMPY.get(name, name), None)
             return float(f(*map(np.float64, xs))) if f is not None else math.nan
@@ -70,7 +72,8 @@ def test_functions_of_one_number(name, functions):
     def agree(x):
         for backend in BACKENDS:
             got, want = compiled(f, backend)(x), meant(name, x)
-            assert close(got, want), f"{name}({x!r}) on {backend}: {got!r}, meant is {want!r}"
+            near = name == "lgamma" and abs(got - want) <= 1e-14 * max(1.0, abs(want))  # Python has its own
+            assert near or close(got, want), f"{name}({x!r}) on {backend}: {got!r}, meant is {want!r}"
 
     agree()
 

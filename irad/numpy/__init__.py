@@ -24,6 +24,7 @@ MODULES = {
     "grids": "numpy",
     "joining": "numpy",
     "nans": "numpy",
+    "products": "numpy",
     "repeating": "numpy",
     "running": "numpy",
     "special": "scipy.special",

@@ -218,4 +218,33 @@ CASES = {
             *("np.ravel_multi_index((2, 1), (2, 4))", "np.ravel_multi_index((i, i), dims=(2, 4), mode='wrap')"),
         ],
     },
+    "products": {
+        "outer": ["np.outer(x, y)", "np.outer(v, i)", "np.outer(m, v)"],
+        "inner": ["np.inner(x, y)", "np.inner(m, m)", "np.inner(m, v[:4])", "np.inner(m, 2.0)", "np.inner(m, v)"],
+        "vdot": ["np.vdot(x, y)", "np.vdot(m, m)", "np.vdot(m, v)"],
+        "tensordot": [
+            *("np.tensordot(m, m, axes=((0, 1), (0, 1)))", "np.tensordot(m, m, (0, 0))", "np.tensordot(m, v[:4], 1)", "np.tensordot(v, w, 0)"),
+            *("np.tensordot(m[:, None] * v[:, None], m, ([2, 0], [-1, 0]))", "np.tensordot(m, m, 1)", "np.tensordot(x, y, [-1, -1])"),
+        ],
+        "kron": ["np.kron(x, v)", "np.kron(m, m[:2])", "np.kron(v, m)", "np.kron(i, m)"],
+        "cross": [
+            *("np.cross(v[:3], w[2:])", "np.cross(m, m[0], axisa=0)", "np.cross(m[:, :3], m[::-1, 1:])", "np.cross(v[:3], v)"),
+            *("np.cross(m[:, None], m[:, :, None], axis=0)", "np.cross(m[:, None], m[:, :, None], 0, 0, axisc=1)"),
+        ],
+        "einsum": [
+            *("np.einsum('ij,kj->ik', m, m)", "np.einsum('ij,jk', m, m.T)", "np.einsum('i,i', v, w)", "np.einsum('ij->ji', m)", "np.einsum('ij->', m)"),
+            *("np.einsum('ii->i', m[:, :3])", "np.einsum('ii', m[:, :3])", "np.einsum('i,j->ij', v, w)", "np.einsum('ij,ij->i', m, m * 2.0)"),
+            *("np.einsum('...j,j->...', m, m[0])", "np.einsum('...,...', x, y)", "np.einsum('ba', m)", "np.einsum('bij,bjk->bik', m[:, None] * v[:3, None], m[:, :, None])"),
+            *("np.einsum('ij,jk,kl->il', m, m.T, m)", "np.einsum('i,ij,j->', v[:3], m, w[:4])", "np.einsum('iji->j', m[:, :, None] * v[:3])", "np.einsum('ij,i->j', m, i[:3])"),
+            *("np.einsum('ij,kl->', m, m)", "np.einsum('ij,ij->ij', m, m[:1])", "np.einsum('ij,ji->', m, m[:, :1])", "np.einsum('i...,i...->...', m, v[:3])"),
+            *("np.einsum('ij,jk->ii', m, m.T)", "np.einsum('ij->k', m)", "np.einsum('ijk', m)", "np.einsum('ij', m, m)", "np.einsum('i,i->i', v, m[0])"),
+            *("z = m.copy(); np.einsum('ij->ji', z)[1, 2] = v[0]; return z", "np.einsum('ij->i', m * i, optimize=True)"),
+        ],
+        "matmul": [
+            *("(m[:, None] * v[:3, None]) @ m.T", "m @ (m[:, :, None] * v)", "(m[:, None] * v[:2, None]) @ (m.T[None] * v[:3, None, None])", "x @ x"),
+            *("v[:4] @ (m[:, :, None] * v)", "(m[:, None] * v[:2, None]) @ w[:4]", "np.matmul(m[:, None, None], m[:2, :, None])", "m[None, :0] @ m.T"),
+            *("np.matmul(m[None], i)", "z = m[:, None, :3] * v[:3, None]; z @= m[:, :3]; return z"),
+        ],
+        "dot": ["np.dot(m[:, None] * v[:2, None], m.T)", "np.dot(m, m.T[:, :, None] * v)", "np.dot(m[None], v[:4])", "np.dot(m[None] * v[:2, None, None], m[:, :, None] * m[2:, 0])", "np.dot(v[:3], m[None])"],
+    },
 }  # fmt: skip

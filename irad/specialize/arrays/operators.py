@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from irad.graph.build import constant
 from irad.graph.nodes import Node
+from irad.graph.walk import Task
 from irad.specialize import objects
 from irad.specialize.arrays.creation import array
 from irad.specialize.arrays.elementwise import elementwise, promote, shape_text, spread
@@ -74,10 +75,12 @@ def binary(s: Specializer, op: str, x: Any, y: Any) -> Any:
     return elementwise(s, PRIMITIVE[op], nodes, dtype, op)
 
 
-def inplace(s: Specializer, op: str, x: Ref, y: Any) -> Ref:
+def inplace(s: Specializer, op: str, x: Ref, y: Any) -> Task:
     """x op= y: the array keeps its shape and dtype."""
     t = array_type(s, x)
     result = binary(s, op, x, y)
+    if hasattr(result, "send"):
+        result = yield result
     if result is None:
         raise s.refuse(
             "type-mismatch", f"`{op}=` does not apply to an array and {s.describe(y)}", help="use a number or an array"

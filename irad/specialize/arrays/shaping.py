@@ -11,6 +11,7 @@ from irad.graph.build import literal
 from irad.graph.nodes import Constant
 from irad.graph.walk import Task
 from irad.numpy import indexing as library
+from irad.numpy import products
 from irad.specialize import objects
 from irad.specialize.arrays.advanced import call_library
 from irad.specialize.arrays.creation import array, numeric, shape_of
@@ -187,23 +188,20 @@ def matmul(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     tx, ty = x.type, y.type
     if not isinstance(tx, Array) or not isinstance(ty, Array):
         raise s.refuse("type-mismatch", "`@` takes arrays, not numbers", help="use `*`")
-    if tx.rank > 2 or ty.rank > 2:
-        raise s.refuse(
-            "unsupported-matmul",
-            f"`@` of shapes {shape_text(tx.shape)} and {shape_text(ty.shape)}: products take one or two axes",
-            help="loop over the first axis, x[i] @ y[i], and put the results into an array made before",
-        )
     dtype = promote(s, [x, y], "@")
     if dtype is BOOL:
         raise s.refuse("unsupported-dtype", "`@` does not apply to arrays of truth values", help="convert them: x.astype(int)")
     x, y = (v if s.b.scalar_of(v) is dtype else b.convert(v, to=dtype) for v in (x, y))
-    m, n = tx.shape[-1], ty.shape[0]
+    m, n = tx.shape[-1], ty.shape[max(ty.rank - 2, 0)]
     if isinstance(m, int) and isinstance(n, int) and m != n:
         raise s.refuse(
             "shape-mismatch",
             f"`@` cannot join shapes {shape_text(tx.shape)} and {shape_text(ty.shape)}: {m} against {n}",
-            help="the last axis of the left is summed with the first of the right: transpose one, x.T",
+            help=f"the last axis of the left is summed with the {'first' if ty.rank < 3 else 'last but one'} of the right: "
+            "transpose one, x.T",
         )
+    if tx.rank > 2 or ty.rank > 2:
+        return call_library(s, products._matmul, new_array(s, x), new_array(s, y))
     if m != n:  # found out at run time
         fixed = m if isinstance(m, int) else n
         x = b.retype(x, to=Array(dtype, (*tx.shape[:-1], fixed)))
@@ -218,10 +216,15 @@ def matmul(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 
 def dot(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    no_keywords(s, "dot", kwargs)
     check_count(s, "dot", args, 2)
     xs = [numeric(s, a, "dot") for a in args]
     if any(map(is_number, xs)):
         return HANDLERS[np.multiply](s, args, kwargs)
+    ranks = [x.type.rank for x in xs if isinstance(x.type, Array)]
+    if max(ranks) > 2 and ranks[1] > 1:  # over the last axis of the left and the last but one of the right
+        axes = Compound("tuple", None, [literal(-1), literal(-2)])
+        return call_library(s, products.tensordot, *args, axes)
     return matmul(s, args, kwargs)
 
 

@@ -34,10 +34,10 @@ def tensordot(a, b, axes=2):
 
 def kron(a, b):
     a, b = np.asarray(a), np.asarray(b)
+    if np.ndim(a) == 0 or np.ndim(b) == 0:
+        return np.multiply(a, b)
     rank = max(np.ndim(a), np.ndim(b))
     sizes = (1,) * (rank - np.ndim(a)) + np.shape(a), (1,) * (rank - np.ndim(b)) + np.shape(b)
-    if rank == 0:
-        return a * b
     place_a, place_b, shape = (), (), ()
     for m, n in zip(*sizes, strict=True):
         place_a, place_b, shape = (*place_a, m, 1), (*place_b, 1, n), (*shape, m * n)

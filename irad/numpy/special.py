@@ -91,13 +91,15 @@ def ndtr(x, /):
 
 
 def log_ndtr(x, /):
-    """By erf above -1, by erfc down to -20, and by the asymptotic series of erfc (Abramowitz and Stegun, 26.2.12) below."""
+    """By erfc down to an edge before which it underflows, and by its asymptotic series (Abramowitz and Stegun, 26.2.12)
+    below."""
     x = np.asarray(x) * 1.0
-    right, left = x > -1.0, x < -20.0
+    edge = -20.0 if x.dtype == np.float64 else -10.0
+    right, left = x > -1.0, x < edge
     above = np.log1p(-0.5 * erfc(np.where(right, x, 0.0) * math.sqrt(0.5)))
     between = np.log(0.5 * erfc(np.where(right | left, -1.0, x) * -math.sqrt(0.5)))
-    far = np.where(left, x, -20.0)
-    finite = np.where(np.isinf(far), -20.0, far)
+    far = np.where(left, x, edge)
+    finite = np.where(np.isinf(far), edge, far)
     z = 1.0 / (finite * finite)
     series = 0.0
     for k in (17, 15, 13, 11, 9, 7, 5, 3, 1):

@@ -69,7 +69,7 @@ def select(condlist, choicelist, default=0):
     out = default
     for condition, choice in zip(tuple(condlist)[::-1], tuple(choicelist)[::-1], strict=True):
         out = np.where(condition, choice, out)
-    return out.astype(np.result_type(*choicelist, default))
+    return np.array(out, np.result_type(*choicelist, default))
 
 
 def unravel_index(indices, shape):

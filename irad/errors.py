@@ -9,6 +9,7 @@ help: slice w, or add a broadcast axis
 
 from __future__ import annotations
 
+import builtins
 import functools
 import linecache
 import os
@@ -203,6 +204,19 @@ def meant(name: str, names: Iterable[str]) -> str:
     """What Python adds to the message about a name that there is not."""
     near = nearest(name, names, cutoff=0.7)
     return f". Did you mean: '{near.split('`')[1]}'?" if near else ""
+
+
+# -- exceptions of programs -------------------------------------------------------------------------------------------------
+
+
+def exception_class(name: object) -> type[Exception] | None:
+    """The exception that compiled code raises by this name: Python's own, and NumPy's of linear algebra."""
+    if name == "LinAlgError":
+        from numpy.linalg import LinAlgError
+
+        return LinAlgError
+    found = getattr(builtins, name, None) if isinstance(name, str) else None
+    return found if isinstance(found, type) and issubclass(found, Exception) else None
 
 
 # -- where in the user's source ---------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ What passes here can be run: text that was changed by hand ends in a diagnostic 
 
 from __future__ import annotations
 
-import builtins
 import functools
 import inspect
 import re
@@ -15,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from irad.errors import CompileError, InternalError
+from irad.errors import CompileError, InternalError, exception_class
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node
 from irad.primitives.structure import same_bits
 from irad.primitives.table import Primitive
@@ -256,8 +255,7 @@ def _template(value: Any) -> bool:
 
 
 def _exception(value: Any) -> bool:
-    kind = getattr(builtins, value, None) if isinstance(value, str) else None
-    return isinstance(kind, type) and issubclass(kind, Exception)
+    return exception_class(value) is not None
 
 
 _Check = tuple[Callable[[Any], bool], str]

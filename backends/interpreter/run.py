@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from irad.backends.interpreter.trace import Trace, Tracer
 
-from irad.errors import InternalError, Span, located
+from irad.errors import InternalError, Span, exception_class, located
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node
 from irad.graph.walk import Task, run
 from irad.primitives.list import add_items, zero_item
@@ -226,8 +225,8 @@ def _shown(x: Any) -> Any:
 
 
 def raise_built_in(name: str, message: str, span: Span | None) -> None:
-    """Raise the built-in exception `name`."""
-    kind = getattr(builtins, name, RuntimeError)
+    """Raise the exception `name`."""
+    kind = exception_class(name) or RuntimeError
     raise located(kind(message) if message else kind(), span)
 
 

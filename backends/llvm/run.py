@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import struct
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +14,7 @@ from irad.backends.llvm.plan import ABSENT, Argument, CallPlan, Dynamic, Guard, 
 from irad.backends.llvm.runtime import FROM_END
 from irad.backends.llvm.stub import compile_stub, dtype_of, readable
 
-from irad.errors import located
+from irad.errors import exception_class, located
 from irad.graph.nodes import Module
 from irad.structures import restorer
 from irad.types import Array
@@ -72,7 +71,7 @@ class Outside:
     def raise_error(self, number: int, values: bytes) -> None:
         """Raise the error of a failed call, with the user's line noted."""
         site = self.sites[number - 1]
-        kind = getattr(builtins, site.error, RuntimeError)
+        kind = exception_class(site.error) or RuntimeError
         message = site.message.format(*_shown(site, values))
         raise located(kind(message) if message else kind(), site.span)
 

@@ -40,7 +40,8 @@ class ControlOps(StructureOps):
             self.add(Line(ast.Expr(called("print", message(facts["format"], xs))), spans=spans))
             return
         test = xs.pop(0) if node.fn.name == "assert" else None
-        error = called(facts["error"], *([message(facts["message"], xs)] if facts["message"] else []))
+        name = "np.linalg.LinAlgError" if facts["error"] == "LinAlgError" else facts["error"]
+        error = called(name, *([message(facts["message"], xs)] if facts["message"] else []))
         self.add(Check(test, error, spans=spans))
 
     def call(self, node: Apply) -> Task:

@@ -3,6 +3,8 @@
 
 import math
 
+import numpy as np
+
 
 def sum_(iterable, start):
     total = start
@@ -88,3 +90,15 @@ def dict_(iterable):
     for k, v in iterable:
         out[k] = v
     return out
+
+
+def sorted_(iterable, reverse):
+    items = np.array(list_(iterable))
+    if items.ndim > 1:
+        raise TypeError("sorted() of numbers only")
+    return list_(items[np.argsort(-items if reverse else items)])
+
+
+def sort(a, axis=-1, kind=None):
+    """x.sort(): in place."""
+    a[...] = np.sort(a, axis)

@@ -55,13 +55,17 @@ ROWS = (
 def test_numpy():
     kinds = ("making", "element by element", "shape", "products")
     kinds += ("reductions, with `axis`, `keepdims`, `where`, `initial`, `dtype`",)
-    kinds += (*ROWS, "statistics", "running sums, differences, sequences", "leaving nan out")
+    kinds += (*ROWS, "statistics", "running sums, differences, sequences", "leaving nan out", "sorted")
     found = set().union(*map(named, kinds))
     assert found <= handled(np)
     functions = {getattr(np, name) for name in found}
     types = {getattr(np, name) for name in dir(np) if isinstance(getattr(np, name), type)}
     missing = {name for name in handled(np) if getattr(np, name) not in functions | types}
     assert not missing  # np.abs is np.absolute: other names of one function need no mention
+
+
+def test_linalg():
+    assert named("`numpy.linalg`") == handled(np.linalg)
 
 
 def test_scipy():

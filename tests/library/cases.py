@@ -247,4 +247,29 @@ CASES = {
         ],
         "dot": ["np.dot(m[:, None] * v[:2, None], m.T)", "np.dot(m, m.T[:, :, None] * v)", "np.dot(m[None], v[:4])", "np.dot(m[None] * v[:2, None, None], m[:, :, None] * m[2:, 0])", "np.dot(v[:3], m[None])"],
     },
+    "linear": {
+        "norm": [
+            *("np.linalg.norm(x)", "np.linalg.norm(x * 0.0)", "np.linalg.norm(m, axis=1)", "np.linalg.norm(m, 1)", "np.linalg.norm(m, -np.inf)", "np.linalg.norm(v, np.inf)"),
+            *("np.linalg.norm(v, 3)", "np.linalg.norm(v, 0)", "np.linalg.norm(m, 'fro', keepdims=True)", "np.linalg.norm(i)", "np.linalg.norm(m, axis=(0, 1))", "np.linalg.norm(m, 1, axis=0)"),
+        ],
+        "solve": [
+            *("np.linalg.solve(m[:, :3] + 2.0 * np.eye(3), v[:3])", "np.linalg.solve(m[:, 1:], m)", "np.linalg.solve(np.zeros((2, 2)), v[:2])", "np.linalg.solve(m, v[:3])"),
+            *("np.linalg.solve(np.stack([m[:, 1:], m[:, :3]]), m[:, :2])", "np.linalg.solve(m[:, 1:], v)", "np.linalg.solve([[0, 1], [2, 1]], v[:2])"),
+        ],
+        "inv": ["np.linalg.inv(m[:, 1:])", "np.linalg.inv(np.stack([m[:, 1:], m[:, :3]]))"],
+        "det": ["np.linalg.det(m[:, :3])", "np.linalg.det(np.stack([m[:, 1:], m[:, :3]]))", "np.linalg.det([[0.0, 1.0], [1.0, 0.0]]) * v"],
+        "cholesky": ["np.linalg.cholesky(m @ m.T + np.eye(3))", "np.linalg.cholesky(m[:, :3] - 9.0 * np.eye(3))"],
+        "matrix_power": ["np.linalg.matrix_power(m[:, :3], 5)", "np.linalg.matrix_power(m[:, :3], -2)", "np.linalg.matrix_power(m[:, :3], 0) * v[0]"],
+        "multi_dot": ["np.linalg.multi_dot([m, m.T, v[:3]])"],
+    },
+    "sorting": {
+        "sort": ["np.sort(x)", "np.sort(m, axis=0)", "np.sort(x, axis=None)", "np.sort([2.0, np.nan, 1.0]) * v[0]", "z = m.copy(); z.sort(0); return z", "np.sort(b)"],
+        "argsort": ["np.argsort(k)", "np.argsort(m, 0)", "np.argsort(i, kind='stable')", "v[v.argsort()]"],
+        "partition": ["np.sort(np.partition(v, 2)[:2])"],
+        "median": ["np.median(x)", "np.median(m, axis=1)", "np.median(m, axis=(0, 1), keepdims=True)", "np.median([2.0, np.nan, 1.0]) * v[0]", "np.median(k)"],
+        "quantile": ["np.quantile(m, 0.3, axis=0)", "np.quantile(v, [0.0, 0.6, 1.0])"],
+        "percentile": ["np.percentile(v, [10.0, 75.0])", "np.percentile(m, 40.0, axis=-1, keepdims=True)"],
+        "searchsorted": ["np.searchsorted(np.sort(v), w)", "np.searchsorted([1.0, 2.0, 2.0], 2.0, 'right')", "np.searchsorted(np.sort(v), m, side='right')"],
+        "sorted": ["z = sorted([v[0], v[1], v[2]]); return z[0] * v[1] - z[2]", "z = sorted(v, reverse=True); return z[0] * w[1] + z[1]"],
+    },
 }  # fmt: skip

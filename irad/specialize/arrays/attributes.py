@@ -8,6 +8,7 @@ import numpy as np
 
 from irad.graph.build import literal
 from irad.graph.nodes import Node
+from irad.numpy import python
 from irad.specialize.arrays.creation import array, dtype_of, numeric
 from irad.specialize.arrays.elementwise import promote
 from irad.specialize.arrays.functions import clip
@@ -160,13 +161,14 @@ METHODS: dict[str, Handler] = {
     "item": _item,
     "fill": _fill,
     "clip": clip,
+    "sort": lambda s, args, kwargs: s.call_function(s.function_value(python.sort), args, kwargs),
     "diagonal": diagonal,
     "compress": _compress,
 }
 
 
 # Methods that are NumPy's functions in irad/numpy, with the array first.
-WRITTEN = frozenset("argmax argmin cumprod cumsum nonzero repeat round squeeze std swapaxes take trace var".split())
+WRITTEN = frozenset("argmax argmin argsort cumprod cumsum nonzero repeat round squeeze std swapaxes take trace var".split())
 
 
 def names() -> list[str]:

@@ -96,6 +96,9 @@ def transpose(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     v, *rest = args
     axes = kwargs.pop("axes", rest[0] if len(rest) == 1 else Compound("tuple", None, rest) if rest else None)
     no_keywords(s, "transpose", kwargs)
+    v = v if is_array(s, v) else array(s, [v], {})
+    if not is_array(s, v):
+        return v
     rank = array_type(s, v).rank
     order = (
         tuple(reversed(range(rank)))

@@ -183,6 +183,16 @@ def _over(name: str, function: Any) -> Handler:
     return call
 
 
+@handles(sorted)
+def _sorted(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    kwargs = dict(kwargs)
+    reverse = kwargs.pop("reverse", literal(False))
+    need(s, "sorted", args, kwargs, 1)
+    if not isinstance(reverse, Constant):
+        raise s.needs_static("reverse must be known at compile time", "write reverse=True or reverse=False")
+    return in_python(s, python.sorted_, [args[0], reverse])
+
+
 HANDLERS[any] = _over("any", python.any_)
 HANDLERS[all] = _over("all", python.all_)
 

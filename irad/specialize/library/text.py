@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import builtins
 from typing import TYPE_CHECKING, Any
 
+from irad.errors import exception_class
 from irad.graph.nodes import Constant, Node
 from irad.specialize import objects
 from irad.specialize.library.table import handles, need
@@ -83,7 +83,7 @@ def emit_raise(s: Specializer, v: Any) -> None:
             help='raise a built-in exception with a message: ValueError("...")',
         )
     name = cls.__name__
-    if getattr(builtins, name, None) is not cls:
+    if exception_class(name) is not cls:
         raise s.refuse(
             "unsupported-raise",
             f"`{name}` is not a built-in exception",

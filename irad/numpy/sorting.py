@@ -1,0 +1,142 @@
+"""Sorting by merging, and what is found in what is sorted. Derivatives go to the elements that were taken."""
+# mypy: ignore-errors
+
+import numpy as np
+
+from irad.numpy.joining import _axis
+
+
+def argsort(a, axis=-1, kind=None):
+    a = np.asarray(a)
+    if axis is None or a.ndim == 0:
+        return _order(a.copy().reshape(-1))
+    if a.ndim == 1:
+        _axis(axis, 1)
+        return _order(a)
+    last = np.moveaxis(a, axis, -1)
+    count = 1
+    for n in last.shape[:-1]:
+        count *= n
+    rows = last.copy().reshape((count, last.shape[-1]))
+    out = np.empty(rows.shape, int)
+    for k in range(len(rows)):
+        out[k] = _order(rows[k])
+    return np.moveaxis(out.reshape(last.shape), -1, axis)
+
+
+def sort(a, axis=-1, kind=None):
+    a = np.asarray(a)
+    if axis is None or a.ndim == 0:
+        a, axis = a.copy().reshape(-1), -1
+    return np.take_along_axis(a, np.argsort(a, axis), axis)
+
+
+def partition(a, kth, axis=-1):
+    return np.sort(a, axis)
+
+
+def median(a, axis=None, *, keepdims=False):
+    a = np.asarray(a)
+    return _quantile(a * 1.0, 0.5, axis, keepdims)
+
+
+def quantile(a, q, axis=None, *, keepdims=False):
+    a = np.asarray(a)
+    a = a if a.dtype.kind == "f" else a * 1.0
+    if np.ndim(q) == 0:
+        return _quantile(a, q, axis, keepdims)
+    q = np.asarray(q)
+    if q.ndim > 1:
+        raise ValueError("q must be a scalar or 1d")
+    out = np.empty((len(q), *np.shape(_quantile(a, 0.5, axis, keepdims))), np.result_type(a, q))
+    for k in range(len(q)):
+        out[k] = _quantile(a, q[k], axis, keepdims)
+    return out
+
+
+def percentile(a, q, axis=None, *, keepdims=False):
+    return np.quantile(a, np.asarray(q) / 100.0, axis, keepdims=keepdims)
+
+
+def searchsorted(a, v, side="left"):
+    if side != "left" and side != "right":
+        raise ValueError(f"search side must be 'left' or 'right' (got '{side}')")
+    a = np.asarray(a)
+    if np.ndim(v) == 0:
+        return _place(a, v, side == "right")
+    v = np.asarray(v)
+    flat = v.copy().reshape(-1)
+    out = np.empty(len(flat), int)
+    for k in range(len(flat)):
+        out[k] = _place(a, flat[k], side == "right")
+    return out.reshape(v.shape)
+
+
+def _place(a, v, right):
+    """How many elements of a sorted array come before v."""
+    begin, end = 0, len(a)
+    while begin < end:
+        middle = (begin + end) // 2
+        before = not _less(v, a[middle]) if right else _less(a[middle], v)
+        if before:
+            begin = middle + 1
+        else:
+            end = middle
+    return begin
+
+
+def _quantile(a, q, axis, keepdims):
+    """Between the two elements around a part q of the way, in proportion; nan where one is."""
+    a = np.reshape(a, (1,)) if a.ndim == 0 else a
+    if axis is None:
+        axes = tuple(range(a.ndim))
+    else:
+        axes = tuple([_axis(k, a.ndim) for k in (axis if isinstance(axis, tuple) else (axis,))])
+    rest = tuple([k for k in range(a.ndim) if k not in axes])
+    kept = tuple([1 if k in axes else a.shape[k] for k in range(a.ndim)])
+    count = 1
+    for k in axes:
+        count *= a.shape[k]
+    last = np.transpose(a, rest + axes).copy().reshape((*tuple([a.shape[k] for k in rest]), count))
+    if count == 0:
+        return np.full(kept if keepdims else last.shape[:-1], np.nan, a.dtype)
+    ordered = np.sort(last)
+    at = q * (last.shape[-1] - 1)
+    low = int(np.floor(at))
+    high = min(low + 1, last.shape[-1] - 1)
+    t = at - low
+    x, y = ordered[..., low], ordered[..., high]
+    out = np.where(t >= 0.5, y - (y - x) * (1.0 - t), x + (y - x) * t)
+    out = np.where(np.isnan(ordered[..., -1]), np.nan, out).astype(a.dtype) if len(rest) > 0 else _or_nan(out, ordered[-1])
+    return np.reshape(out, kept) if keepdims else out
+
+
+def _or_nan(x, last):
+    return last if np.isnan(last) else x
+
+
+def _less(x, y):
+    """Whether x comes before y: nan comes last."""
+    return x < y or (y != y and x == x)
+
+
+def _order(x):
+    """The positions of the elements in ascending order; equal ones stay in order (merge sort, von Neumann, 1945)."""
+    n = len(x)
+    order = np.arange(n)
+    width = 1
+    while width < n:
+        merged = np.empty(n, int)
+        for start in range(0, n, 2 * width):
+            middle, end = min(start + width, n), min(start + 2 * width, n)
+            i, j = start, middle
+            for k in range(start, end):
+                if j >= end or (i < middle and not _less(x[order[j]], x[order[i]])):
+                    merged[k] = order[i]
+                    i += 1
+                else:
+                    merged[k] = order[j]
+                    j += 1
+        order = merged
+        width *= 2
+    return order

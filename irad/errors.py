@@ -209,12 +209,15 @@ def meant(name: str, names: Iterable[str]) -> str:
 # -- exceptions of programs -------------------------------------------------------------------------------------------------
 
 
-def exception_class(name: object) -> type[Exception] | None:
-    """The exception that compiled code raises by this name: Python's own, and NumPy's of linear algebra."""
-    if name == "LinAlgError":
-        from numpy.linalg import LinAlgError
+NUMPY_ERRORS = {"LinAlgError": "np.linalg.LinAlgError", "AxisError": "np.exceptions.AxisError"}
 
-        return LinAlgError
+
+def exception_class(name: object) -> type[Exception] | None:
+    """The exception that compiled code raises by this name: Python's own, and some of NumPy's."""
+    if name in NUMPY_ERRORS:
+        import numpy
+
+        return getattr(numpy.linalg if name == "LinAlgError" else numpy.exceptions, str(name))  # type: ignore[no-any-return]
     found = getattr(builtins, name, None) if isinstance(name, str) else None
     return found if isinstance(found, type) and issubclass(found, Exception) else None
 

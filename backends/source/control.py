@@ -12,6 +12,7 @@ from irad.backends.source.statements import Check, Copy, For, If, Line, While, u
 from irad.backends.source.structure import StructureOps
 from irad.backends.source.values import ADJOINT_PREFIX, PREFIX, Value, is_adjoint, is_float_scalar, made_of, made_part, tuple_of
 
+from irad.errors import NUMPY_ERRORS
 from irad.graph.nodes import Apply, Constant, Graph, Node, Parameter
 from irad.graph.walk import Task
 from irad.optimize.demand import state_of
@@ -40,7 +41,7 @@ class ControlOps(StructureOps):
             self.add(Line(ast.Expr(called("print", message(facts["format"], xs))), spans=spans))
             return
         test = xs.pop(0) if node.fn.name == "assert" else None
-        name = "np.linalg.LinAlgError" if facts["error"] == "LinAlgError" else facts["error"]
+        name = NUMPY_ERRORS.get(facts["error"], facts["error"])
         error = called(name, *([message(facts["message"], xs)] if facts["message"] else []))
         self.add(Check(test, error, spans=spans))
 

@@ -159,5 +159,5 @@ def _flat(x, axis):
 def _axis(axis, rank):
     """An axis counted from the start."""
     if not -rank <= axis < rank:
-        raise np.exceptions.AxisError(axis, rank)
+        raise np.exceptions.AxisError(f"axis {axis} is out of bounds for array of dimension {rank}")
     return axis % rank

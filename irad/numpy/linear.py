@@ -4,17 +4,15 @@
 import numpy as np
 
 from irad.numpy.joining import _axis
+from irad.numpy.products import _size
 
 
 def norm(x, ord=None, axis=None, keepdims=False):
     x = _floats(x)
     if axis is None:
-        if ord is None:
-            axis = tuple(range(x.ndim))
-        elif x.ndim not in (1, 2):
+        if ord is not None and x.ndim not in (1, 2):
             raise ValueError("Improper number of dimensions to norm.")
-        else:
-            axis = tuple(range(x.ndim))
+        axis = tuple(range(x.ndim))
     axes = axis if isinstance(axis, tuple) else (axis,)
     axes = tuple([_axis(k, x.ndim) for k in axes])
     if ord is None or (ord == "fro" and len(axes) == 2) or (ord == 2 and len(axes) == 1):
@@ -29,7 +27,7 @@ def norm(x, ord=None, axis=None, keepdims=False):
         sums = np.sum(size, axis=rows, keepdims=True)
         extreme = np.max(sums, axis=columns, keepdims=True) if ord > 0 else np.min(sums, axis=columns, keepdims=True)
         return extreme if keepdims else np.sum(extreme, axis=axes)
-    return _by_singular_values(x, ord)
+    return np.linalg.svd(x, compute_uv=False)  # which is refused by name
 
 
 def _of_vectors(size, ord, axis, keepdims):
@@ -45,10 +43,6 @@ def _of_vectors(size, ord, axis, keepdims):
     if isinstance(ord, str):
         raise ValueError(f"Invalid norm order '{ord}' for vectors")
     return np.sum(size**ord, axis=axis, keepdims=keepdims) ** (1.0 / ord)
-
-
-def _by_singular_values(x, ord):
-    return np.linalg.svd(x, compute_uv=False)
 
 
 def _root(s):
@@ -210,4 +204,4 @@ def _square(a):
 
 def _matrices(a, lead):
     """The matrices of an array, repeated to the axes `lead`, one after the other."""
-    return np.broadcast_to(a, lead + a.shape[-2:]).copy().reshape((-1, *a.shape[-2:]))
+    return np.broadcast_to(a, lead + a.shape[-2:]).copy().reshape((_size(lead), *a.shape[-2:]))

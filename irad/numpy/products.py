@@ -3,6 +3,8 @@
 
 import numpy as np
 
+from irad.numpy.joining import _axis
+
 
 def outer(a, b):
     return np.ravel(np.copy(a))[:, None] * np.ravel(np.copy(b))
@@ -60,13 +62,6 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     else:
         parts = (a[1] * b[2], -(a[0] * b[2]), flat)
     return np.stack(parts, _axis(axisc, np.ndim(flat) + 1))
-
-
-def _axis(axis, rank):
-    """An axis counted from the start."""
-    if not -rank <= axis < rank:
-        raise np.exceptions.AxisError(axis, rank)
-    return axis % rank
 
 
 def _in_front(x, axis):

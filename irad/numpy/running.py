@@ -206,7 +206,7 @@ def _along(a, axis):
     """An array and an axis of it: laid flat for None."""
     if axis is None or np.ndim(a) == 0:
         if axis not in (None, 0, -1):
-            raise np.exceptions.AxisError(axis, 0)
+            raise np.exceptions.AxisError(f"axis {axis} is out of bounds for array of dimension 0")
         return _flat(a), 0
     a = np.asarray(a)
     return a, _axis(axis, a.ndim)

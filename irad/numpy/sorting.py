@@ -4,6 +4,7 @@
 import numpy as np
 
 from irad.numpy.joining import _axis
+from irad.numpy.products import _size
 
 
 def argsort(a, axis=-1, kind=None):
@@ -14,10 +15,7 @@ def argsort(a, axis=-1, kind=None):
         _axis(axis, 1)
         return _order(a)
     last = np.moveaxis(a, axis, -1)
-    count = 1
-    for n in last.shape[:-1]:
-        count *= n
-    rows = last.copy().reshape((count, last.shape[-1]))
+    rows = last.copy().reshape((_size(last.shape[:-1]), last.shape[-1]))
     out = np.empty(rows.shape, int)
     for k in range(len(rows)):
         out[k] = _order(rows[k])
@@ -94,9 +92,7 @@ def _quantile(a, q, axis, keepdims):
         axes = tuple([_axis(k, a.ndim) for k in (axis if isinstance(axis, tuple) else (axis,))])
     rest = tuple([k for k in range(a.ndim) if k not in axes])
     kept = tuple([1 if k in axes else a.shape[k] for k in range(a.ndim)])
-    count = 1
-    for k in axes:
-        count *= a.shape[k]
+    count = _size(tuple([a.shape[k] for k in axes]))
     last = np.transpose(a, rest + axes).copy().reshape((*tuple([a.shape[k] for k in rest]), count))
     if count == 0:
         return np.full(kept if keepdims else last.shape[:-1], np.nan, a.dtype)

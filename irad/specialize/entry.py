@@ -18,11 +18,12 @@ from irad.specialize import objects
 from irad.specialize.binding import bind
 from irad.specialize.captures import Path
 from irad.specialize.choices import Choices
+from irad.specialize.copies import Copy
 from irad.specialize.describe import unreadable
 from irad.specialize.execute import Activation, Bottom
 from irad.specialize.liveness import RETURN
 from irad.specialize.shapes import leaf_types
-from irad.specialize.specializer import Copy, Specializer
+from irad.specialize.specializer import Specializer
 from irad.specialize.values import Compound, Conflict, Known, Obj, Ref, is_number
 from irad.types import (
     BOOL,

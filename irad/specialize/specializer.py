@@ -18,7 +18,7 @@ import numpy as np
 
 from irad.errors import CompileError, Diagnostic, Note, Span, refuse
 from irad.graph.build import Builder, constant
-from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
+from irad.graph.nodes import Apply, Constant, Graph, Module, Node
 from irad.graph.walk import Task, run
 from irad.numpy import is_library
 from irad.primitives import REGISTRY
@@ -28,12 +28,12 @@ from irad.specialize.apart import apart
 from irad.specialize.binding import bind, parameter_names
 from irad.specialize.captures import Hidden, Path, is_structure
 from irad.specialize.choices import Choices
+from irad.specialize.copies import Copy, Result
 from irad.specialize.describe import describe, origin, unreadable
 from irad.specialize.execute import Activation, Bottom, NeedsStatic
 from irad.specialize.iteration import Iteration, iteration, iteration_now
-from irad.specialize.joins import join_shapes
 from irad.specialize.liveness import RETURN
-from irad.specialize.mixing import freeze_given, may_be_outer, superseded
+from irad.specialize.mixing import freeze_given, may_be_outer
 from irad.specialize.numbers import fitting
 from irad.specialize.operations import CALLABLE, OPERATIONS
 from irad.specialize.paths import Exit, PathStore
@@ -42,61 +42,11 @@ from irad.specialize.store import Store, keys_of
 from irad.specialize.values import Compound, Conflict, Known, Maybe, Obj, Ref, Shape, Unbound, absent
 from irad.types import BOOL, FLOAT, INT, SCALARS, UNIT, Array, Scalar, Type
 
-__all__ = ["Copy", "Specializer"]
+__all__ = ["Specializer"]
 
 MAX_COPIES = 32  # of one function before known numbers are widened
 LIBRARY = os.path.dirname(os.__file__)  # where the standard library's sources are
 MAX_RUNNING = 200  # copies of one function that wait for each other
-
-
-class Result:
-    """What a copy gives back: the shape of its value, and of each object or variable of its caller that it wrote."""
-
-    __slots__ = ("value", "writes")
-
-    def __init__(self, value: Shape, writes: dict[Any, Shape]) -> None:
-        self.value, self.writes = value, writes
-
-    def shapes(self) -> list[Shape]:
-        return [self.value, *self.writes.values()]
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Result) and self.value == other.value and self.writes == other.writes
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def joined(self, other: Result, given: frozenset[str]) -> Result:
-        """The result that this one, which a run assumed, and the one that it found both fit."""
-        writes = {k: join_shapes(self.writes.get(k, s), s, "a variable") for k, s in other.writes.items()}
-        return Result(
-            widen(join_shapes(superseded(self.value, other.value), other.value, "the result")),
-            {k: widen(s) for k, s in {**self.writes, **writes}.items()},
-        ).named(given)
-
-    def named(self, given: frozenset[str]) -> Result:
-        """The same with names of its own for the sizes that are not `given`."""
-        return self.renamed(sizes.canonical(tuple(self.shapes()), given, "r"))
-
-    def renamed(self, names: Mapping[str, str]) -> Result:
-        if not names:
-            return self
-        return Result(sizes.renamed(self.value, names), {k: sizes.renamed(s, names) for k, s in self.writes.items()})
-
-
-class Copy:
-    """One function for one set of shapes."""
-
-    def __init__(self, key: Any, graph: Graph, python: Graph | None) -> None:
-        self.key, self.graph, self.python = key, graph, python
-        self.result: Result | None = None
-        self.hidden: dict[Hidden, Parameter] = {}
-        self.reshaped: set[int] = set()  # the arrays of its caller that the result may share memory with, by a reshape
-        self.assumed_hidden: set[Hidden] = set()
-        self.done = self.recursive = self.effects = False
-        self.never = False  # found to return on no path, but to do something: calls of itself are calls
-        self.depends: set[Copy] = set()
-        self.tentative: list[Copy] = []
-        self.sizes = frozenset(sizes.symbols(key))  # those that its arguments name
 
 
 def _is_foreign(function: FunctionType) -> bool:
@@ -508,6 +458,8 @@ class Specializer:
                 copy.assumed_hidden = hidden
         except CompileError as e:
             e.called_from(span)
+            self.forget(copy)
+            self.discard(copy)  # whoever goes on, by unrolling a loop, may call it again
             raise
         finally:
             self.running.pop()
@@ -523,10 +475,13 @@ class Specializer:
     def forget(self, copy: Copy) -> None:
         """Start a run: what was made under the last assumption goes."""
         for c in copy.tentative:
-            if self.copies.get(c.key) is c:
-                del self.copies[c.key]
-                self.module.graphs.remove(c.graph)
+            self.discard(c)
         copy.tentative = []
+
+    def discard(self, copy: Copy) -> None:
+        if self.copies.get(copy.key) is copy:
+            del self.copies[copy.key]
+            self.module.graphs.remove(copy.graph)
 
     def run_copy(self, copy: Copy, shape: Shape, fn: Compound) -> Task:
         """Run the function once for these shapes; its typed graph, and the shapes of what it gives back."""

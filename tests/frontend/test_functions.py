@@ -187,6 +187,23 @@ def test_a_function_is_defined_in_one_of_two_branches(x, p):
 
 
 @agrees
+def test_a_helper_that_makes_two_loops_unroll(x, y):
+    """What a loop tried before it was unrolled is not taken for a call in progress by the next loop."""
+
+    def pick(xs, i):
+        return xs[i]
+
+    total = 0.0
+    for i in range(2):
+        part = pick((x, (y, 2.0)), i)
+        total += part if i == 0 else part[0]
+    for i in range(2):
+        part = pick((x, (y, 2.0)), i)
+        total -= part * y if i == 0 else part[1]
+    return total
+
+
+@agrees
 def test_recursion(x, n):
     def power(a, k):
         return 1.0 if k <= 0 else a * power(a, k - 1)

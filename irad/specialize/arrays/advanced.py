@@ -10,7 +10,7 @@ from irad.numpy import indexing as library
 from irad.specialize import objects
 from irad.specialize.arrays.creation import array
 from irad.specialize.arrays.elementwise import shape_text
-from irad.specialize.arrays.values import array_type, is_array
+from irad.specialize.arrays.values import array_type, is_array, size_of
 from irad.specialize.values import Compound, Known, Ref, is_number
 from irad.types import BOOL
 
@@ -32,7 +32,7 @@ def is_advanced(s: Specializer, index: Any) -> bool:
 def gather(s: Specializer, v: Ref, index: Any) -> Task:
     """v[index], a copy."""
     items = yield from _without_masks(s, v, index)
-    return (yield call_library(s, library.gathered, v, *_apart(s, v, items)))
+    return (yield call_library(s, library.gathered, v, *_apart(s, items)))
 
 
 def put(s: Specializer, v: Ref, index: Any, value: Any) -> Task:
@@ -42,11 +42,11 @@ def put(s: Specializer, v: Ref, index: Any, value: Any) -> Task:
         _check_mask(s, mask, v, 0)
         return (yield call_library(s, library.put_where, v, mask, value))
     items = yield from _without_masks(s, v, index)
-    return (yield call_library(s, library.put, v, *_apart(s, v, items), value))
+    return (yield call_library(s, library.put, v, *_apart(s, items), value))
 
 
 def call_library(s: Specializer, function: Any, *args: Any) -> Task:
-    """Call a function of irad/numpy/indexing.py."""
+    """Call a function of irad/numpy."""
     return s.call_function(s.function_value(function), list(args), {})
 
 
@@ -93,8 +93,6 @@ def _check_mask(s: Specializer, mask: Ref, v: Ref, axis: int) -> None:
                 f"size of axis is {n} but size of corresponding boolean axis is {m}",
             )
             raise s.Bottom
-        from irad.specialize.arrays.values import size_of
-
         s.b.assert_(
             s.b.eq(size_of(s, mask, k), size_of(s, v, axis + k)),
             error="IndexError",
@@ -146,23 +144,11 @@ def _axes(s: Specializer, item: Any) -> int:
     return 0 if _is(item, None) or _is(item, Ellipsis) else 1
 
 
-def _apart(s: Specializer, v: Ref, items: list[Any]) -> list[Any]:
+def _apart(s: Specializer, items: list[Any]) -> list[Any]:
     """The basic part of an index, the axes of what it gives that arrays stand for, those arrays, and whether they are
     adjacent. A number beside an array is an array too."""
-    basic, axes, indices, places = [], [], [], []
-    at = 0
-    for k, item in enumerate(items):
-        if is_array(s, item) or is_number(item):
-            basic.append(WHOLE)
-            axes.append(literal(at))
-            indices.append(item)
-            places.append(k)
-        else:
-            basic.append(item)
-        at += 1
+    places = [k for k, item in enumerate(items) if is_array(s, item) or is_number(item)]
+    basic = [WHOLE if k in places else item for k, item in enumerate(items)]
+    parts = (basic, [literal(k) for k in places], [items[k] for k in places])
     adjacent = places == list(range(places[0], places[0] + len(places)))
-
-    def pack(xs: list[Any]) -> Compound:
-        return Compound("tuple", None, xs)
-
-    return [v, pack(basic), pack(axes), pack(indices), literal(adjacent)][1:]
+    return [*(Compound("tuple", None, part) for part in parts), literal(adjacent)]

@@ -161,7 +161,7 @@ METHODS: dict[str, Handler] = {
     "item": _item,
     "fill": _fill,
     "clip": clip,
-    "sort": lambda s, args, kwargs: s.call_function(s.function_value(python.sort), args, kwargs),
+    "sort": lambda s, args, kwargs: s.call_function(s.function_value(python.sort), args, kwargs),  # in place
     "diagonal": diagonal,
     "compress": _compress,
 }

@@ -129,6 +129,8 @@ class _Interpreter:
             if name == "select" and isinstance(xs[0], (bool, np.bool_)):
                 return xs[1] if xs[0] else xs[2]  # the other side is not read
             return None  # computed from a value that is never read
+        if name == "dim" and xs[0] is None:
+            return np.int64(0)  # as in machine code: zeros of its size are never read either
         try:
             return node.fn.ref(*xs, **node.facts())  # type: ignore[operator, misc]
         except (ArithmeticError, ValueError, LookupError, MemoryError) as e:

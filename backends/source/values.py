@@ -197,8 +197,8 @@ class ValueOps:
             if isinstance(t, Scalar) and t.kind == "f":
                 return Expr(Tool.rounded(name("math.nan"), t), t)
             if isinstance(t, Array):
-                shape = [number(d) for d in t.shape if isinstance(d, int)]
-                return Expr(called("np.zeros", ast.Tuple(shape if len(shape) == t.rank else []), **Tool.dtype(t.dtype)), t)
+                shape = [number(d if isinstance(d, int) else 1) for d in t.shape]  # 1: it joins any size
+                return Expr(called("np.zeros", Tool.shape(shape), **Tool.dtype(t.dtype)), t)
             return Expr(self.zero(t), t, range=(0, 0))
 
         return self.made(t, leaf)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from irad.backends.llvm import runtime
+from irad.backends.llvm import runtime, scipy_pointers
 from irad.backends.llvm.function import FunctionEmitter, Part
 from irad.backends.llvm.layout import HEADER, item_layout, managed
 from irad.backends.llvm.ownership import Captures
@@ -52,6 +52,7 @@ class Program:
     polls: bool  # it gives it up when it was found to take long
     prints: bool
     allocates: bool
+    outside: tuple[str, ...]  # functions of SciPy's that it calls
 
 
 def emit_module(module: Module, *, name: str = "fn", fast: bool = False) -> Program:
@@ -155,11 +156,13 @@ class _ModuleEmitter:
             "irad.poll" in self.used,
             "irad.print" in self.used,
             bool(self.used & {"irad.alloc", "irad.alloc_zeroed", "irad.grow", "irad.list_room"}),
+            tuple(sorted(u.split("/")[0] for u in self.used if u.startswith(scipy_pointers.PREFIX))),
         )
 
     def assembled(self, bodies: list[str]) -> str:
-        helpers, external = runtime.needed({u for u in self.used if not u.startswith("llvm.")})
-        declared = set()
+        outside = {u for u in self.used if u.startswith(scipy_pointers.PREFIX)}
+        helpers, external = runtime.needed({u for u in self.used if not u.startswith("llvm.")} - outside)
+        declared = set(map(scipy_pointers.declared, outside))
         for name in self.used:
             if name.startswith("llvm."):
                 symbol, arity = name.split("/")

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from irad.backends.llvm import native, runtime
+from irad.backends.llvm import native, runtime, scipy_pointers
 from irad.backends.llvm.emit import Program
 from irad.backends.llvm.jit import Code, compile_text
 from irad.backends.llvm.layout import SIZE, Field, flat, item_layout, managed
@@ -156,6 +156,7 @@ class _Stubs:
         for name, used in (("irad.poll", self.program.polls), ("irad.print", self.program.prints)):
             if used:
                 self.symbols[name] = LIBRARY_OF[name]().address(name)
+        outside = {name: scipy_pointers.address(name) for name in self.program.outside}
         for name in dict.fromkeys(MENTIONED.findall("\n".join(parts))):
             if name in OBJECTS:
                 self.symbols[name] = id(OBJECTS[name])
@@ -165,7 +166,7 @@ class _Stubs:
                     self.symbols[name] = LIBRARY_OF[name]().address(name)
         parts.append(f"declare ptr @native.miss({VECTORCALL})")
         external = [f"@{name} = external global i8" for name in self.symbols if name not in DECLARATIONS]
-        symbols = self.symbols | {"native.miss": native.miss_address()}
+        symbols = self.symbols | outside | {"native.miss": native.miss_address()}
         return StubText("\n".join([*external, *parts, ""]), symbols, self.objects, self.running)
 
     def address(self, name: str, address: int) -> str:

@@ -18,6 +18,7 @@ from irad.backends.llvm.work import BLOCKS, REDUCTIONS
 
 from irad.errors import InternalError
 from irad.graph.nodes import Apply, Graph, Node
+from irad.primitives.products import PRODUCTS, axes_of
 from irad.types import F64, Array, Dim, Scalar
 
 __all__ = ["KERNELS", "find_virtual", "zero_array"]
@@ -111,9 +112,11 @@ def product(e: Any, dims: Sequence[str]) -> str:
 def elements(e: Any, node: Apply) -> str:
     """How many elements an operation goes through."""
     name = node.fn.name
+    if name in PRODUCTS:
+        x, y = node.args
+        return product(e, [*shape(e, x), *(shape(e, y)[j] for j in axes_of(x, y, *node.static).columns)])
     of = node.args[1] if name in BLOCKS else node if isinstance(node.type, Array) and name not in REDUCTIONS else node.args[0]
-    dims = shape(e, of)
-    return product(e, [*dims, shape(e, node.args[0])[-1]] if name == "matmul" and of is node else dims)
+    return product(e, shape(e, of))
 
 
 def linear(e: Any, index: Sequence[str], dims: Sequence[str]) -> str:
@@ -320,9 +323,10 @@ def result_shape(e: Any, node: Apply) -> list[str]:
         return [inner[a] for a in node.static[0]]
     if name in REDUCTIONS:
         return [d for i, d in enumerate(shape(e, node.args[0])) if i not in node.static[0]]
-    if name == "matmul":
+    if name in PRODUCTS:
         x, y = node.args
-        return shape(e, x)[:-1] + shape(e, y)[1:]
+        axes = axes_of(x, y, *node.static)
+        return [shape(e, x)[i] for i in (*axes.batch[0], *axes.rows)] + [shape(e, y)[j] for j in axes.columns]
     return shape(e, next(a for a in node.args if isinstance(a.type, Array)))
 
 
@@ -443,7 +447,7 @@ def _put_block(e: Any, node: Apply, *, add: bool) -> Operands:
     return (data, block, *run_time(t, dims))
 
 
-# -- reductions and products ------------------------------------------------------------------------------------------------
+# -- reductions -------------------------------------------------------------------------------------------------------------
 
 
 def reduction(e: Any, node: Apply) -> Operands:
@@ -510,52 +514,6 @@ def _combined(e: Any, node: Apply, t: Scalar, x: str, y: str) -> str:
     return out  # type: ignore[no-any-return]
 
 
-def matmul(e: Any, node: Apply) -> Operands:
-    """x @ y: the row of y is the innermost loop, so that both are read in order."""
-    x, y = node.args
-    tx, ty = array_type(x), array_type(y)
-    dx, dy = shape(e, x), shape(e, y)
-    px, py = e.get(x)[0], e.get(y)[0]
-
-    def times(i: list[str], j: list[str]) -> str:
-        a, c = load(e, tx, address(e, tx, px, i, dx)), load(e, ty, address(e, ty, py, j, dy))
-        e.operand = tx.dtype
-        return e.arith("fmul", "mul", a, c)  # type: ignore[no-any-return]
-
-    if ty.rank == 1:
-        ll = SCALAR[str(tx.dtype)]
-
-        def dot(i: list[str]) -> str:
-            cell = f"%cell{len(e.frame)}"
-            e.frame.append(f"{cell} = alloca {ll}")
-            e.do(f"store {ll} {_identity('sum', tx.dtype)}, ptr {cell}")
-
-            def step(k: list[str]) -> None:
-                before = e.emit(f"load {ll}, ptr {cell}")
-                e.do(f"store {ll} {e.plus(tx.dtype, before, times([*i, *k], k))}, ptr {cell}")
-
-            nest(e, dy, step)
-            return e.emit(f"load {ll}, ptr {cell}")  # type: ignore[no-any-return]
-
-        if tx.rank == 1:
-            return (dot([]),)
-        t = array_type(node)
-        out = allocate(e, t, dx[:1])
-        nest(e, dx[:1], lambda i: store(e, t, dot(i), address(e, t, out[0], i, dx[:1])))
-        return out
-    t = array_type(node)
-    sizes = dx[:-1] + dy[1:]
-    out = allocate(e, t, sizes, zeroed=True)
-
-    def add(i: list[str]) -> None:
-        *rows, k, j = i
-        p = address(e, t, out[0], [*rows, j], sizes)
-        store(e, t, e.plus(t.dtype, load(e, t, p), times([*rows, k], [k, j])), p)
-
-    nest(e, [*dx[:-1], dx[-1], dy[1]], add, polled=e.m.work.is_large(node))
-    return out
-
-
 KERNELS: dict[str, Callable[[Any, Apply], Operands]] = {
     "index": index,
     "index_update": index_update,
@@ -571,6 +529,5 @@ KERNELS: dict[str, Callable[[Any, Apply], Operands]] = {
     "reshape": reshape,
     "retype": retype,
     "dim": dim,
-    "matmul": matmul,
     **dict.fromkeys(REDUCTIONS, reduction),
 }

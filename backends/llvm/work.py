@@ -14,6 +14,7 @@ from collections.abc import Collection
 
 from irad.graph.nodes import Apply, Constant, Graph, Module
 from irad.graph.walk import applies, nested_graphs
+from irad.primitives.products import PRODUCTS
 from irad.types import Array
 
 __all__ = ["BUDGET", "Work", "is_long"]
@@ -27,7 +28,7 @@ WHILE_TRIPS = 10
 # Array operations that go through the elements, besides those that are done element by element.
 REDUCTIONS = frozenset({"sum", "prod", "max", "min", "any", "all"})
 BLOCKS = frozenset({"slice_update", "slice_add"})
-WHOLE = REDUCTIONS | BLOCKS | {"slice", "broadcast", "transpose", "iota", "zeros", "matmul", "list_column"}
+WHOLE = REDUCTIONS | BLOCKS | {"slice", "broadcast", "transpose", "iota", "zeros", "list_column"} | PRODUCTS
 
 
 class Work:
@@ -81,7 +82,7 @@ def _gone_through(node: Apply) -> list[Array]:
         return []
     if name in BLOCKS:
         through = node.args[1:2]
-    elif name in REDUCTIONS or name == "matmul" or not isinstance(node.type, Array):
+    elif name in REDUCTIONS or name in PRODUCTS or not isinstance(node.type, Array):
         through = node.args
     else:
         return [node.type]

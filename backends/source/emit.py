@@ -27,6 +27,7 @@ from irad.backends.source.values import ALWAYS_FRESH, Value, is_float_scalar, is
 from irad.errors import InternalError
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Parameter
 from irad.graph.walk import Task, all_graphs, run
+from irad.primitives.products import PRODUCTS
 from irad.types import INT, Array, List, Scalar, Stack, Struct, Type, leaves
 
 __all__ = ["generate"]
@@ -297,7 +298,7 @@ class FunctionEmitter(ControlOps):
         """Whether the value is a np.float64."""
         if not is_float_scalar(node.type):
             return False
-        if node.fn.name in ("index", "sum", "prod", "max", "min", "matmul"):
+        if node.fn.name in ("index", "sum", "prod", "max", "min", *PRODUCTS):
             return True
         if node.fn.name == "select":
             return all(x.wide for x in xs[1:])

@@ -278,6 +278,16 @@ class Tool:
             return ast.Attribute(x.tree, "T")
         return called("np.transpose", x.tree, axes)
 
+    def contracted(self, x: Expr, y: Expr, batch: Any, over: Any, labels: str) -> ast.expr:
+        """A product summed over axes: `@` of matrices and vectors, some transposed, where that says it."""
+        ranks = [v.type.rank for v in (x, y) if isinstance(v.type, Array)]
+        if batch[0] or len(over[0]) > 1 or max(ranks) > 2:
+            tree = called("np.einsum", labels, x.tree, y.tree)
+            return self.number(tree, scalar_of(x.type)) if labels.endswith("->") else tree
+        left = self("x.T", x) if ranks[0] == 2 and over[0] == (0,) else x.tree
+        right = self("x.T", y) if ranks[1] == 2 and over[1] == (1,) else y.tree
+        return template("x @ y", left, right)
+
     def retyped(self, x: Expr, to: Array) -> ast.expr:
         assert isinstance(x.type, Array)
         if all(isinstance(d, Dim) or d == e for d, e in zip(to.shape, x.type.shape, strict=True)):

@@ -328,16 +328,6 @@ class Builder:
             graphs.append(graph)
         return self.cond(test, graphs=tuple(graphs))
 
-    def outer(self, x: Node, y: Node) -> Node:
-        """x[i] * y[j]."""
-        assert isinstance(x.type, Array)
-        assert isinstance(y.type, Array)
-        shape = (*x.type.shape, *y.type.shape)
-        dims = [*self.dims(x), *self.dims(y)]
-        column = self.reshape(x, *self.dims(x), shape=(*x.type.shape, 1))
-        row = self.reshape(y, *self.dims(y), shape=(1, *y.type.shape))
-        return self.mul(self.broadcast(column, *dims, shape=shape), self.broadcast(row, *dims, shape=shape))
-
     def zero(self, type: Type) -> Node:
         """The zero of a tangent type, made real."""
         if isinstance(type, Scalar):

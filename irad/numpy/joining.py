@@ -156,6 +156,14 @@ def _flat(x, axis):
     return x, _axis(axis, np.ndim(x))
 
 
+def _size(shape):
+    """The number of elements of a shape."""
+    total = 1
+    for n in shape:
+        total *= n
+    return total
+
+
 def _axis(axis, rank):
     """An axis counted from the start."""
     if not -rank <= axis < rank:

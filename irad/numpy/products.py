@@ -1,4 +1,4 @@
-"""Products of arrays of any rank, by transposes, reshapes and products of matrices."""
+"""Products of arrays of any rank, by products of two that are summed over pairs of axes."""
 # mypy: ignore-errors
 
 import numpy as np
@@ -29,9 +29,7 @@ def tensordot(a, b, axes=2):
     for i, j in zip(left, right, strict=True):
         if np.shape(a)[i] != np.shape(b)[j]:
             raise ValueError("shape-mismatch for sum")
-    rest_a = tuple([i for i in range(np.ndim(a)) if i not in left])
-    rest_b = tuple([i for i in range(np.ndim(b)) if i not in right])
-    return _product(a, ((), rest_a, left), b, ((), right, rest_b))
+    return _contracted(a, b, ((), ()), (left, right))
 
 
 def kron(a, b):
@@ -79,55 +77,12 @@ def _summed(axes, rank):
     return (left,) if isinstance(left, int) else tuple(left), (right,) if isinstance(right, int) else tuple(right)
 
 
-def _size(shape):
-    """The number of elements of a shape."""
-    total = 1
-    for n in shape:
-        total *= n
-    return total
+def _contracted(x, y, both, summed):
+    """Products of two arrays summed over pairs of axes; the axes of the result are those of `both`, those of x, those of y.
 
-
-def _matmul(x, y):
-    """x @ y where one has more than two axes."""
-    if x.ndim == 1:
-        return (x[None] @ y)[..., 0, :]
-    if y.ndim == 1:
-        return (x @ y[:, None])[..., 0]
-    if y.ndim == 2:
-        rows = x.copy().reshape((_size(x.shape[:-1]), x.shape[-1]))
-        return (rows @ y).reshape((*x.shape[:-1], y.shape[-1]))
-    batch = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
-    count = _size(batch)
-    xs = np.broadcast_to(x, batch + x.shape[-2:]).copy().reshape((count, *x.shape[-2:]))
-    ys = np.broadcast_to(y, batch + y.shape[-2:]).copy().reshape((count, *y.shape[-2:]))
-    out = np.empty((count, x.shape[-2], y.shape[-1]), np.result_type(x, y))
-    for i in range(count):
-        out[i] = xs[i] @ ys[i]
-    return out.reshape((*batch, x.shape[-2], y.shape[-1]))
-
-
-def _product(x, axes_x, y, axes_y):
-    """Products of two arrays, summed over some axes.
-
-    The axes of x are (of both, its own, summed), those of y (of both, summed, its own), in the same order.
+    Compiled code has an operation for it.
     """
-    if np.ndim(x) == 0 or np.ndim(y) == 0:
-        return np.multiply(x, y)
-    both, left, summed = axes_x
-    right = axes_y[2]
-    x = np.transpose(x, both + left + summed) if np.ndim(x) > 1 else x
-    y = np.transpose(y, axes_y[0] + axes_y[1] + right) if np.ndim(y) > 1 else y
-    n, m = len(both), len(both) + len(left)
-    batch, rows, columns = np.shape(x)[:n], np.shape(x)[n:m], np.shape(y)[n + len(summed) :]
-    if len(summed) == 0:
-        return np.copy(x).reshape(batch + rows + (1,) * len(right)) * np.copy(y).reshape(batch + (1,) * len(left) + columns)
-    if len(left) == 0 and len(right) == 0:
-        total = np.sum(x * y, axis=tuple(range(n, n + len(summed))))
-        return total
-    count = _size(np.shape(x)[m:])
-    x = np.copy(x).reshape((*batch, _size(rows), count))
-    y = np.copy(y).reshape((*batch, count, _size(columns)))
-    return (x @ y).reshape(batch + rows + columns)
+    raise NotImplementedError
 
 
 def _einsum(arrays, inputs, output):
@@ -153,12 +108,8 @@ def _einsum(arrays, inputs, output):
         summed = tuple([i for i in shared if i not in later])
         left = tuple([i for i in labels if i not in others])
         right = tuple([i for i in others if i not in labels])
-        x = _product(
-            x,
-            (_places(both, labels), _places(left, labels), _places(summed, labels)),
-            y,
-            (_places(both, others), _places(summed, others), _places(right, others)),
-        )
+        pairs = (_places(both, labels), _places(both, others))
+        x = _contracted(x, y, pairs, (_places(summed, labels), _places(summed, others)))
         labels = both + left + right
     x, labels = _without(x, labels, output)
     x = _ordered(x, labels, output)

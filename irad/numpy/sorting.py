@@ -3,8 +3,7 @@
 
 import numpy as np
 
-from irad.numpy.joining import _axis
-from irad.numpy.products import _size
+from irad.numpy.joining import _axis, _size
 
 
 def argsort(a, axis=-1, kind=None):

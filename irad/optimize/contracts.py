@@ -16,6 +16,7 @@ from typing import Any
 
 from irad.graph.nodes import UNDEF, Apply, Constant, Module, Node
 from irad.optimize.rebuild import Rebuild
+from irad.primitives.products import PRODUCTS, axes_of
 from irad.types import Array, Dim, Form, List, Record, Scalar, Stack, Static, Struct, Type
 
 __all__ = ["with_contracts"]
@@ -164,11 +165,12 @@ def _broadcast(c: _Contracts, node: Apply, xs: list[Node]) -> None:
     c.require(c.both(*ok), "ValueError", "`broadcast` repeats an axis that has not one element")
 
 
-def _matmul(c: _Contracts, node: Apply, xs: list[Node]) -> None:
+def _product(c: _Contracts, node: Apply, xs: list[Node]) -> None:
     x, y = xs
-    assert isinstance(x.type, Array)
-    p = c.b.eq(c.size(x, x.type.rank - 1), c.size(y, 0))
-    c.require(p, "ValueError", "`matmul` joins axes of different sizes")
+    axes = axes_of(x, y, *node.static)
+    pairs = (*zip(*axes.batch, strict=True), *zip(*axes.over, strict=True))
+    p = c.both(*[c.b.eq(c.size(x, i), c.size(y, j)) for i, j in pairs])
+    c.require(p, "ValueError", f"`{node.fn.name}` joins axes of different sizes")
 
 
 def _pop(c: _Contracts, node: Apply, xs: list[Node]) -> None:
@@ -199,7 +201,7 @@ CHECKS: dict[str, Callable[[_Contracts, Apply, list[Node]], None]] = {
     "index": _element(1),
     **dict.fromkeys(("index_update", "index_add"), _element(2)),
     "broadcast": _broadcast,
-    "matmul": _matmul,
+    **dict.fromkeys(PRODUCTS, _product),
     "pop": _pop,
     "project": _project,
     **dict.fromkeys(("list_add", "list_get", "list_clear", "list_take"), _item),

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 from irad.graph.nodes import Apply, Module, Node
 from irad.optimize.rebuild import Rebuild
+from irad.primitives.products import PRODUCTS
 from irad.types import Array, Scalar
 
 __all__ = ["check_nans"]
 
 PICKING = frozenset({"select", "copysign", "neg", "abs"})  # elementwise, but nan only where an operand is
-REDUCING = frozenset({"sum", "prod", "max", "min", "matmul"})
+REDUCING = frozenset({"sum", "prod", "max", "min"}) | PRODUCTS
 
 
 def check_nans(module: Module) -> Module:

@@ -1,6 +1,6 @@
 """The operations of irad's IR; importing this package fills the registry."""
 
-from irad.primitives import array, control, elements, gamma, list, reductions, scalar, structure
+from irad.primitives import array, control, elements, gamma, list, products, reductions, scalar, structure
 from irad.primitives.table import REGISTRY, Missing, Primitive, primitive
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "gamma",
     "list",
     "primitive",
+    "products",
     "reductions",
     "scalar",
     "structure",

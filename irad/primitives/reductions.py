@@ -1,4 +1,4 @@
-"""Reductions of arrays over axes, and products of vectors and matrices."""
+"""Reductions of arrays over axes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from irad.errors import refuse
 from irad.primitives.array import IN_KERNELS, array_of
 from irad.primitives.table import CHECKED, Primitive, primitive
 from irad.types import BOOL, I64, Array, Dim, Type
-
-# -- reductions -------------------------------------------------------------------------------------------------------------
 
 
 def _reduction(name: str, *, of_truth: bool) -> Any:
@@ -144,45 +142,4 @@ all_ = primitive(
     ref=_ref_over(np.all),
     llvm=IN_KERNELS,
     source=lambda s, x, *, axes: s.reduced("np.all", x, axes),
-)
-
-# -- products ---------------------------------------------------------------------------------------------------------------
-
-
-def _matmul_infer(types: tuple[Type, ...]) -> Type:
-    x, y = array_of("matmul", types[0]), array_of("matmul", types[1])
-    if x.dtype is not y.dtype or x.dtype is BOOL or not (x.rank in (1, 2) and y.rank in (1, 2)):
-        raise refuse("type-mismatch", f"`matmul` takes vectors and matrices of numbers of one dtype, not {x} and {y}")
-    if x.shape[-1] != y.shape[0]:
-        raise refuse("shape-mismatch", f"`matmul` cannot join {x} and {y}: {x.shape[-1]} against {y.shape[0]}")
-    shape = [*x.shape[:-1], *y.shape[1:]]
-    return Array(x.dtype, shape) if shape else x.dtype
-
-
-def _matmul_vjp(b: Any, out: Any, x: Any, y: Any, ct: Any) -> Any:
-    """x: [m, k] or [k], y: [k, n] or [k], ct in the shape of the product."""
-    if x.type.rank == 1 and y.type.rank == 1:
-        return (lambda: b.mul(b.spread(ct, y, (0,)), y)), (lambda: b.mul(b.spread(ct, x, (0,)), x))
-    if x.type.rank == 2 and y.type.rank == 1:
-        return (lambda: b.outer(ct, y)), (lambda: b.matmul(b.transpose(x, axes=(1, 0)), ct))
-    if x.type.rank == 1:
-        return (lambda: b.matmul(y, ct)), (lambda: b.outer(x, ct))
-    return (lambda: b.matmul(ct, b.transpose(y, axes=(1, 0)))), (lambda: b.matmul(b.transpose(x, axes=(1, 0)), ct))
-
-
-def _matmul_jvp(b: Any, out: Any, x: Any, y: Any, dx: Any, dy: Any) -> Any:
-    terms = ([b.matmul(dx, y)] if dx is not None else []) + ([b.matmul(x, dy)] if dy is not None else [])
-    return terms[0] if len(terms) == 1 else b.add(*terms)
-
-
-matmul = primitive(
-    "matmul",
-    _matmul_infer,
-    doc="x @ y for vectors and matrices.",
-    ref=np.matmul,
-    vjp=_matmul_vjp,
-    jvp=_matmul_jvp,
-    llvm=IN_KERNELS,
-    cost=50,
-    source="x @ y",
 )

@@ -12,7 +12,7 @@ from typing import Any
 
 from irad.optimize.rewrite import Rule
 from irad.optimize.rules import RULES, algebra, shapes
-from irad.primitives import REGISTRY, array, reductions, scalar, table
+from irad.primitives import REGISTRY, array, products, reductions, scalar, table
 from irad.primitives import list as lists
 from irad.transforms import backward, forward
 from tests.mutants import code, patterns
@@ -133,7 +133,7 @@ def check_operations(names: list[str]) -> None:
 
 
 def of_primitives() -> Iterator[Mutant]:
-    for module in (scalar, array, reductions, lists):
+    for module in (scalar, array, reductions, products, lists):
         roots = {
             p.name: [
                 f for f in (getattr(p, k) for k in FACETS) if isinstance(f, FunctionType) and f.__module__ == module.__name__

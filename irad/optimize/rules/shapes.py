@@ -1,4 +1,4 @@
-"""Rules of arrays: sizes, shapes, and blocks that were written just now."""
+"""Rules of arrays: sizes, shapes, products, and blocks that were written just now."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from irad.graph.nodes import Apply, Constant, Node
 from irad.optimize.rewrite import Rule, rewrites
+from irad.primitives.products import axes_of
 from irad.types import Scalar
 
 __all__ = ["RULES"]
@@ -59,6 +60,47 @@ def transpose_again(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> 
     return None
 
 
+@rewrites("matmul-of-transpose", "matmul")
+def matmul_of_transpose(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """matmul(transpose(?x), ?y) => contract(?x, ?y) over the first axes"""
+    x, y = args
+    axes = axes_of(x, y)
+    return _untransposed(b, x, y, axes.batch, axes.over)
+
+
+@rewrites("contract-of-transpose", "contract")
+def contract_of_transpose(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """contract(transpose(?x), ?y) => contract(?x, ?y) over other axes, where the order of the rest allows it"""
+    x, y = args
+    return _untransposed(b, x, y, *static)
+
+
+def _untransposed(b: Any, x: Node, y: Node, batch: Any, over: Any) -> Node | None:
+    """A product of what is below transposes whose axes that are in no pair stay in order."""
+    axes = axes_of(x, y, batch, over)
+    below, pairs = [], []
+    for v, kept, summed, rest in zip((x, y), batch, over, (axes.rows, axes.columns), strict=True):
+        order = v.static[0] if isinstance(v, Apply) and v.fn.name == "transpose" else None
+        if order is None or [order[i] for i in rest] != sorted(order[i] for i in rest):
+            below.append(v)
+            pairs.append((kept, summed))
+        else:
+            below.append(v.args[0])  # type: ignore[attr-defined]
+            pairs.append((tuple(order[i] for i in kept), tuple(order[i] for i in summed)))
+    if below == [x, y]:
+        return None
+    (kept_x, summed_x), (kept_y, summed_y) = pairs
+    return b.contract(*below, batch=(kept_x, kept_y), over=(summed_x, summed_y))  # type: ignore[no-any-return]
+
+
+@rewrites("contract-as-matmul", "contract")
+def contract_as_matmul(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """contract(?x, ?y, batch=((), ()), over=((1,), (0,))) => matmul(?x, ?y) of vectors and matrices"""
+    x, y = args
+    plain = x.type.rank < 3 and y.type.rank < 3 and static == (((), ()), ((x.type.rank - 1,), (0,)))  # type: ignore[attr-defined]
+    return b.matmul(x, y) if plain else None
+
+
 @rewrites("slice-of-update", "slice")
 def slice_of_update(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
     """slice(slice_update(?x, ?v, i), i) => ?v, the block that was put there"""
@@ -107,6 +149,9 @@ RULES: tuple[Rule, ...] = (
     reshape_again,
     reshape_of_number,
     transpose_again,
+    matmul_of_transpose,
+    contract_of_transpose,
+    contract_as_matmul,
     slice_of_update,
     slice_beside_update,
     update_by_slice,

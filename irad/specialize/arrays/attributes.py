@@ -13,8 +13,9 @@ from irad.specialize.arrays.creation import array, dtype_of, numeric
 from irad.specialize.arrays.elementwise import promote
 from irad.specialize.arrays.functions import clip
 from irad.specialize.arrays.indexing import getitem, setitem
+from irad.specialize.arrays.products import dot
 from irad.specialize.arrays.reductions import mean
-from irad.specialize.arrays.shaping import diagonal, dot, ravel, reshape, transpose
+from irad.specialize.arrays.shaping import diagonal, ravel, reshape, transpose
 from irad.specialize.arrays.table import HANDLERS, Handler, check_count, in_python, no_keywords
 from irad.specialize.arrays.values import array_type, as_scalar, count_of, is_array, new_array, read, size_of, view
 from irad.specialize.iteration import Iteration

@@ -10,8 +10,8 @@ from irad.graph.walk import Task
 from irad.specialize import objects
 from irad.specialize.arrays.creation import array
 from irad.specialize.arrays.elementwise import elementwise, promote, shape_text, spread
+from irad.specialize.arrays.products import matmul
 from irad.specialize.arrays.reductions import reduce
-from irad.specialize.arrays.shaping import matmul
 from irad.specialize.arrays.values import array_type, as_scalar, dims_of, is_array, new_array, node_of, read, write_whole
 from irad.specialize.numbers import PRIMITIVE, by_value
 from irad.specialize.values import Ref, is_number

@@ -1,4 +1,5 @@
-"""`np.einsum`: its text taken apart here, the sums of products made by irad/numpy/products.py."""
+"""Products of arrays: `@` here; `np.einsum` taken apart here, chained by irad/numpy/products.py. Each pair of arrays is one
+`contract` of the IR."""
 
 from __future__ import annotations
 
@@ -7,17 +8,124 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from irad.graph.build import literal
+from irad.graph.nodes import Node
 from irad.graph.walk import Task
 from irad.numpy import products as library
+from irad.primitives.products import product
 from irad.specialize.arrays.advanced import call_library
 from irad.specialize.arrays.creation import numeric
-from irad.specialize.arrays.table import HANDLERS, no_keywords
+from irad.specialize.arrays.elementwise import promote, shape_text
+from irad.specialize.arrays.table import HANDLERS, check_count, no_keywords
 from irad.specialize.arrays.values import is_array, new_array
-from irad.specialize.values import Compound, Known
-from irad.types import BOOL, Array
+from irad.specialize.values import Compound, Known, is_number
+from irad.types import BOOL, Array, Dim
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
+
+
+Pairs = tuple[tuple[int, ...], tuple[int, ...]]
+
+
+def matmul(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    no_keywords(s, "matmul", kwargs)
+    check_count(s, "matmul", args, 2)
+    x, y = (numeric(s, a, "matmul") for a in args)
+    tx, ty = x.type, y.type
+    if not isinstance(tx, Array) or not isinstance(ty, Array):
+        raise s.refuse("type-mismatch", "`@` takes arrays, not numbers", help="use `*`")
+    x, y = _converted(s, x, y)
+    m, n = tx.shape[-1], ty.shape[max(ty.rank - 2, 0)]
+    if isinstance(m, int) and isinstance(n, int) and m != n:
+        raise s.refuse(
+            "shape-mismatch",
+            f"`@` cannot join shapes {shape_text(tx.shape)} and {shape_text(ty.shape)}: {m} against {n}",
+            help=f"the last axis of the left is summed with the {'first' if ty.rank < 3 else 'last but one'} of the right: "
+            "transpose one, x.T",
+        )
+    return new_array(s, _stacked(s, x, y))
+
+
+def _stacked(s: Specializer, x: Node, y: Node) -> Node:
+    """x @ y; axes before the last two are broadcast: those that only one array has, or has more than one of, are left to it."""
+    b = s.b
+    lead = [max(_rank(v) - 2, 0) for v in (x, y)]
+    count = max(lead)
+    sizes = [(1,) * (count - n) + v.type.shape[:n] for v, n in zip((x, y), lead, strict=True)]  # type: ignore[attr-defined]
+    both = [i for i in range(count - min(lead), count) if (sizes[0][i] == 1) == (sizes[1][i] == 1)]
+    own, places = [], []  # of each array: the axes before the last two that it keeps, and where in the result they stand
+    for v, n, shape in zip((x, y), lead, sizes, strict=True):
+        kept = [i for i in range(count - n, count) if i in both or i < count - min(lead) or shape[i] != 1]
+        rest = v.type.shape[n:]  # type: ignore[attr-defined]
+        left = (*(shape[i] for i in kept), *rest)
+        dims = [b.dim(v, axis=i) for i, d in enumerate(v.type.shape) if isinstance(d, Dim)]  # type: ignore[attr-defined]
+        own.append(v if left == v.type.shape else b.reshape(v, *dims, shape=left))  # type: ignore[attr-defined]
+        places.append(kept)
+    x, y = own
+    batch = tuple(tuple(kept.index(i) for i in both) for kept in places)
+    over = (_rank(x) - 1,), (len(places[1]),)
+    out = contract(s, x, y, batch, over, "matmul: the sizes do not match")  # type: ignore[arg-type]
+    alone = [[i for i in kept if i not in both] for kept in places]
+    row, column = [count] * (_rank(x) > len(places[0]) + 1), [count + 1] * (_rank(y) > len(places[1]) + 1)
+    found = [*both, *alone[0], *row, *alone[1], *column]
+    return b.transpose(out, axes=tuple(map(found.index, sorted(found)))) if found else out
+
+
+def _rank(x: Node) -> int:
+    return x.type.rank if isinstance(x.type, Array) else 0
+
+
+def _converted(s: Specializer, x: Node, y: Node) -> list[Node]:
+    """Two operands in their common dtype, of numbers."""
+    dtype = promote(s, [x, y], "@")
+    if dtype is BOOL:
+        raise s.refuse("unsupported-dtype", "`@` does not apply to arrays of truth values", help="convert them: x.astype(int)")
+    return [v if s.b.scalar_of(v) is dtype else s.b.convert(v, to=dtype) for v in (x, y)]
+
+
+def contract(s: Specializer, x: Node, y: Node, batch: Pairs, over: Pairs, message: str) -> Node:
+    """The product of two arrays summed over some axes; sizes of pairs that may differ are compared at run time."""
+    b = s.b
+    for i, j in (*zip(*batch, strict=True), *zip(*over, strict=True)):
+        tx, ty = x.type, y.type
+        assert isinstance(tx, Array)
+        assert isinstance(ty, Array)
+        m, n = tx.shape[i], ty.shape[j]
+        if m == n:
+            continue
+        if isinstance(m, Dim) and isinstance(n, Dim):
+            b.assert_(b.eq(b.dim(x, axis=i), b.dim(y, axis=j)), error="ValueError", message=message)
+        elif not isinstance(m, Dim) and not isinstance(n, Dim):
+            b.raise_(error="ValueError", message=message)
+            raise s.Bottom
+        if isinstance(n, Dim):
+            y = b.retype(y, to=Array(ty.dtype, (*ty.shape[:j], m, *ty.shape[j + 1 :])))
+        else:
+            x = b.retype(x, to=Array(tx.dtype, (*tx.shape[:i], n, *tx.shape[i + 1 :])))
+    return product(b, x, y, batch, over)  # type: ignore[no-any-return]
+
+
+def _contract(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """What irad/numpy/products.py calls for a product of two arrays."""
+    x, y = _converted(s, *(numeric(s, a, "einsum") for a in args[:2]))
+    batch, over = (tuple(tuple(a.value for a in axes.children) for axes in pairs.children) for pairs in args[2:])
+    return new_array(s, contract(s, x, y, batch, over, "shape-mismatch for sum"))  # type: ignore[arg-type]
+
+
+def dot(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    no_keywords(s, "dot", kwargs)
+    check_count(s, "dot", args, 2)
+    xs = [numeric(s, a, "dot") for a in args]
+    if any(map(is_number, xs)):
+        return HANDLERS[np.multiply](s, args, kwargs)
+    ranks = list(map(_rank, xs))
+    if max(ranks) > 2 and ranks[1] > 1:  # over the last axis of the left and the last but one of the right
+        axes = Compound("tuple", None, [literal(-1), literal(-2)])
+        return call_library(s, library.tensordot, *args, axes)
+    return matmul(s, args, kwargs)
+
+
+HANDLERS[np.matmul], HANDLERS[np.dot], HANDLERS[library._contracted] = matmul, dot, _contract
 
 
 def _einsum(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:

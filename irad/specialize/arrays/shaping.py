@@ -1,4 +1,4 @@
-"""reshape, transpose and products of matrices."""
+"""reshape, transpose, broadcast_to and diagonal."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from irad.graph.build import literal
 from irad.graph.nodes import Constant
 from irad.graph.walk import Task
 from irad.numpy import indexing as library
-from irad.numpy import products
 from irad.specialize import objects
 from irad.specialize.arrays.advanced import call_library
 from irad.specialize.arrays.creation import array, numeric, shape_of
-from irad.specialize.arrays.elementwise import promote, shape_text, spread
+from irad.specialize.arrays.elementwise import shape_text, spread
 from irad.specialize.arrays.indexing import getitem
 from irad.specialize.arrays.table import HANDLERS, check_count, no_keywords
 from irad.specialize.arrays.values import (
@@ -32,8 +31,8 @@ from irad.specialize.arrays.values import (
     view,
 )
 from irad.specialize.numbers import known_int
-from irad.specialize.values import Compound, Known, Ref, is_number
-from irad.types import BOOL, Array, Dim
+from irad.specialize.values import Compound, Known, Ref
+from irad.types import Dim
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -181,54 +180,3 @@ def _broadcast_shapes(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -
 HANDLERS[np.diagonal] = diagonal
 HANDLERS[np.broadcast_to], HANDLERS[np.broadcast_shapes] = broadcast_to, _broadcast_shapes
 HANDLERS[np.reshape], HANDLERS[np.ravel], HANDLERS[np.transpose] = reshape, ravel, transpose
-
-
-def matmul(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    no_keywords(s, "matmul", kwargs)
-    check_count(s, "matmul", args, 2)
-    b = s.b
-    x, y = (numeric(s, a, "matmul") for a in args)
-    tx, ty = x.type, y.type
-    if not isinstance(tx, Array) or not isinstance(ty, Array):
-        raise s.refuse("type-mismatch", "`@` takes arrays, not numbers", help="use `*`")
-    dtype = promote(s, [x, y], "@")
-    if dtype is BOOL:
-        raise s.refuse("unsupported-dtype", "`@` does not apply to arrays of truth values", help="convert them: x.astype(int)")
-    x, y = (v if s.b.scalar_of(v) is dtype else b.convert(v, to=dtype) for v in (x, y))
-    m, n = tx.shape[-1], ty.shape[max(ty.rank - 2, 0)]
-    if isinstance(m, int) and isinstance(n, int) and m != n:
-        raise s.refuse(
-            "shape-mismatch",
-            f"`@` cannot join shapes {shape_text(tx.shape)} and {shape_text(ty.shape)}: {m} against {n}",
-            help=f"the last axis of the left is summed with the {'first' if ty.rank < 3 else 'last but one'} of the right: "
-            "transpose one, x.T",
-        )
-    if tx.rank > 2 or ty.rank > 2:
-        return call_library(s, products._matmul, new_array(s, x), new_array(s, y))
-    if m != n:  # found out at run time
-        fixed = m if isinstance(m, int) else n
-        x = b.retype(x, to=Array(dtype, (*tx.shape[:-1], fixed)))
-        y = b.retype(y, to=Array(dtype, (fixed, *ty.shape[1:]))) if isinstance(fixed, int) else y
-        if not isinstance(fixed, int):
-            b.assert_(
-                b.eq(b.dim(x, axis=tx.rank - 1), b.dim(y, axis=0)),
-                error="ValueError",
-                message="matmul: the sizes do not match",
-            )
-    return new_array(s, b.matmul(x, y))
-
-
-def dot(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    no_keywords(s, "dot", kwargs)
-    check_count(s, "dot", args, 2)
-    xs = [numeric(s, a, "dot") for a in args]
-    if any(map(is_number, xs)):
-        return HANDLERS[np.multiply](s, args, kwargs)
-    ranks = [x.type.rank for x in xs if isinstance(x.type, Array)]
-    if max(ranks) > 2 and ranks[1] > 1:  # over the last axis of the left and the last but one of the right
-        axes = Compound("tuple", None, [literal(-1), literal(-2)])
-        return call_library(s, products.tensordot, *args, axes)
-    return matmul(s, args, kwargs)
-
-
-HANDLERS[np.matmul], HANDLERS[np.dot] = matmul, dot

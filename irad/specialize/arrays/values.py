@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from irad.graph.build import literal
 from irad.graph.nodes import Apply, Constant, Node
+from irad.primitives.products import PRODUCTS
 from irad.specialize import objects
 from irad.specialize.numbers import as_int
 from irad.specialize.values import Compound, Obj, Ref
@@ -111,7 +112,7 @@ def as_scalar(s: Specializer, v: Any) -> Any:
     return v
 
 
-ORDERED = frozenset({"array", "zeros", "iota", "matmul"})
+ORDERED = frozenset({"array", "zeros", "iota"}) | PRODUCTS
 UPDATES = frozenset({"index_update", "index_add", "slice_update", "slice_add"})
 
 

@@ -18,12 +18,14 @@ from irad.api import (  # noqa: E402
     hvp,
     ir,
     jacfwd,
+    jacobian,
     jacrev,
     jvp,
     parse_ir,
     stop_gradient,
     value_and_grad,
     vjp,
+    vmap,
 )
 from irad.check import check_grads  # noqa: E402
 from irad.errors import CompileError, InternalError  # noqa: E402
@@ -39,10 +41,12 @@ __all__ = [
     "hvp",
     "ir",
     "jacfwd",
+    "jacobian",
     "jacrev",
     "jvp",
     "parse_ir",
     "stop_gradient",
     "value_and_grad",
     "vjp",
+    "vmap",
 ]

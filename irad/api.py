@@ -16,6 +16,8 @@ from irad.pickling import reduced
 from irad.primitives import REGISTRY
 from irad.primitives.python import PYTHON
 from irad.specialize import derivatives, library
+from irad.specialize.axes import axes_of
+from irad.specialize.jacobian import ORDERS, ORDERS_HELP
 from irad.verify import InvalidModule, verify
 from irad.views import IR, view
 
@@ -26,12 +28,14 @@ __all__ = [
     "hvp",
     "ir",
     "jacfwd",
+    "jacobian",
     "jacrev",
     "jvp",
     "parse_ir",
     "stop_gradient",
     "value_and_grad",
     "vjp",
+    "vmap",
 ]
 
 
@@ -167,6 +171,19 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, ha
 
 
 @public
+def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, order: str = "auto") -> Any:
+    """The Jacobian of f: the output's structure, with the argument's structure in each number's place.
+
+    An output of shape (m,) has in an argument of shape (n,) a derivative of shape (m, n). order: "forward" computes a column
+    for each number of the argument, "reverse" a row for each of the output, "auto" the smaller of the two. Raises CompileError
+    for another order, and for an argument without floats.
+    """
+    if order not in ORDERS:
+        raise refuse("unknown-order", f"no order of a Jacobian is {order!r}", help=ORDERS_HELP)
+    return _transformed("jacobian", f, argnums=argnums, order=order)
+
+
+@public
 def jacfwd(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Any:
     """The Jacobian of f by forward mode: the output's structure, with the argument's structure in each number's place."""
     return _transformed("jacfwd", f, argnums=argnums)
@@ -205,6 +222,22 @@ def vjp(f: Callable[..., Any], *primals: Any) -> Any:
 def jvp(f: Callable[..., Any], primals: tuple[Any, ...], tangents: tuple[Any, ...]) -> Any:
     """(f(*primals), the tangent of the output for tangents of the primals)."""
     return _compiled(_push_forward, _told(f))(f, tuple(primals), tuple(tangents))
+
+
+@public
+def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0) -> Any:
+    """f for each row of its arguments: vmap(f)(xs) is np.stack([f(x) for x in xs]), compiled.
+
+    in_axes: the axis of each positional argument that is mapped over: an integer for all, None for what is the same in each
+    trip, a tuple with an entry for each argument, and in it the structure of the argument where its parts differ. Arguments
+    given by name are mapped over their first axes. f sees arrays without that axis: numbers, of one-dimensional arrays.
+    out_axes: where the batch stands in the results, in the same way; None returns what is the same in each trip once.
+
+    f is any function: loops, branches, prints, other transforms; it must not change its arguments. A batch of size 0 gives
+    empty results. Raises CompileError for axes that do not fit, and where sizes differ (ValueError where these are known at
+    run time only).
+    """
+    return _transformed("vmap", f, in_axes=axes_of(in_axes, "in_axes"), out_axes=axes_of(out_axes, "out_axes"))
 
 
 def stop_gradient(x: Any) -> Any:

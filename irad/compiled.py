@@ -48,9 +48,11 @@ TITLES = {
     "grad": "The gradient of",
     "value_and_grad": "The value and gradient of",
     "jacfwd": "The Jacobian of",
+    "jacobian": "The Jacobian of",
     "jacrev": "The Jacobian of",
     "hessian": "The Hessian of",
     "hvp": "The Hessian-vector product of",
+    "vmap": "The batched form of",
 }
 STEPS_TO_FUNCTION = frozenset({"compiled", "fn", "core", "func"})  # of a path: they lead to the compiled function itself
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from irad.errors import Note, Span
+from irad.errors import Note
 from irad.graph.build import UNIT_VALUE, literal
 from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
-from irad.specialize import sizes
+from irad.specialize import jacobian, sizes
 from irad.specialize.apart import apart
-from irad.specialize.describe import describe
+from irad.specialize.batching import call_vmap, make_vmap
+from irad.specialize.describe import defined, describe
 from irad.specialize.objects import is_list, is_tuple
 from irad.specialize.shapes import leaf_types, rebuild
 from irad.specialize.values import Compound, Known, Obj, Ref, Shape, is_number
@@ -49,6 +50,19 @@ def _argnums(s: Specializer, v: Any) -> int | tuple[int, ...]:
     )
 
 
+def _has_aux(s: Specializer, v: Any) -> bool | None:
+    return bool(v.value) if isinstance(v, Constant) else None
+
+
+def _order(s: Specializer, v: Any) -> str:
+    if isinstance(v, Known) and v.value in jacobian.ORDERS:
+        return str(v.value)
+    raise s.refuse("unknown-order", f"no order of a Jacobian is {s.describe(v)}", help=jacobian.ORDERS_HELP)
+
+
+READ = {"argnums": _argnums, "has_aux": _has_aux, "order": _order}  # how the options of transforms are read
+
+
 def _maker(kind: str, options: Sequence[str]) -> Callable[[Any, list[Any], dict[str, Any]], Compound]:
     def make(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Compound:
         names = ["fun", *options]
@@ -59,9 +73,9 @@ def _maker(kind: str, options: Sequence[str]) -> Callable[[Any, list[Any], dict[
                 help=f"write irad.{kind}(f)(x): the arguments of f come in a second pair of brackets",
             )
         given = {**dict(zip(names[1:], args[1:], strict=False)), **kwargs}
-        found: dict[str, Any] = {"argnums": 0}
+        found: dict[str, Any] = {"argnums": 0, "order": "auto"} if "order" in options else {"argnums": 0}
         for k, v in given.items():
-            found[k] = _argnums(s, v) if k == "argnums" else bool(v.value) if isinstance(v, Constant) else None
+            found[k] = READ[k](s, v)
         return transform(kind, args[0], **found)
 
     return make
@@ -155,11 +169,13 @@ MAKERS: dict[str, Callable[[Any, list[Any], dict[str, Any]], Any]] = {
     "grad": _maker("grad", ["argnums", "has_aux"]),
     "value_and_grad": _maker("value_and_grad", ["argnums", "has_aux"]),
     "jacfwd": _maker("jacfwd", ["argnums"]),
+    "jacobian": _maker("jacobian", ["argnums", "order"]),
     "jacrev": _maker("jacrev", ["argnums"]),
     "hessian": _maker("hessian", ["argnums"]),
     "hvp": _maker("hvp", ["argnums"]),
     "vjp": _vjp,
     "jvp": _jvp,
+    "vmap": make_vmap,
     "stop_gradient": _stop_gradient,
 }
 
@@ -221,6 +237,12 @@ class _Call:
     def structured(self, i: int, found: dict[int, Node]) -> Any:
         feed = (found.get(k) for k in self.places[i])
         return tangent_value(self.s, self.arguments[i + 1], feed, self.s.store)
+
+    def zero(self, k: int) -> Node:
+        """The derivative of a constant in parameter k of the graph."""
+        from irad.transforms.cotangents import zero_like
+
+        return zero_like(self.b, self.nodes[k])
 
     def packed(self, nodes: Sequence[Node | None]) -> Node:
         """One node for the cotangent of the graph's output, from those of its leaves (None: zero)."""
@@ -338,7 +360,7 @@ def _prepare(
             "write-under-derivative",
             f"the function under {kind} changes an object of its caller",
             help="copy it first, and return the new one",
-            notes=_defined(fn),
+            notes=defined(fn),
         )
     call = _Call(s, copy, nodes, shapes, argnums)
     for i in argnums:
@@ -382,10 +404,10 @@ def _grad(with_value: bool) -> Callable[..., Task]:
                     "has-aux",
                     "with has_aux=True the function must return (value, aux), not " + describe(scalar),
                     help="return a pair, or leave has_aux out",
-                    notes=_defined(fn),
+                    notes=defined(fn),
                 )
             scalar = scalar[3][0]
-        _check_scalar(s, scalar, kind, _defined(fn))
+        _check_scalar(s, scalar, kind, defined(fn))
         value, residual = call.run_forward()
         seed: list[Node | None] = [None] * len(call.leaves)
         if scalar[0] == "leaf":
@@ -397,15 +419,6 @@ def _grad(with_value: bool) -> Callable[..., Task]:
         return Compound("tuple", None, [result, value.children[1]]) if has_aux else result
 
     return run
-
-
-def _defined(fn: Any) -> list[Note]:
-    """Where a function that a derivative is taken of is defined."""
-    while isinstance(fn, Compound) and fn.kind == "transform":
-        fn = fn.children[0]
-    function = fn.value if isinstance(fn, Known) else fn.head[1] if isinstance(fn, Compound) and fn.kind == "function" else None
-    code = getattr(function, "__code__", None)
-    return [Note("the function is defined", Span(code.co_filename, code.co_firstlineno))] if code is not None else []
 
 
 def _check_scalar(s: Specializer, shape: Shape, kind: str, notes: list[Note]) -> None:
@@ -426,48 +439,19 @@ def _check_scalar(s: Specializer, shape: Shape, kind: str, notes: list[Note]) ->
     )
 
 
-def _jacfwd(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
-    """Columns of the Jacobian by forward mode: one jvp for each number of the argument."""
-    return (yield from _jacobian(s, fn, args, kwargs, options, "jacfwd"))
+def _jacobian(kind: str) -> Callable[..., Task]:
+    def run(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
+        """The derivative of each number of the output in each of the argument."""
+        argnums = options["argnums"]
+        picked = _picked(s, argnums, args, kind)
+        call = yield from _prepare(s, fn, args, kwargs, picked, kind)
+        order = {"jacfwd": "forward", "jacrev": "reverse"}.get(kind) or options["order"]
+        return _jacobian_value(s, call, jacobian.entries(s, call, order), isinstance(argnums, int))
+
+    return run
 
 
-def _jacrev(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
-    """Rows of the Jacobian by reverse mode: one pullback for each number of the output."""
-    return (yield from _jacobian(s, fn, args, kwargs, options, "jacrev"))
-
-
-def _jacobian(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any], kind: str) -> Task:
-    argnums = options["argnums"]
-    picked = _picked(s, argnums, args, kind)
-    call = yield from _prepare(s, fn, args, kwargs, picked, kind)
-    if any(isinstance(t, Array) for t in [*call.leaves, *(call.graph.params[k].type for k in call.wrt)]):
-        return (yield s.arrays.jacobian(s, call, kind, isinstance(argnums, int)))
-    entries: dict[tuple[int, int], Node] = {}
-    if kind == "jacfwd":
-        for k in call.wrt:
-            one = s.b.constant(call.graph.params[k].type, 1.0)
-            pair = s.b.jvp(
-                *call.nodes,
-                *[one if j == k else s.b.constant(call.graph.params[j].type, 0.0) for j in call.wrt],
-                graphs=(call.graph,),
-                wrt=call.wrt,
-            )
-            for i, d in enumerate(s.b.parts(s.b.getitem(pair, index=1), len(call.leaves))):
-                entries[i, k] = d
-    else:
-        _, residual = call.run_forward()
-        for i, t in enumerate(call.leaves):
-            if tangent_type(t) is None:
-                continue
-            seed: list[Node | None] = [None] * len(call.leaves)
-            seed[i] = s.b.constant(t, 1.0)
-            cts = s.b.vjp_backward(residual, call.packed(seed), graphs=(call.graph,), wrt=call.wrt)
-            for j, k in enumerate(call.wrt):
-                entries[i, k] = s.b.getitem(cts, index=j)
-    return jacobian_value(s, call, entries, isinstance(argnums, int))
-
-
-def jacobian_value(s: Specializer, call: _Call, entries: dict[tuple[int, int], Node], single: bool) -> Any:
+def _jacobian_value(s: Specializer, call: _Call, entries: dict[tuple[int, int], Node], single: bool) -> Any:
     """The structure of a Jacobian: entries[i, k] is the derivative of output leaf i in the graph's parameter k."""
     counter = iter(range(len(call.leaves)))
 
@@ -475,7 +459,7 @@ def jacobian_value(s: Specializer, call: _Call, entries: dict[tuple[int, int], N
         """The derivatives of output leaf i in the structure of the argument."""
         parts = []
         for n in call.argnums:
-            feed = (None if k not in call.wrt else literal(0.0) if i is None else entries[i, k] for k in call.places[n])
+            feed = (None if k not in call.wrt else call.zero(k) if i is None else entries[i, k] for k in call.places[n])
             parts.append(_wrapped(s, tangent_value(s, call.arguments[n + 1], feed, s.store)))
         return parts[0] if single else Compound("tuple", None, parts)
 
@@ -534,8 +518,10 @@ def _hvp(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], optio
 CALLS: dict[str, Callable[..., Task]] = {
     "grad": _grad(False),
     "value_and_grad": _grad(True),
-    "jacfwd": _jacfwd,
-    "jacrev": _jacrev,
+    "jacfwd": _jacobian("jacfwd"),
+    "jacobian": _jacobian("jacobian"),
+    "jacrev": _jacobian("jacrev"),
     "hessian": _hessian,
     "hvp": _hvp,
+    "vmap": call_vmap,
 }

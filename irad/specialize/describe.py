@@ -7,7 +7,7 @@ from typing import Any
 
 from irad.errors import CompileError, Diagnostic, Note, Span
 from irad.graph.nodes import Apply
-from irad.specialize.values import Compound, Conflict, Ref, Shape, Tied
+from irad.specialize.values import Compound, Conflict, Known, Ref, Shape, Tied
 
 
 def ambiguous(what: str, kind: str, spans: Sequence[Span | None]) -> Shape:
@@ -94,3 +94,12 @@ def unreadable(c: Conflict | Shape, span: Span | None) -> CompileError:
     """The error of reading a conflict at `span`."""
     d = (c if isinstance(c, Conflict) else c[1].value).diagnostic
     return CompileError(Diagnostic(d.name, d.message, span, d.label, list(d.notes), d.help))
+
+
+def defined(fn: Any) -> list[Note]:
+    """Where a function that a transform is taken of is defined."""
+    while isinstance(fn, Compound) and fn.kind == "transform":
+        fn = fn.children[0]
+    function = fn.value if isinstance(fn, Known) else fn.head[1] if isinstance(fn, Compound) and fn.kind == "function" else None
+    code = getattr(function, "__code__", None)
+    return [Note("the function is defined", Span(code.co_filename, code.co_firstlineno))] if code is not None else []

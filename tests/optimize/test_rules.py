@@ -97,7 +97,8 @@ class Pool:
         blocks = [b.slice(x, zero, shape=(4,), steps=(1,)), b.slice_update(x, self.params[1], zero, steps=(1,))]
         first = b.slice(self.params[1], zero, shape=(1,), steps=(1,))
         blocks.append(b.slice_update(x, first, zero, steps=(1,)))
-        return [*made, rows, b.transpose(rows, axes=(1, 0)), *blocks, zero, constant(INT, 1)]
+        pair = b.array(b.index(x, zero), b.index(x, constant(INT, 3)), shape=(2,))
+        return [*made, rows, b.transpose(rows, axes=(1, 0)), pair, *blocks, zero, constant(INT, 1)]
 
     def lists(self, x, y):
         return [self.b.make_list(of=self.kind), self.b.make_list(x, y, of=self.kind)]

@@ -101,6 +101,20 @@ def contract_as_matmul(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) 
     return b.matmul(x, y) if plain else None
 
 
+@rewrites("index-of-array", "index")
+def index_of_array(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """index(array(?x, ?y, ...), i) => the number there, i known"""
+    x, *place = args
+    if not (isinstance(x, Apply) and x.fn.name == "array" and all(isinstance(i, Constant) for i in place)):
+        return None
+    k = 0
+    for i, n in zip(place, x.static[0], strict=True):
+        if not 0 <= i.value < n:  # type: ignore[attr-defined]
+            return None
+        k = k * n + i.value  # type: ignore[attr-defined]
+    return x.args[k]
+
+
 @rewrites("slice-of-update", "slice")
 def slice_of_update(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
     """slice(slice_update(?x, ?v, i), i) => ?v, the block that was put there"""
@@ -152,6 +166,7 @@ RULES: tuple[Rule, ...] = (
     matmul_of_transpose,
     contract_of_transpose,
     contract_as_matmul,
+    index_of_array,
     slice_of_update,
     slice_beside_update,
     update_by_slice,

@@ -4,7 +4,6 @@ from irad.specialize.arrays import functions, products, reductions, shaping  # n
 from irad.specialize.arrays.attributes import getattr_, iteration, length, method, names, pack, static_items
 from irad.specialize.arrays.elementwise import elementwise
 from irad.specialize.arrays.indexing import getitem, setitem
-from irad.specialize.arrays.jacobian import jacobian
 from irad.specialize.arrays.operators import binary, compare, contains, inplace, truth, unary
 from irad.specialize.arrays.table import handler
 from irad.specialize.arrays.values import as_scalar, is_array, new_array, node_of
@@ -21,7 +20,6 @@ __all__ = [
     "inplace",
     "is_array",
     "iteration",
-    "jacobian",
     "length",
     "method",
     "names",

@@ -7,7 +7,6 @@ Programs are shared by all functions of the same code, captures' types and optio
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import inspect
 import os
@@ -21,12 +20,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from irad import log
-from irad.errors import CompileError, Note, nearest, public, refuse
+from irad.errors import CompileError, Note, SizesDiffer, nearest, public, refuse
 from irad.frontend import lower
-from irad.graph.nodes import Module
+from irad.generality import Family, check_result, check_sizes, check_symbols, erased, fits, is_general
+from irad.graph.nodes import Apply, Module
 from irad.graph.normal import normal_form
 from irad.graph.parse import parse_signature
 from irad.graph.text import print_graph
+from irad.graph.walk import all_graphs
+from irad.guards import attribute, guard_of, named, names_of, turned
 from irad.internal import ours, too_deep
 from irad.lock import LOCK
 from irad.optimize.contracts import with_contracts
@@ -97,6 +99,11 @@ class Program:
     seconds: tuple[float, float, float] = (0.0, 0.0, 0.0)  # that it took to specialise, to optimise, to make code
     passes: dict[str, float] = field(default_factory=dict)  # seconds of each
 
+    @property
+    def general(self) -> bool:
+        """Whether it serves arguments of other sizes, too."""
+        return is_general([p.type for p in self.entry.module.entry.params])
+
     def changed(self, fn: Any, arguments: Sequence[Any]) -> str:
         """What is not as it was, of globals, attributes, defaults, and the types of what is read at each call."""
         params = self.entry.module.entry.params
@@ -107,34 +114,16 @@ class Program:
         for scope, name, value in self.entry.guards:
             now = scope.get(name, MISSING)
             if now is not value:
-                return f"the global `{name}` {_turned(value, now)}"
+                return f"the global `{name}` {turned(value, now)}"
         for o, name, value in self.entry.object_guards:
-            now = _attribute(o, name)
+            now = attribute(o, name)
             if now is not value:
-                return f"{_named(o, name)} {_turned(value, now)}"
+                return f"{named(o, name)} {turned(value, now)}"
         return ""
 
 
-def _turned(value: Any, now: Any) -> str:
-    was, is_ = ("unbound" if v is MISSING else log.short(v) for v in (value, now))
-    return f"was {was}, is {is_}" if was != is_ else f"is another {was}"
-
-
-def _named(o: Any, attribute: str) -> str:
-    if isinstance(o, CellType):
-        return "a captured function"
-    owner = getattr(o, "__qualname__", None) or getattr(o, "__name__", None) or type(o).__name__
-    return f"the default of `{owner}`" if attribute in ("__defaults__", "__kwdefaults__") else f"`{owner}.{attribute}`"
-
-
-def _attribute(o: Any, name: str) -> Any:
-    try:
-        return getattr(o, name)
-    except (AttributeError, ValueError):
-        return MISSING
-
-
 _programs: OrderedDict[Any, list[Program]] = OrderedDict()
+_families: OrderedDict[Any, Family] = OrderedDict()
 
 
 def core_of(value: Any) -> Compiled | None:
@@ -193,6 +182,8 @@ class Compiled:
         self.hits = self.misses = 0
         self.compiles, self.cleared = 0, False  # for the log, as is what was compiled last: (key, types, keywords)
         self.last: tuple[Any, Sequence[Type], Sequence[str]] | None = None
+        self.families: set[Any] = set()
+        self.signature: list[Type] | None = None
         self.cells = self._own_cells()
         self.native = new_native(self.slow, [c for _, c in self.cells])
         self.native._irad = self
@@ -208,10 +199,17 @@ class Compiled:
     def slow(self, *args: Any, **kwargs: Any) -> Any:
         """A call that the machine code at hand does not fit."""
         program, types = self.program(args, kwargs)
+        try:
+            return self._run(program, types, args, kwargs)
+        except SizesDiffer as e:
+            program, types = self.program(args, kwargs, exact=str(e))
+            return self._run(program, types, args, kwargs)
+
+    def _run(self, program: Program, types: Sequence[Type], args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
         leaves: list[Any] = []
-        for v, t in zip((*args, *kwargs.values()), types, strict=True):
-            flatten(v, t, leaves)
         given = (*args, *kwargs.values())
+        for v, t in zip(given, types, strict=True):
+            flatten(v, t, leaves)
         params = program.entry.module.entry.params
         for h, p in zip(program.entry.hidden, params[len(params) - len(program.entry.hidden) :], strict=True):
             flatten(resolve(h.path, self.fn, given), p.type, leaves)
@@ -226,33 +224,85 @@ class Compiled:
             write_back(target, new)
         return result
 
-    def program(self, args: Sequence[Any], kwargs: dict[str, Any]) -> tuple[Program, list[Type]]:
-        """The program for these arguments, and the arguments' types."""
+    def program(self, args: Sequence[Any], kwargs: dict[str, Any], *, exact: str = "") -> tuple[Program, list[Type]]:
+        """The program for these arguments, and the arguments' types. `exact`: why it must be one for their exact sizes."""
         with LOCK:
             try:
                 types = [self._type(i, v) for i, v in enumerate(args)] + [type_of(v) for v in kwargs.values()]
             except RecursionError as e:
                 raise too_deep(e) from None
-            parts = [structure_key(t.value) if isinstance(t, Static) else t for t in types]
-            key = (_key(self.fn), tuple(parts), tuple(kwargs), self.options)
-            given = (*args, *kwargs.values())
+            keywords, given = tuple(kwargs), (*args, *kwargs.values())
+            if self.signature is not None:
+                check_sizes(self.signature, types[: len(args)], self.parameter_names())
+            family = self._family(types, keywords)
+            usable = [tuple(types), *([] if exact else [g for g in reversed(family.general) if fits(g, types)])]
             changed = ""
-            for p in (*([self.programs[key]] if key in self.programs else []), *_programs.get(key, ())):
-                what = p.changed(self.fn, given)
-                if not what:
-                    self.hits += 1
-                    self._adopt(key, p)
-                    return p, types
-                changed = changed or what
+            for taken in usable:
+                key = self._key(taken, keywords)
+                for p in (*([self.programs[key]] if key in self.programs else []), *_programs.get(key, ())):
+                    what = p.changed(self.fn, given)
+                    if not what:
+                        self.hits += 1
+                        self._adopt(key, p)
+                        return p, types
+                    changed = changed or what
             self.misses += 1
-            return self._made(key, types, tuple(kwargs), changed), types
+            return self._made_for(family, types, usable[1:], keywords, changed, exact), types
 
-    def _made(self, key: Any, types: Sequence[Type], keywords: Sequence[str], changed: str) -> Program:
-        """A new program, kept for all functions of the same code, and a word on it in the log."""
-        reason = log.why(self, key, types, keywords, changed)
-        made = self.compile(types, keywords, Hook())
+    def _key(self, types: Sequence[Type], keywords: Sequence[str]) -> Any:
+        parts = [structure_key(t.value) if isinstance(t, Static) else t for t in types]
+        return (_key(self.fn), tuple(parts), tuple(keywords), self.options)
+
+    def _family(self, types: Sequence[Type], keywords: Sequence[str]) -> Family:
+        """What is known of calls that differ in sizes only, of all functions of the same code."""
+        key = self._key(erased(types), keywords)
+        found = _families.setdefault(key, Family())
+        _families.move_to_end(key)
+        if len(_families) > MAX_PROGRAMS:
+            _families.popitem(last=False)
+        self.families.add(key)
+        return found
+
+    def _made_for(
+        self,
+        family: Family,
+        types: list[Type],
+        general: Sequence[tuple[Type, ...]],
+        keywords: Sequence[str],
+        changed: str,
+        exact: str,
+    ) -> Program:
+        """A new program for a call: one for symbolic sizes if there was one that served it, or if sizes changed and it can be
+        made; else for the exact sizes."""
+        if isinstance(self.fn, Module) or exact:
+            attempts: list[tuple[Type, ...]] = []
+        else:
+            attempts = list(general[:1] or family.candidates(types))
+        for taken in attempts:
+            try:
+                made = self._made(taken, types, keywords, changed)
+            except CompileError as e:
+                family.refuse(taken, e.diagnostic.message)
+                continue
+            family.general = [*(g for g in family.general if g != taken), taken]
+            family.called(types)
+            return made
+        made = self._made(tuple(types), types, keywords, changed, exact or "; ".join(dict.fromkeys(family.refused.values())))
+        family.called(types)
+        return made
+
+    def _made(
+        self, taken: tuple[Type, ...], types: Sequence[Type], keywords: Sequence[str], changed: str, exact: str = ""
+    ) -> Program:
+        """A new program, kept for all functions of the same code, and a word on it in the log. `types`: of the call that it is
+        made for; `exact`: why it is not made for other sizes, too."""
+        key = self._key(taken, keywords)
+        reason = log.why(self, key, types, keywords, changed, taken if is_general(taken) else (), exact)
+        made = self.compile(taken, keywords, Hook())
+        if is_general(taken):
+            _refuse_printing(made.module)
         self.last = (key, types, keywords)
-        log.compiled(self, made, types, keywords, reason)
+        log.compiled(self, made, taken, keywords, reason)
         _programs[key] = [*_programs.get(key, ())[-7:], made]
         _programs.move_to_end(key)
         while len(_programs) > MAX_PROGRAMS:
@@ -280,8 +330,8 @@ class Compiled:
             self.programs.pop(next(iter(self.programs)))
         from irad.backends.llvm.native import set_stubs
 
-        stubs = [p.stub for p in reversed(self.programs.values()) if p.stub is not None and p.owner in (None, self)]
-        set_stubs(self.native, stubs[:8])
+        own = [p for p in reversed(self.programs.values()) if p.stub is not None and p.owner in (None, self)][:8]
+        set_stubs(self.native, [p.stub for p in sorted(own, key=lambda p: p.general)])  # those for exact sizes first
 
     def cache_info(self) -> CacheInfo:
         return CacheInfo(self.hits, self.misses, len(self.programs))
@@ -292,8 +342,11 @@ class Compiled:
         with LOCK:
             for key in self.programs:
                 _programs.pop(key, None)
+            for key in self.families:
+                _families.pop(key, None)
             log.forgotten(self, len(self.programs))
             self.programs.clear()
+            self.families.clear()
             self.last, self.cleared = None, True
             set_stubs(self.native, [])
 
@@ -357,11 +410,19 @@ class Compiled:
     def ahead(self, signature: str) -> None:
         """Compile for the types of a signature, before any call."""
         with LOCK:
-            types = parse_signature(signature)
-            key = (_key(self.fn), tuple(types), (), self.options)
-            if key not in self.programs:
-                self.misses += 1
-                self._made(key, types, (), "")
+            types, result = parse_signature(signature)
+            check_symbols(types)
+            self.misses += 1
+            made = self._made(tuple(types), types, (), "")
+            if result is not None:
+                given = made.entry.module.entry.output.type
+                check_result(result, given.items[0] if made.entry.writes and isinstance(given, Struct) else given, types)
+            self.signature = types
+            family = self._family(types, ())
+            if is_general(types):
+                family.general.append(tuple(types))
+            else:
+                family.called(types)
 
     def parameter_names(self) -> list[str]:
         names = lower(self.function).info.parameters if self.function is not None else []
@@ -420,12 +481,12 @@ class Compiled:
         direct = not keywords and not entry.writes and self.function is not None
         direct = direct and all(s is not None and llvm.readable(p.type) for s, p in zip(sources, captured, strict=True))
         guards, owned = [], False
-        names = _names(entry)
+        names = names_of(entry)
         for o, name, value in entry.object_guards:
             if isinstance(o, ModuleType):
                 names.append(llvm.Names(vars(o), {name: value}))
                 continue
-            guard = _guard(o, name, value)
+            guard = guard_of(o, name, value)
             if guard is None:
                 direct = False  # cannot be checked by machine code: the slow path does
             else:
@@ -450,6 +511,17 @@ class Compiled:
         return None
 
 
+def _refuse_printing(module: Module) -> None:
+    """Refuse a program for symbolic sizes that may find out that another is to run, when it has printed already."""
+    nodes = [n for g in all_graphs(module) for n in g.body if isinstance(n, Apply)]
+    if any(n.fn.name == "print" for n in nodes) and any(SizesDiffer.__name__ in n.static for n in nodes):
+        raise refuse(
+            "unknown-shape",
+            "this program prints, and has sizes of which it is known at run time only whether they are equal",
+            help="leave print out, or compile for numbers instead of symbols",
+        )
+
+
 def _crosses(t: Type, *, argument: bool) -> bool:
     """Whether values of t come from Python as arguments, or go there as results."""
     if isinstance(t, Struct):
@@ -457,46 +529,6 @@ def _crosses(t: Type, *, argument: bool) -> bool:
     if isinstance(t, Array):
         return not argument or t.static_shape is not None
     return isinstance(t, (Scalar, Static))
-
-
-def _names(entry: Entry) -> list[Any]:
-    from irad.backends.llvm.run import ABSENT, Names
-
-    scopes: dict[int, Any] = {}
-    for scope, name, value in entry.guards:
-        known = scopes.setdefault(id(scope), Names(scope, {}))
-        known.expected[name] = ABSENT if value is MISSING else value
-    return list(scopes.values())
-
-
-@functools.cache
-def _offset(kind: type, name: str) -> int | None:
-    """Where in objects of this class the pointer to an attribute stands: found by looking."""
-    if kind is CellType:
-        sample: Any = CellType(object())
-    elif kind is FunctionType:
-
-        def sample(a: int = 12345, *, b: int = 54321) -> None: ...
-    else:
-        return None
-    words = kind.__basicsize__ // 8
-    memory = (ctypes.c_size_t * words).from_address(id(sample))
-    found = [8 * i for i in range(words) if memory[i] == id(getattr(sample, name))]
-    return found[0] if len(found) == 1 else None
-
-
-def _guard(o: Any, name: str, value: Any) -> Any:
-    """The guard that an attribute is still `value`, where machine code can look at it."""
-    from irad.backends.llvm.run import Guard
-
-    offset = _offset(o.__class__, name)
-    if offset is None:
-        return None
-    address = id(o) + offset
-    word = ctypes.c_size_t.from_address(address).value
-    if word == id(value) or (word == 0 and value is None):
-        return Guard(address, word)
-    return None
 
 
 def checked_options(backend: str, static_argnums: Any, fast_math: bool, debug_nans: bool, trace: Any = None) -> Options:

@@ -173,6 +173,10 @@ class CompileError(Exception):
             d.notes.append(Note(CALLED, call))
 
 
+class SizesDiffer(ValueError):
+    """A program for symbolic sizes took two for equal that are not, in this call: the program for its exact sizes runs."""
+
+
 class InternalError(Exception):
     """A failure of irad itself, never of the user's program."""
 
@@ -218,6 +222,8 @@ def exception_class(name: object) -> type[Exception] | None:
         import numpy
 
         return getattr(numpy.linalg if name == "LinAlgError" else numpy.exceptions, str(name))  # type: ignore[no-any-return]
+    if name == SizesDiffer.__name__:
+        return SizesDiffer
     found = getattr(builtins, name, None) if isinstance(name, str) else None
     return found if isinstance(found, type) and issubclass(found, Exception) else None
 

@@ -34,8 +34,17 @@ class Reason(NamedTuple):
     advice: str = ""
 
 
-def why(core: Any, key: Any, types: Sequence[Type], keywords: Sequence[str], changed: str) -> Reason:
-    """Why the programs that a function has do not do. `changed`: what one took for constant that is not any more."""
+def why(
+    core: Any,
+    key: Any,
+    types: Sequence[Type],
+    keywords: Sequence[str],
+    changed: str,
+    general: Sequence[Type] = (),
+    exact: str = "",
+) -> Reason:
+    """Why the programs that a function has do not do. `changed`: what one took for constant that is not any more; `general`:
+    the types with symbols that the new one is for, or `exact`: why there are none."""
     if changed:
         return Reason(changed, "what changes often should be an argument")
     if core.last is None:
@@ -51,6 +60,11 @@ def why(core: Any, key: Any, types: Sequence[Type], keywords: Sequence[str], cha
     if not pairs:
         return Reason(CLEARED if core.cleared else "its program was forgotten")
     text = ", ".join(f"`{n}` was {_shown(s)}, is {_shown(t)}" for n, s, t in pairs)
+    if general:
+        named = zip(names, types, general, strict=True)
+        text += ": compiled for " + ", ".join(f"`{n}`: {g}" for n, t, g in named if g is not t)
+    elif exact and _are_sizes(*pairs[0][1:]):
+        text += f": compiled for these sizes, since {exact}"
     return Reason(text, _advice(*pairs[0][1:]))
 
 
@@ -173,13 +187,18 @@ def _shown(t: Type) -> str:
 def _advice(old: Type, new: Type) -> str:
     if isinstance(old, Static) or isinstance(new, Static):
         return "its value is compiled in: pass a number that is not static"
-    if isinstance(old, Array) and isinstance(new, Array) and old.rank == new.rank and old.dtype is new.dtype:
+    if _are_sizes(old, new):
         return "each shape is compiled: pad arrays to a few shapes"
     if isinstance(old, (Tuple, Record)) and isinstance(new, (Tuple, Record)) and len(old.items) != len(new.items):
         return "each length is compiled: pass an array"
     if isinstance(old, Scalar) and isinstance(new, Scalar):
         return "pass numbers of one type"
     return "each type is compiled"
+
+
+def _are_sizes(old: Type, new: Type) -> bool:
+    """Whether two types differ in sizes only."""
+    return isinstance(old, Array) and isinstance(new, Array) and old.rank == new.rank and old.dtype is new.dtype
 
 
 def _changed_options(options: Any) -> list[Any]:

@@ -174,6 +174,27 @@ class Dim:
     def symbols(self) -> set[str]:
         return {s for k, _ in self.terms for s in k}
 
+    def least(self, floor: int) -> int | None:
+        """The least value of the polynomial for symbols of `floor` or more, where its terms show one."""
+        shifted = Dim.of(sum(c * math.prod(Dim.symbol(s) + floor for s in k) for k, c in self.terms))
+        return None if any(c < 0 for k, c in shifted.terms if k) else dict(shifted.terms).get((), 0)
+
+    def over(self, factor: int | Dim) -> int | Dim | None:
+        """The polynomial divided by one term, where that leaves no remainder whatever the symbols are."""
+        terms = Dim.of(factor).terms
+        if len(terms) != 1:
+            return None
+        ((symbols, c),) = terms
+        out: dict[tuple[str, ...], int] = {}
+        for k, v in self.terms:
+            left = list(k)
+            if v % c or any(left.count(s) < symbols.count(s) for s in symbols):
+                return None
+            for s in symbols:
+                left.remove(s)
+            out[tuple(left)] = v // c
+        return Dim(out).simplest()
+
     def __str__(self) -> str:
         parts = []
         for symbols, c in sorted(self.terms, key=lambda t: (t[0] == (), t[0])):
@@ -445,8 +466,12 @@ def _strong_join(a: Scalar, b: Scalar) -> Scalar:
     ]
 
 
+SMALLEST = 2  # of a size that a symbol in an argument's type stands for: 1 is repeated, and of 0 there are no extrema
+
+
 class _Dims(threading.local):
     count = 0
+    given: frozenset[str] = frozenset()
 
 
 _dims = _Dims()
@@ -454,18 +479,27 @@ _dims = _Dims()
 
 def fresh_dim() -> Dim:
     """A size nothing is known about."""
-    _dims.count += 1
-    return Dim.symbol(f"d{_dims.count}")
+    while True:
+        _dims.count += 1
+        if (name := f"d{_dims.count}") not in _dims.given:
+            return Dim.symbol(name)
+
+
+def given_dims() -> frozenset[str]:
+    """The symbols in the types of the arguments of the program that is being made: each is one size, at least SMALLEST, in
+    all of the program."""
+    return _dims.given
 
 
 @contextlib.contextmanager
-def own_dims() -> Iterator[None]:
+def own_dims(given: frozenset[str] = frozenset()) -> Iterator[None]:
     """Count sizes from 1 for one program, so that its text does not depend on the programs before it."""
-    before, _dims.count = _dims.count, 0
+    before = _dims.count, _dims.given
+    _dims.count, _dims.given = 0, given
     try:
         yield
     finally:
-        _dims.count = before
+        _dims.count, _dims.given = before
 
 
 def product(shape: Iterable[int | Dim]) -> int | Dim:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from irad.types import Dim
+
 __all__ = ["Lines"]
 
 LIKELY = '!prof !{!"branch_weights", i32 2000, i32 1}'
@@ -15,6 +17,7 @@ class Lines:
         self.label, self.miss = "entry", "miss"
         self.count = 0
         self.held: list[str] = []  # objects whose memory is read: they must live through the call
+        self.sizes: list[tuple[Dim, str]] = []  # sizes known at run time only, as they were read
 
     def emit(self, text: str) -> str:
         """An instruction with a result."""

@@ -27,6 +27,7 @@ declare ptr @PyCapsule_New(ptr, ptr, ptr)
 declare ptr @PyDict_GetItemWithError(ptr, ptr)
 declare i32 @PyErr_CheckSignals()
 declare void @PyErr_Clear()
+declare i32 @PyErr_ExceptionMatches(ptr)
 declare ptr @PyErr_Occurred()
 declare void @PyErr_SetString(ptr, ptr)
 declare void @PyEval_RestoreThread(ptr)
@@ -265,6 +266,18 @@ failed:
   ret i1 false
 done:
   ret i1 %equal
+}}
+
+; whether the exception that was raised is of a class: then it is no more
+define i1 @stub.caught(ptr %class) nounwind {{
+  %matches = call i32 @PyErr_ExceptionMatches(ptr %class)
+  %other = icmp eq i32 %matches, 0
+  br i1 %other, label %done, label %clear
+clear:
+  call void @PyErr_Clear()
+  ret i1 true
+done:
+  ret i1 false
 }}
 
 ; the blocks of a call that ended have so many bytes

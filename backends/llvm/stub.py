@@ -31,9 +31,9 @@ from irad.backends.llvm.objects import BOX, DECLARATIONS, DTYPES, HEAD, LIBRARY_
 from irad.backends.llvm.plan import ABSENT, CallPlan, Dynamic
 from irad.backends.llvm.work import BUDGET
 
-from irad.errors import InternalError
+from irad.errors import InternalError, SizesDiffer
 from irad.lock import LOCK
-from irad.types import BOOL, INT, Array, Dim, Record, Scalar, Static, Struct, Tuple, Type, leaves
+from irad.types import BOOL, INT, SMALLEST, Array, Dim, Record, Scalar, Static, Struct, Tuple, Type, leaves
 
 __all__ = ["StubText", "compile_stub", "dtype_of", "readable", "stub_text"]
 
@@ -149,6 +149,8 @@ class _Stubs:
         self.symbols: dict[str, int] = {}
         self.objects: list[object] = []
         self.named: dict[int, str] = {}
+        # Whether it may find out that sizes differ which it took for equal: the call is then another program's.
+        self.assumes = any(site.error == SizesDiffer.__name__ for site in program.sites)
 
     def made(self) -> StubText:
         parts = [self.call(), self.flat(), self.run(), *map(self.lookup, range(len(self.plan.names)))]
@@ -188,7 +190,9 @@ class _Stubs:
         f = Lines(f"ptr @{CALL}({VECTORCALL})")
         if all(map(readable, self.taken)):
             self.check(f)
-            self.finish(f, self.read_all(f))
+            operands = self.read_all(f)
+            self.check_sizes(f)
+            self.finish(f, operands, "miss" if self.assumes else None)
         else:
             f.do("br label %miss")
         f.start("miss")
@@ -285,9 +289,29 @@ class _Stubs:
             size = f.load("i64", dims, 8 * i)
             if isinstance(d, Dim):
                 operands.append(size)
+                f.sizes.append((d, size))
             else:
                 f.need_equal(size, str(d), type="i64")
         return operands
+
+    @staticmethod
+    def check_sizes(f: Lines) -> None:
+        """The sizes that the symbols in the arguments' types stand for: not too small, and equal where the types say so."""
+        symbols: dict[str, str] = {}
+        for d, size in f.sizes:
+            (term,) = d.symbols() if len(d.terms) == 1 else ("",)
+            if str(d) == term and symbols.setdefault(term, size) is size:
+                f.need(f.emit(f"icmp sge i64 {size}, {SMALLEST}"))
+        for d, size in f.sizes:
+            if symbols.get(str(d)) is size:
+                continue
+            total = "0"
+            for names, count in d.terms:
+                product = str(count)
+                for name in names:
+                    product = symbols[name] if product == "1" else f.emit(f"mul i64 {product}, {symbols[name]}")
+                total = product if total == "0" else f.emit(f"add i64 {total}, {product}")
+            f.need_equal(size, total, type="i64")
 
     def need_object(self, f: Lines, x: str, known: object) -> None:
         same = f.emit(f"icmp eq ptr {x}, {self.known(known)}")
@@ -366,6 +390,7 @@ class _Stubs:
             converted = f.emit(f"call {{ i1, {ll} }} @stub.to.{ll}(ptr {x})")
             f.need_not(f.emit(f"extractvalue {{ i1, {ll} }} {converted}, 0"), "failed")
             operands.append(f.emit(f"extractvalue {{ i1, {ll} }} {converted}, 1"))
+        self.check_sizes(f)
         self.finish(f, operands)
         f.start("misused")
         f.do(f"ret ptr {f.emit('call ptr @stub.misused()')}")
@@ -373,8 +398,8 @@ class _Stubs:
         f.do("ret ptr null")
         return f.text()
 
-    def finish(self, f: Lines, operands: list[str]) -> None:
-        """Return what the program makes of the operands."""
+    def finish(self, f: Lines, operands: list[str], differ: str | None = None) -> None:
+        """Return what the program makes of the operands; to the label `differ` where its sizes are not those of the call."""
         taken = ", ".join(f"{t} {x}" for t, x in zip(self.operands, operands, strict=True))
         run = f"call ptr @stub.run({taken})"
         if not self.waits:
@@ -387,6 +412,13 @@ class _Stubs:
         for x in f.held:
             f.do(f"call void @Py_DecRef(ptr {x})")
         self.count(f, "sub")
+        if differ is not None:
+            raised, done = f.new_label("raised"), f.new_label("done")
+            f.branch(f.emit(f"icmp ne ptr {result}, null"), done, raised)
+            f.start(raised)
+            f.need_not(f.emit(f"call i1 @stub.caught(ptr {self.known(SizesDiffer)})"), differ)
+            f.do(f"br label %{done}")
+            f.start(done)
         f.do(f"ret ptr {result}")
 
     def count(self, f: Lines, change: str) -> None:

@@ -15,7 +15,7 @@ from irad.backends.source.lines import WIDTH, closes, folded
 from irad.backends.source.naming import names, record_name
 from irad.backends.source.statements import Block, Check, Copy, For, Function, If, Line, Return, Statement, While, used
 
-from irad.errors import Span
+from irad.errors import SizesDiffer, Span
 from irad.types import Scalar
 
 __all__ = ["Text", "written"]
@@ -246,6 +246,8 @@ def written(
     ]
     if quiet or re.search(r"\bnp\.", everything):
         imports += [*([""] if imports else []), "import numpy as np"]
+    if f"{SizesDiffer.__name__}(" in everything:
+        imports += [*([""] if imports else []), f"from irad.errors import {SizesDiffer.__name__}"]
     lines = ['"""' + textwrap.fill(title, WIDTH - 3, break_long_words=False), "", ABOUT, '"""', ""] if title else []
     lines = "\n".join(lines).split("\n")
     lines += imports

@@ -74,7 +74,7 @@ def types_of(text: str) -> list[Type]:
     if not text.strip():
         return []
     try:
-        return parse_signature(text)
+        return parse_signature(text)[0]
     except CompileError as e:
         raise UsageError(e.diagnostic.message + (f"; {e.diagnostic.help}" if e.diagnostic.help else "")) from None
 

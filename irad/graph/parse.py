@@ -68,20 +68,20 @@ def parse_module(text: str, primitives: Mapping[str, Any], *, file: str = "<ir>"
         raise _refusal(text, file, e.name, e.message, e.token, e.help) from None
 
 
-def parse_signature(text: str) -> list[Type]:
-    """The argument types of "f64[3], int -> f64". The result's type may be left out; it is not checked here."""
+def parse_signature(text: str) -> tuple[list[Type], Type | None]:
+    """The types of the arguments and of the result of "f64[3], int -> f64"; None where the result is left out."""
     from lark.exceptions import UnexpectedInput
 
     try:
         _scan(text, LIMITS)
-        types: list[Type] = _parser("signature").parse(text)
+        types, result = _parser("signature").parse(text)
     except UnexpectedInput:
         raise refuse("signature", f"{text!r} is not a signature", help='write types, as in "f64[3], int -> f64"') from None
     except TextError as e:
         raise refuse(e.name, e.message, help=e.help or HELP[e.name]) from None
     if any(OBJECT in leaves(t) for t in types):
         raise refuse("ir-type", "no type of an argument is called object", help=HELP["ir-type"])
-    return types
+    return types, result
 
 
 # -- what the text would cost -----------------------------------------------------------------------------------------
@@ -264,8 +264,8 @@ def _spread(method: Any, parts: list[Any]) -> Any:
 
 
 class _Signature:
-    def start(self, types: list[Type], *result: Any) -> list[Type]:
-        return types
+    def start(self, types: list[Type], result: Type | None = None) -> tuple[list[Type], Type | None]:
+        return types, result
 
     def signature(self, *types: Type) -> list[Type]:
         return list(types)

@@ -14,7 +14,7 @@ import numpy as np
 from irad.errors import CompileError, refuse
 from irad.graph.nodes import Graph, Module, Node
 from irad.graph.walk import run
-from irad.specialize import objects
+from irad.specialize import objects, sizes
 from irad.specialize.binding import bind
 from irad.specialize.captures import Path
 from irad.specialize.choices import Choices
@@ -148,7 +148,7 @@ def specialize(
         choices.changed = False
         s = Specializer(lower, {"entry": sys.modules[__name__], **(hooks or {})}, choices)
         try:
-            with own_dims():
+            with own_dims(frozenset(sizes.symbols(tuple(types)))):
                 entry = _specialize(s, fn, types, name, names, keywords, direct)
         except _Recursive:
             direct = False

@@ -12,6 +12,7 @@ from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
 from irad.specialize import instances, objects
 from irad.specialize.numbers import PRIMITIVE, arithmetic, as_int, by_value, common, known_int
+from irad.specialize.sizes import compared
 from irad.specialize.values import Compound, Known, Maybe, Ref, is_number
 from irad.types import BOOL
 
@@ -194,7 +195,7 @@ def truth(s: Specializer, v: Any) -> Task:
     """bool(v) as a node."""
     yield from ()
     if is_number(v):
-        return v if v.type is BOOL else s.b.ne(v, constant(v.type, 0.0 if v.type.kind == "f" else 0))
+        return v if v.type is BOOL else compare(s, "!=", v, constant(v.type, 0.0 if v.type.kind == "f" else 0))
     if isinstance(v, Known):
         return literal(bool(v.value))
     if isinstance(v, Maybe):
@@ -207,7 +208,7 @@ def truth(s: Specializer, v: Any) -> Task:
         return literal(bool(v.children))
     n = objects.length(s, v)
     if n is not None:
-        return s.b.ne(n, literal(0))
+        return compare(s, "!=", n, literal(0))
     found = s.arrays.truth(s, v)
     if found is not None:
         return found
@@ -227,6 +228,9 @@ def compare(s: Specializer, op: str, x: Any, y: Any) -> Any:
     if is_number(x) and is_number(y):
         if not (x.type is BOOL and y.type is BOOL):
             x, y, _ = common(s, *by_value(s, x, y), op)
+        known = compared(op, x, y)
+        if known is not None:
+            return literal(known)
         return s.b.apply(s.b.primitives[PRIMITIVE[op]], (x, y))
     if op != "==":
         found = users_method(s, f"__{SPECIAL[op]}__", f"__{SPECIAL[SWAPPED[op]]}__", x, y)

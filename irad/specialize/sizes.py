@@ -2,6 +2,8 @@
 
 Two arrays whose types name the same size are taken for equally large. A size that a function makes itself, as in
 `np.ones(n)`, is another at each call, so its name in the result of a copy, `r0`, stands for a fresh one at each call of it.
+The symbols in the types of the program's own arguments are the same everywhere, so sizes made of them are polynomials,
+which say what is equal, and what is not negative: `x[1:]` of f64[n] is f64[n-1].
 """
 
 from __future__ import annotations
@@ -10,9 +12,10 @@ import itertools
 from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
-from irad.types import Array, Dim, fresh_dim
+from irad.graph.nodes import Apply, Constant, Node
+from irad.types import INT, SMALLEST, Array, Dim, Struct, fresh_dim, given_dims
 
-__all__ = ["canonical", "fresh", "renamed", "symbols"]
+__all__ = ["at_most", "canonical", "compared", "dim_of", "fresh", "polynomial", "renamed", "symbols"]
 
 
 def symbols(x: Any) -> Iterator[str]:
@@ -21,6 +24,8 @@ def symbols(x: Any) -> Iterator[str]:
         yield from (s for k, _ in x.terms for s in k)
     elif isinstance(x, Array):
         yield from symbols(x.shape)
+    elif isinstance(x, Struct):
+        yield from symbols(x.items)
     elif type(x) is tuple:
         for part in x:
             yield from symbols(part)
@@ -41,10 +46,64 @@ def renamed(x: Any, names: Mapping[str, str]) -> Any:
 
 def canonical(x: Any, given: Container[str], letter: str) -> dict[str, str]:
     """New names for the sizes in x other than the `given` ones: letter and number in the order in which they come."""
-    free = (name for i in itertools.count() if (name := f"{letter}{i}") not in given)
-    return {old: next(free) for old in dict.fromkeys(symbols(x)) if old not in given}
+    kept = given_dims()
+    free = (name for i in itertools.count() if (name := f"{letter}{i}") not in given and name not in kept)
+    return {old: next(free) for old in dict.fromkeys(symbols(x)) if old not in given and old not in kept}
 
 
 def fresh(x: Any, given: Container[str]) -> dict[str, str]:
     """Names that nothing else has for the sizes in x other than the `given` ones."""
-    return {old: str(fresh_dim()) for old in dict.fromkeys(symbols(x)) if old not in given}
+    kept = given_dims()
+    return {old: str(fresh_dim()) for old in dict.fromkeys(symbols(x)) if old not in given and old not in kept}
+
+
+def polynomial(n: Node) -> int | Dim | None:
+    """An integer as a polynomial in the sizes of the program's arguments, where it is known to be one."""
+    if isinstance(n, Constant):
+        return int(n.value) if n.type is INT else None
+    if not isinstance(n, Apply) or n.type is not INT or not given_dims():
+        return None
+    if n.fn.name == "dim":
+        d = n.args[0].type.shape[n.static[0]]  # type: ignore[attr-defined]
+        return d if isinstance(d, int) or d.symbols() <= given_dims() else None
+    if n.fn.name not in ("add", "sub", "mul", "floordiv"):
+        return None
+    x, y = map(polynomial, n.args)
+    if x is None or y is None:
+        return None
+    if n.fn.name == "floordiv":
+        return Dim.of(x).over(y) if y != 0 else None
+    return x + y if n.fn.name == "add" else x * y if n.fn.name == "mul" else x + y * -1
+
+
+def at_most(x: Node, y: Node) -> bool:
+    """Whether one integer is known to be no larger than another."""
+    return compared("<=", x, y) is True
+
+
+def compared(op: str, x: Node, y: Node) -> bool | None:
+    """What a comparison of integers gives, where it is the same for all sizes."""
+    p, q = polynomial(x), polynomial(y)
+    if p is None or q is None:
+        return None
+    if op in (">", ">="):
+        p, q, op = q, p, {">": "<", ">=": "<="}[op]
+    over, under = (Dim.of(d).least(SMALLEST) for d in (q + p * -1, p + q * -1))  # least values of q - p and p - q
+    if op in ("==", "!="):
+        same = True if p == q else False if (over or 0) > 0 or (under or 0) > 0 else None
+        return same if same is None or op == "==" else not same
+    if op == "<":
+        return True if over is not None and over > 0 else False if under is not None and under >= 0 else None
+    return True if over is not None and over >= 0 else False if under is not None and under > 0 else None
+
+
+def dim_of(n: Node, known: dict[Node, Dim]) -> int | Dim:
+    """The size that an integer, which is not negative, is in a shape: equal ones are equal. `known`: those so far."""
+    p = polynomial(n)
+    if isinstance(p, int) or (p is not None and (p.least(SMALLEST) or 0) >= 0 and p.least(SMALLEST) is not None):
+        return p
+    if isinstance(n, Apply) and n.fn.name == "dim":
+        return n.args[0].type.shape[n.static[0]]  # type: ignore[attr-defined,no-any-return]
+    if n not in known:
+        known[n] = fresh_dim()
+    return known[n]

@@ -40,7 +40,7 @@ from irad.specialize.paths import Exit, PathStore
 from irad.specialize.shapes import Fitter, Shaper, leaf_types, rebuild, widen
 from irad.specialize.store import Store, keys_of
 from irad.specialize.values import Compound, Conflict, Known, Maybe, Obj, Ref, Shape, Unbound, absent
-from irad.types import BOOL, FLOAT, INT, SCALARS, UNIT, Array, Scalar, Type
+from irad.types import BOOL, FLOAT, INT, SCALARS, UNIT, Array, Dim, Scalar, Type
 
 __all__ = ["Specializer"]
 
@@ -88,6 +88,7 @@ class Specializer:
         self.running: list[Copy] = []
         self.hints: dict[Any, dict[Any, Shape]] = {}
         self.paths: dict[FunctionType, Path] = {}
+        self.dims: dict[Node, Dim] = {}  # the sizes that integers known at run time only are in shapes
         self.guards: dict[tuple[int, str], tuple[dict[str, Any], str, Any]] = {}
         self.object_guards: list[tuple[Any, str, Any]] = []
         self.on_call_of: tuple[Graph, type[Exception]] | None = None

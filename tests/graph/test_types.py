@@ -82,13 +82,13 @@ TYPES = st.recursive(LEAVES, wider, max_leaves=6)
 
 @given(TYPES)
 def test_text_and_back(t):
-    assert parse_signature(f"{t}, {t} -> f64") == [t, t]
-    assert parse_signature(str(t)) == [t]
+    assert parse_signature(f"{t}, {t} -> {t}") == ([t, t], t)
+    assert parse_signature(str(t)) == ([t], None)
 
 
 @given(st.lists(TYPES, max_size=3))
 def test_signatures(types):
-    assert parse_signature(", ".join(map(str, types))) == types
+    assert parse_signature(", ".join(map(str, types))) == (types, None)
 
 
 @given(TYPES, TYPES)
@@ -107,11 +107,12 @@ def test_what_is_no_type_is_refused(text):
 @given(st.text(max_size=20))
 def test_any_text_is_a_signature_or_refused(text):
     try:
-        types = parse_signature(text)
+        types, result = parse_signature(text)
     except irad.CompileError as e:
         assert str(e).startswith("error[")  # noqa: PT017
     else:
-        assert parse_signature(", ".join(map(str, types))) == types
+        again = ", ".join(map(str, types)) + (f" -> {result}" if result is not None else "")
+        assert parse_signature(again) == (types, result)
 
 
 # -- joins ---------------------------------------------------------------------------------------------------------------------
@@ -235,7 +236,7 @@ def test_sizes_are_polynomials(p, q, r, at):
     assert value(p * q + r, at) == value(p, at) * value(q, at) + value(r, at)
     if isinstance(p, Dim):
         assert p - p == 0
-        assert parse_signature(f"f64[{p}]") == [Array(F64, (p,))]
+        assert parse_signature(f"f64[{p}]") == ([Array(F64, (p,))], None)
 
 
 @given(TYPES)

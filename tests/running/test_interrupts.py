@@ -50,15 +50,15 @@ def test_an_interrupted_compile_leaves_the_compiler_whole() -> None:
     """At whatever point: what is shared (types, programs, LLVM) is as before or as after."""
     interrupted = 0
     for k in range(40):
-        x = np.arange(1.0, k + 2.0)  # types that are new
-        f = irad.grad(lambda x, n: (np.sin(x) * n).sum() + sum(x[i] for i in range(n) if i < len(x)))
+        x, new = np.arange(1.0, k + 2.0), (0.0,) * k  # of a type that is new
+        f = irad.grad(lambda x, n, new: (np.sin(x) * n).sum() + sum(x[i] for i in range(n) if i < len(x)))
         f.clear()
         try:
             with interrupt_after(0.0005 + 0.0008 * k):
-                f(x, 3)
+                f(x, 3, new)
         except Interrupted:
             interrupted += 1
-        np.testing.assert_allclose(f(x, 3), 3.0 * np.cos(x) + (np.arange(k + 1) < 3), rtol=1e-12)
+        np.testing.assert_allclose(f(x, 3, new), 3.0 * np.cos(x) + (np.arange(k + 1) < 3), rtol=1e-12)
     assert interrupted > 10
 
 

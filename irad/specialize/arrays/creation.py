@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from irad.graph.build import constant, literal
-from irad.graph.nodes import Apply, Constant, Node
+from irad.graph.nodes import Constant, Node
 from irad.specialize import objects
 from irad.specialize.arrays.elementwise import promote, spread
 from irad.specialize.arrays.table import HANDLERS, Handler, check_count, no_keywords
@@ -26,6 +26,7 @@ from irad.specialize.arrays.values import (
 )
 from irad.specialize.numbers import fitting
 from irad.specialize.shapes import leaf_types
+from irad.specialize.sizes import dim_of
 from irad.specialize.values import Compound, Known, is_number
 from irad.types import BOOL, F32, F64, FLOAT, I32, I64, INT, Array, Dim, Scalar, fresh_dim
 
@@ -99,10 +100,9 @@ def shape_of(s: Specializer, v: Any) -> tuple[Shape, list[Node]]:
             n = s.convert(i, INT)
             if not never_negative(n):
                 s.b.assert_(s.b.ge(n, literal(0)), error="ValueError", message="negative dimensions are not allowed")
-            t = n.args[0].type if isinstance(n, Apply) and n.fn.name == "dim" else None
-            known = t.shape[n.static[0]] if isinstance(n, Apply) and isinstance(t, Array) else None
-            shape.append(known if isinstance(known, Dim) else fresh_dim())
-            dims.append(n)
+            shape.append(dim_of(n, s.dims))
+            if isinstance(shape[-1], Dim):
+                dims.append(n)
     return tuple(shape), dims
 
 
@@ -205,7 +205,7 @@ def _arange(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     else:
         count = b.convert(b.ceil(b.div(b.sub(stop, start), step)), to=INT)
     count = b.maximum(count, literal(0))
-    n: int | Dim = int(count.value) if isinstance(count, Constant) else fresh_dim()
+    n = dim_of(count, s.dims)
     dims = [] if isinstance(n, int) else [count]
     index = b.iota(*dims, of=Array(I64, (n,)))
     if t.kind == "f":

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from irad.errors import SizesDiffer
 from irad.graph.build import literal
 from irad.graph.nodes import Node
 from irad.specialize.arrays.values import Shape, dims_of, new_array
 from irad.specialize.numbers import fitting
-from irad.types import BOOL, INT, Array, Dim, JoinError, Scalar, Type, join
+from irad.types import BOOL, INT, Array, Dim, JoinError, Scalar, Type, given_dims, join
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -69,6 +70,15 @@ def shape_text(shape: Shape) -> str:
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
 
 
+DIFFERENT = "operands could not be broadcast together"
+
+
+def same_size(s: Specializer, m: Node, n: Node, message: str) -> None:
+    """Two sizes that are not known to be equal must be. A program for symbolic sizes takes it for granted: a call where they
+    are not, or one is 1 and repeated, goes to a program for its exact sizes."""
+    s.b.assert_(s.b.eq(m, n), error=SizesDiffer.__name__ if given_dims() else "ValueError", message=message)
+
+
 def spread(s: Specializer, x: Node, shape: Shape, dims: Sequence[Node]) -> Node:
     """x in this shape, repeated where NumPy repeats it."""
     b = s.b
@@ -97,11 +107,7 @@ def spread(s: Specializer, x: Node, shape: Shape, dims: Sequence[Node]) -> Node:
             for axis, (d, n) in enumerate(zip(x.type.shape, own, strict=True)):
                 if d != n:
                     size = wanted[n] if isinstance(n, Dim) else literal(n)
-                    b.assert_(
-                        b.eq(size, b.dim(x, axis=axis) if isinstance(d, Dim) else literal(d)),
-                        error="ValueError",
-                        message="operands could not be broadcast together",
-                    )
+                    same_size(s, size, b.dim(x, axis=axis) if isinstance(d, Dim) else literal(d), DIFFERENT)
             x = b.retype(x, to=Array(x.type.dtype, own))
         if x.type.shape == shape:  # type: ignore[attr-defined]
             return x

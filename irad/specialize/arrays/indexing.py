@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
-from irad.specialize import objects
+from irad.specialize import objects, sizes
 from irad.specialize.arrays.advanced import gather, is_advanced, items_of, put
 from irad.specialize.arrays.creation import array
 from irad.specialize.arrays.elementwise import shape_text, spread
@@ -17,7 +17,6 @@ from irad.specialize.arrays.values import (
     element,
     from_zero,
     is_array,
-    never_negative,
     new_array,
     node_of,
     size_of,
@@ -26,11 +25,21 @@ from irad.specialize.arrays.values import (
     write_element,
 )
 from irad.specialize.numbers import fitting, known_int
+from irad.specialize.sizes import at_most
 from irad.specialize.values import Compound, Known, Ref, is_number
-from irad.types import BOOL, INT, Array, Dim, Scalar, fresh_dim
+from irad.types import BOOL, INT, Array, Dim, Scalar
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
+
+
+def smaller(b: Any, x: Node, y: Node) -> Node:
+    """The smaller of two integers, found now where it is the same for all sizes."""
+    return x if at_most(x, y) else y if at_most(y, x) else b.minimum(x, y)
+
+
+def larger(b: Any, x: Node, y: Node) -> Node:
+    return y if at_most(x, y) else x if at_most(y, x) else b.maximum(x, y)
 
 
 class Index:
@@ -43,7 +52,7 @@ class Index:
         self.starts: list[Node] = []
         self.steps: list[int | None] = []
         self.sizes: list[int | Dim] = []
-        self.dims: list[Node] = []
+        self.measured: list[Node] = []  # the sizes, as nodes
         self.shape: list[int | Dim] = []
         count = sum(not self._is_new(i) and not self._is_dots(i) for i in items)
         dots = [k for k, i in enumerate(items) if self._is_dots(i)]
@@ -82,6 +91,7 @@ class Index:
             self.starts.append(from_zero(s, item, size_of(s, self.v, axis)))
             self.steps.append(None)
             self.sizes.append(1)
+            self.measured.append(literal(1))
             return
         if isinstance(item, Compound) and item.kind == "slice":
             self._slice(axis, item)
@@ -112,20 +122,21 @@ class Index:
                     help="write int(...), or // instead of /",
                 )
         start: Node
-        size: int | Dim
+        size: Node
         if isinstance(n, int) and all(x is None or isinstance(x, Constant) for x in bounds):
             low, high = (None if x is None else x.value for x in bounds)
             r = range(n)[low:high:k]
-            start, size = literal(r.start if len(r) else 0), len(r)
+            start, size = literal(r.start if len(r) else 0), literal(len(r))
         else:
             start, size = self._run_time(axis, bounds, k)
         self.starts.append(start)
         self.steps.append(k)
-        self.sizes.append(size)
-        self.shape.append(size)
+        self.sizes.append(sizes.dim_of(size, s.dims))
+        self.measured.append(size)
+        self.shape.append(self.sizes[-1])
 
-    def _run_time(self, axis: int, bounds: list[Any], k: int) -> tuple[Node, int | Dim]:
-        """Bounds known at run time: clipped as Python does, and a new symbol for the size."""
+    def _run_time(self, axis: int, bounds: list[Any], k: int) -> tuple[Node, Node]:
+        """Bounds known at run time, clipped as Python does: the first place, and how many there are."""
         s, b = self.s, self.s.b
         n = size_of(s, self.v, axis)
         last = b.sub(n, literal(1))
@@ -134,8 +145,7 @@ class Index:
             if x is None:
                 return default
             x = s.convert(x, INT)
-            x = b.select(b.lt(x, literal(0)), b.add(x, n), x) if not never_negative(x) else x
-            return b.minimum(b.maximum(x, low), high)
+            return smaller(b, larger(b, from_zero(s, x, n), low), high)
 
         if k > 0:
             start, stop = clipped(bounds[0], literal(0), literal(0), n), clipped(bounds[1], n, literal(0), n)
@@ -146,27 +156,13 @@ class Index:
                 clipped(bounds[1], literal(-1), literal(-1), last),
             )
             span = b.add(b.sub(start, stop), literal(-k - 1))
-        size = b.maximum(b.floordiv(span, literal(abs(k))), literal(0))
         if bounds[0] is None and bounds[1] is None and k == 1:
-            return start, self.t.shape[axis] if not isinstance(self.t.shape[axis], int) else self._symbol(size)
-        return start, self._symbol(size)
-
-    def _symbol(self, size: Node) -> int | Dim:
-        if isinstance(size, Constant):
-            return int(size.value)
-        d = fresh_dim()
-        self.dims.append(size)
-        return d
+            return start, n
+        return start, larger(b, b.floordiv(span, literal(abs(k))), literal(0))
 
     def run_time_dims(self) -> list[Node]:
         """One node for each symbol among the sizes, in order."""
-        feed = iter(self.dims)
-        known = self.t.shape
-        out = []
-        for axis, d in enumerate(self.sizes):
-            if isinstance(d, Dim):
-                out.append(size_of(self.s, self.v, axis) if d is known[axis] else next(feed))
-        return out
+        return [n for n, d in zip(self.measured, self.sizes, strict=True) if isinstance(d, Dim)]
 
     @property
     def is_element(self) -> bool:

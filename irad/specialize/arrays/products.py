@@ -14,11 +14,11 @@ from irad.numpy import products as library
 from irad.primitives.products import product
 from irad.specialize.arrays.advanced import call_library
 from irad.specialize.arrays.creation import numeric
-from irad.specialize.arrays.elementwise import promote, shape_text
+from irad.specialize.arrays.elementwise import promote, same_size, shape_text
 from irad.specialize.arrays.table import HANDLERS, check_count, no_keywords
 from irad.specialize.arrays.values import is_array, new_array
 from irad.specialize.values import Compound, Known, is_number
-from irad.types import BOOL, Array, Dim
+from irad.types import BOOL, Array, Dim, given_dims
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -93,8 +93,10 @@ def contract(s: Specializer, x: Node, y: Node, batch: Pairs, over: Pairs, messag
         m, n = tx.shape[i], ty.shape[j]
         if m == n:
             continue
-        if isinstance(m, Dim) and isinstance(n, Dim):
-            b.assert_(b.eq(b.dim(x, axis=i), b.dim(y, axis=j)), error="ValueError", message=message)
+        if isinstance(m, Dim) and (isinstance(n, Dim) or given_dims()):
+            same_size(s, b.dim(x, axis=i), literal(n) if isinstance(n, int) else b.dim(y, axis=j), message)
+        elif isinstance(n, Dim) and given_dims():
+            same_size(s, literal(m), b.dim(y, axis=j), message)
         elif not isinstance(m, Dim) and not isinstance(n, Dim):
             b.raise_(error="ValueError", message=message)
             raise s.Bottom

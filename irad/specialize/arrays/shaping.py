@@ -14,7 +14,7 @@ from irad.numpy import indexing as library
 from irad.specialize import objects
 from irad.specialize.arrays.advanced import call_library
 from irad.specialize.arrays.creation import array, numeric, shape_of
-from irad.specialize.arrays.elementwise import shape_text, spread
+from irad.specialize.arrays.elementwise import DIFFERENT, same_size, shape_text, spread
 from irad.specialize.arrays.indexing import getitem
 from irad.specialize.arrays.table import HANDLERS, check_count, no_keywords
 from irad.specialize.arrays.values import (
@@ -32,7 +32,7 @@ from irad.specialize.arrays.values import (
 )
 from irad.specialize.numbers import known_int
 from irad.specialize.values import Compound, Known, Ref
-from irad.types import Dim
+from irad.types import Dim, given_dims
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -172,7 +172,10 @@ def _broadcast_shapes(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -
         size = literal(fixed.pop()) if fixed else wanted[0] if wanted else literal(1)
         for n in wanted:
             if n is not size and not isinstance(n, Constant):
-                size = s.b.same_dim(size, n)
+                if given_dims():
+                    same_size(s, size, n, DIFFERENT)
+                else:
+                    size = s.b.same_dim(size, n)
         out.append(size)
     return Compound("tuple", None, out)
 

@@ -13,6 +13,7 @@ from irad.graph.nodes import Apply, Constant, Node
 from irad.primitives.products import PRODUCTS
 from irad.specialize import objects
 from irad.specialize.numbers import as_int
+from irad.specialize.sizes import at_most, compared
 from irad.specialize.values import Compound, Obj, Ref
 from irad.types import BOOL, INT, Array, Dim
 
@@ -186,6 +187,8 @@ def from_zero(s: Specializer, i: Node, n: Node) -> Node:
         return i if i.value >= 0 else s.b.add(n, i)
     if never_negative(i):
         return i
+    if compared("<", i, literal(0)):
+        return s.b.add(i, n)
     return s.b.select(s.b.lt(i, literal(0)), s.b.add(i, n), i)
 
 
@@ -193,6 +196,8 @@ def never_negative(i: Node) -> bool:
     """Whether an integer is known not to be negative: it counts trips, or is made of such."""
     if isinstance(i, Constant):
         return bool(i.value >= 0)
+    if at_most(literal(0), i):
+        return True
     if (
         i.graph is not None
         and i.graph.role == "loop"

@@ -28,7 +28,6 @@ from irad.graph.normal import normal_form
 from irad.graph.parse import parse_signature
 from irad.graph.text import print_graph
 from irad.graph.walk import all_graphs
-from irad.guards import attribute, guard_of, named, names_of, turned
 from irad.internal import ours, too_deep
 from irad.lock import LOCK
 from irad.optimize.contracts import with_contracts
@@ -114,12 +113,19 @@ class Program:
         for scope, name, value in self.entry.guards:
             now = scope.get(name, MISSING)
             if now is not value:
-                return f"the global `{name}` {turned(value, now)}"
+                return f"the global `{name}` {log.turned(value, now, MISSING)}"
         for o, name, value in self.entry.object_guards:
-            now = attribute(o, name)
+            now = _attribute(o, name)
             if now is not value:
-                return f"{named(o, name)} {turned(value, now)}"
+                return f"{log.named(o, name)} {log.turned(value, now, MISSING)}"
         return ""
+
+
+def _attribute(o: Any, name: str) -> Any:
+    try:
+        return getattr(o, name)
+    except (AttributeError, ValueError):
+        return MISSING
 
 
 _programs: OrderedDict[Any, list[Program]] = OrderedDict()
@@ -481,12 +487,12 @@ class Compiled:
         direct = not keywords and not entry.writes and self.function is not None
         direct = direct and all(s is not None and llvm.readable(p.type) for s, p in zip(sources, captured, strict=True))
         guards, owned = [], False
-        names = names_of(entry)
+        names = _names(entry)
         for o, name, value in entry.object_guards:
             if isinstance(o, ModuleType):
                 names.append(llvm.Names(vars(o), {name: value}))
                 continue
-            guard = guard_of(o, name, value)
+            guard = llvm.attribute_guard(o, name, value)
             if guard is None:
                 direct = False  # cannot be checked by machine code: the slow path does
             else:
@@ -529,6 +535,16 @@ def _crosses(t: Type, *, argument: bool) -> bool:
     if isinstance(t, Array):
         return not argument or t.static_shape is not None
     return isinstance(t, (Scalar, Static))
+
+
+def _names(entry: Entry) -> list[Any]:
+    from irad.backends.llvm.run import ABSENT, Names
+
+    scopes: dict[int, Any] = {}
+    for scope, name, value in entry.guards:
+        known = scopes.setdefault(id(scope), Names(scope, {}))
+        known.expected[name] = ABSENT if value is MISSING else value
+    return list(scopes.values())
 
 
 def checked_options(backend: str, static_argnums: Any, fast_math: bool, debug_nans: bool, trace: Any = None) -> Options:

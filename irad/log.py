@@ -15,12 +15,13 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import fields
+from types import CellType
 from typing import Any, NamedTuple
 
 from irad.graph.walk import all_graphs
 from irad.types import Array, Record, Scalar, Static, Tuple, Type
 
-__all__ = ["Reason", "compiled", "forgotten", "short", "why"]
+__all__ = ["Reason", "compiled", "forgotten", "named", "short", "turned", "why"]
 
 STORM = 32  # compiles of one function after which it is warned of
 FIRST, CLEARED = "first call", "clear() was called"
@@ -108,6 +109,20 @@ def short(value: Any) -> str:
     """A value in a few words."""
     text = getattr(value, "__qualname__", None) or repr(value)
     return text if len(text) <= SHOWN else text[: SHOWN - 3] + "..."
+
+
+def turned(value: Any, now: Any, missing: object) -> str:
+    """How something changed; `missing` stands for what is not bound."""
+    was, is_ = ("unbound" if v is missing else short(v) for v in (value, now))
+    return f"was {was}, is {is_}" if was != is_ else f"is another {was}"
+
+
+def named(o: Any, attribute: str) -> str:
+    """An attribute that a program took for constant."""
+    if isinstance(o, CellType):
+        return "a captured function"
+    owner = getattr(o, "__qualname__", None) or getattr(o, "__name__", None) or type(o).__name__
+    return f"the default of `{owner}`" if attribute in ("__defaults__", "__kwdefaults__") else f"`{owner}.{attribute}`"
 
 
 _found: list[Any] = []

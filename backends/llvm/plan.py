@@ -7,13 +7,16 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import CellType, FunctionType
 from typing import Any
 
 from irad.types import Type
 
-__all__ = ["ABSENT", "Argument", "CallPlan", "Dynamic", "Guard", "Hidden", "Identical", "Names"]
+__all__ = ["ABSENT", "Argument", "CallPlan", "Dynamic", "Guard", "Hidden", "Identical", "Names", "attribute_guard"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +78,31 @@ class CallPlan:
     raiser: Any = None
     rebuild: Any = None
     printer: Any = None
+
+
+def attribute_guard(o: Any, name: str, value: Any) -> Any:
+    """The guard that an attribute is still `value`, where machine code can look at it."""
+    offset = _offset(o.__class__, name)
+    if offset is None:
+        return None
+    address = id(o) + offset
+    word = ctypes.c_size_t.from_address(address).value
+    if word == id(value) or (word == 0 and value is None):
+        return Guard(address, word)
+    return None
+
+
+@functools.cache
+def _offset(kind: type, name: str) -> int | None:
+    """Where in objects of this class the pointer to an attribute stands: found by looking."""
+    if kind is CellType:
+        sample: Any = CellType(object())
+    elif kind is FunctionType:
+
+        def sample(a: int = 12345, *, b: int = 54321) -> None: ...
+    else:
+        return None
+    words = kind.__basicsize__ // 8
+    memory = (ctypes.c_size_t * words).from_address(id(sample))
+    found = [8 * i for i in range(words) if memory[i] == id(getattr(sample, name))]
+    return found[0] if len(found) == 1 else None

@@ -10,7 +10,7 @@ import numpy as np
 from irad.backends.llvm.emit import Program, Site, emit_module
 from irad.backends.llvm.native import Stub, flat_function
 from irad.backends.llvm.objects import DTYPES
-from irad.backends.llvm.plan import ABSENT, Argument, CallPlan, Dynamic, Guard, Hidden, Identical, Names
+from irad.backends.llvm.plan import ABSENT, Argument, CallPlan, Dynamic, Guard, Hidden, Identical, Names, attribute_guard
 from irad.backends.llvm.runtime import FROM_END
 from irad.backends.llvm.stub import compile_stub, dtype_of, readable
 
@@ -20,7 +20,19 @@ from irad.structures import restorer
 from irad.types import Array
 from irad.types import leaves as leaf_types
 
-__all__ = ["ABSENT", "Argument", "Dynamic", "Guard", "Hidden", "Identical", "Loaded", "Names", "load", "readable"]
+__all__ = [
+    "ABSENT",
+    "Argument",
+    "Dynamic",
+    "Guard",
+    "Hidden",
+    "Identical",
+    "Loaded",
+    "Names",
+    "attribute_guard",
+    "load",
+    "readable",
+]
 
 
 class Loaded:

@@ -18,6 +18,7 @@ from irad.backends.llvm.work import BLOCKS, REDUCTIONS
 
 from irad.errors import InternalError
 from irad.graph.nodes import Apply, Graph, Node
+from irad.primitives.linalg import LINALG
 from irad.primitives.products import PRODUCTS, axes_of
 from irad.types import F64, Array, Dim, Scalar
 
@@ -115,6 +116,9 @@ def elements(e: Any, node: Apply) -> str:
     if name in PRODUCTS:
         x, y = node.args
         return product(e, [*shape(e, x), *(shape(e, y)[j] for j in axes_of(x, y, *node.static).columns)])
+    if name in LINALG:
+        dims = shape(e, node.args[0])
+        return product(e, [*dims, dims[0]])
     of = node.args[1] if name in BLOCKS else node if isinstance(node.type, Array) and name not in REDUCTIONS else node.args[0]
     return product(e, shape(e, of))
 

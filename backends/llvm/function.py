@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from irad.backends.llvm import arrays, cotangents, lists, polls, products, runtime, stacks
+from irad.backends.llvm import arrays, cotangents, linalg, lists, polls, products, runtime, stacks
 from irad.backends.llvm.layout import flat, item_layout, literal_text, offsets, scalar_type
 from irad.backends.llvm.ownership import Plan, Ref, plan, refs
 from irad.backends.llvm.scalar import ScalarOps
@@ -587,6 +587,7 @@ OPERATIONS = {
     **stacks.OPERATIONS,
     **cotangents.OPERATIONS,
     **arrays.KERNELS,
+    **linalg.KERNELS,
     **products.KERNELS,
     **lists.OPERATIONS,
 }

@@ -14,6 +14,7 @@ from collections.abc import Collection
 
 from irad.graph.nodes import Apply, Constant, Graph, Module
 from irad.graph.walk import applies, nested_graphs
+from irad.primitives.linalg import LINALG
 from irad.primitives.products import PRODUCTS
 from irad.types import Array
 
@@ -28,7 +29,7 @@ WHILE_TRIPS = 10
 # Array operations that go through the elements, besides those that are done element by element.
 REDUCTIONS = frozenset({"sum", "prod", "max", "min", "any", "all"})
 BLOCKS = frozenset({"slice_update", "slice_add"})
-WHOLE = REDUCTIONS | BLOCKS | {"slice", "broadcast", "transpose", "iota", "zeros", "list_column"} | PRODUCTS
+WHOLE = REDUCTIONS | BLOCKS | {"slice", "broadcast", "transpose", "iota", "zeros", "list_column"} | PRODUCTS | LINALG
 
 
 class Work:
@@ -82,7 +83,7 @@ def _gone_through(node: Apply) -> list[Array]:
         return []
     if name in BLOCKS:
         through = node.args[1:2]
-    elif name in REDUCTIONS or name in PRODUCTS or not isinstance(node.type, Array):
+    elif name in REDUCTIONS or name in PRODUCTS or name in LINALG or not isinstance(node.type, Array):
         through = node.args
     else:
         return [node.type]
@@ -119,7 +120,9 @@ def _operations(function: Graph) -> int:
         count = 0
         for node in g.body:
             t = node.type
-            if isinstance(t, Array):
+            if node.fn.name in LINALG:
+                count += int(max(_elements(a.type) for a in node.args if isinstance(a.type, Array)) ** 1.5)
+            elif isinstance(t, Array):
                 count += _elements(t)
             elif any(isinstance(a.type, Array) for a in node.args) and node.fn.order == "total":
                 count += max(_elements(a.type) for a in node.args if isinstance(a.type, Array))

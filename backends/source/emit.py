@@ -150,7 +150,7 @@ class FunctionEmitter(ControlOps):
         elif name in STRUCTURE:
             STRUCTURE[name](self, node)
         elif node in self.survey.parts_read:
-            self.plain(node)
+            (self.several if isinstance(node.type, Struct) else self.plain)(node)
 
     # -- operations that their facets write ------------------------------------------------------------------------------------
 
@@ -217,6 +217,17 @@ class FunctionEmitter(ControlOps):
             (ref,) = slots(node.args[0])
             x = replace(x, viewed=xs[0].viewed | ({ref} if xs[0].number is not None or not xs[0].view else set()))
         self.place(node, x)
+
+    def several(self, node: Apply) -> None:
+        """An operation with several results, that its facet writes."""
+        assert isinstance(node.type, Struct)
+        xs = self.operands(node)
+        tree = self.source(node, xs, node.facts())
+        names = self.survey.names_read
+        value, targets = self.results(node, lambda path: (node, path), lambda path: (names.get((node, path), ""), 2))
+        self.flush(checked=True)
+        self.unpacking(node, node.type, tree, targets, self.span(node, *xs))
+        self.values[node] = value
 
     @staticmethod
     def may_raise(node: Apply, xs: list[Expr]) -> bool:

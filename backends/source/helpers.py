@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from irad.primitives import lapack
 from irad.primitives.gamma import log_gamma
 
 __all__ = ["HELPERS", "definitions"]
@@ -208,9 +209,15 @@ HELPERS = {
         column,
         from_column,
         log_gamma,
+        *(getattr(lapack, name) for name in lapack.__all__),
     )
 }
-NEEDS = {"one_at": ["inside"], "list_add": ["add_items"], "list_plus": ["add_items"]}
+NEEDS = {
+    "lu_solve": ["exchange", "triangular_solve"],
+    "one_at": ["inside"],
+    "list_add": ["add_items"],
+    "list_plus": ["add_items"],
+}
 
 
 def definitions(names: Iterable[str], functions: Mapping[str, str]) -> list[str]:

@@ -1,9 +1,219 @@
-"""Linear algebra by elimination, written out: derivatives of every order go through the steps, exchanged rows included."""
+"""Linear algebra: what NumPy has of it, made of factors of one matrix (`factors`). Matrices along leading axes go one by
+one."""
 # mypy: ignore-errors
 
 import numpy as np
 
+from irad.numpy import factors
+from irad.numpy.factors import lu, lu_solve, stop_gradient
 from irad.numpy.joining import _axis, _size
+
+EighResult = type(np.linalg.eigh(np.eye(1)))
+QRResult = type(np.linalg.qr(np.eye(1)))
+SVDResult = type(np.linalg.svd(np.eye(1)))
+SlogdetResult = type(np.linalg.slogdet(np.eye(1)))
+
+
+# -- solutions and determinants ---------------------------------------------------------------------------------------------
+
+
+def solve(a, b):
+    a, b = _square(a), _floats(b)
+    dtype = np.result_type(a, b)
+    a, b = a.astype(dtype), b.astype(dtype)
+    if b.shape[-1 if b.ndim == 1 else -2] != a.shape[-1]:
+        raise ValueError("solve: the right side has another number of rows than the matrix")
+    if b.ndim == 1:
+        return _solved(a, b) if a.ndim == 2 else np.linalg.solve(a, b[:, None])[..., 0]
+    if a.ndim == b.ndim == 2:
+        return _solved(a, b)
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    left, right = _matrices(a, lead), _matrices(b, lead)
+    out = np.empty(right.shape, dtype)
+    for k in range(len(out)):
+        out[k] = _solved(left[k], right[k])
+    return out.reshape(lead + b.shape[-2:])
+
+
+def _solved(a, b):
+    packed, pivots = lu(a, check=True)
+    return lu_solve(a, packed, pivots, b, transposed=False)
+
+
+def inv(a):
+    a = _square(a)
+    return np.linalg.solve(a, np.eye(a.shape[-1], dtype=a.dtype))
+
+
+def det(a):
+    return _each(_determined, _square(a), ())[0]
+
+
+def _determined(a):
+    """Of a singular matrix: the product of the singular values, whose derivative holds where one of them is zero."""
+    if np.all(np.diagonal(lu(stop_gradient(a), check=False)[0]) != 0.0):
+        packed, pivots = lu(a, check=False)
+        return (_signed(pivots, np.prod(np.diagonal(packed))),)
+    ut, s, v = factors.svd(a)
+    product = np.prod(s) * stop_gradient(_orientation(ut) * _orientation(v))
+    return (product - stop_gradient(product),)
+
+
+def _orientation(q):
+    """The determinant of an orthogonal matrix: 1 or -1."""
+    packed, pivots = lu(q, check=False)
+    return _signed(pivots, np.prod(np.sign(np.diagonal(packed))))
+
+
+def _signed(pivots, x):
+    """x with the sign of the exchanges."""
+    odd = np.sum(pivots != np.arange(len(pivots))) % 2 == 1
+    return np.where(odd, -x, x)
+
+
+def slogdet(a):
+    return SlogdetResult(*_each(_log_determined, _square(a), (), ()))
+
+
+def _log_determined(a):
+    packed, pivots = lu(a, check=False)
+    d = np.diagonal(packed)
+    return _signed(pivots, np.prod(np.sign(d))), np.sum(np.log(np.abs(d)))
+
+
+# -- factors ----------------------------------------------------------------------------------------------------------------
+
+
+def cholesky(a, /, *, upper=False):
+    a = _square(a)
+    if upper:
+        return np.swapaxes(_each(_factored, np.swapaxes(a, -1, -2), a.shape[-2:])[0], -1, -2)
+    return _each(_factored, a, a.shape[-2:])[0]
+
+
+def _factored(a):
+    return (factors.cholesky(a),)
+
+
+def qr(a, mode="reduced"):
+    a = _matrix(a)
+    m, n = a.shape[-2:]
+    if mode not in ("reduced", "r", "complete"):
+        raise ValueError(f"Unrecognized mode '{mode}'")
+    if mode == "complete" and m > n:
+        raise NotImplementedError("np.linalg.qr(mode='complete') cannot be compiled: write mode='reduced'")
+    k = min(m, n)
+    q, r = _each(_orthogonal, a, (m, k), (k, n))
+    return r if mode == "r" else QRResult(q, r)
+
+
+def _orthogonal(a):
+    m, n = a.shape
+    if m >= n:
+        return factors.qr(a)
+    q, r = factors.qr(a[:, :m])
+    return q, np.concatenate((r, q.T @ a[:, m:]), axis=1)
+
+
+def eigh(a, UPLO="L"):
+    a = _square(a)
+    _check_triangle(UPLO)
+    return EighResult(*_each(_eigen_lower if UPLO in "Ll" else _eigen_upper, a, a.shape[-1:], a.shape[-2:]))
+
+
+def eigvalsh(a, UPLO="L"):
+    a = _square(a)
+    _check_triangle(UPLO)
+    return _each(_eigen_lower if UPLO in "Ll" else _eigen_upper, a, a.shape[-1:], a.shape[-2:])[0]
+
+
+def _check_triangle(UPLO):
+    if UPLO not in ("L", "U", "l", "u"):
+        raise ValueError("UPLO argument must be 'L' or 'U'")
+
+
+def _eigen_lower(a):
+    values, rows = factors.eigh(a, lower=True)
+    return values, rows.T
+
+
+def _eigen_upper(a):
+    values, rows = factors.eigh(a, lower=False)
+    return values, rows.T
+
+
+def svd(a, full_matrices=True, compute_uv=True):
+    a = _matrix(a)
+    m, n = a.shape[-2:]
+    if compute_uv and full_matrices and m != n:
+        raise NotImplementedError("np.linalg.svd of a matrix that is not square: write full_matrices=False")
+    k = min(m, n)
+    u, s, vt = _each(_singular, a, (m, k), (k,), (k, n))
+    return SVDResult(u, s, vt) if compute_uv else s
+
+
+def svdvals(x, /):
+    return np.linalg.svd(x, compute_uv=False)
+
+
+def _singular(a):
+    ut, s, v = factors.svd(a)
+    return ut.T, s, v.T
+
+
+# -- ranks ------------------------------------------------------------------------------------------------------------------
+
+
+def pinv(a, rcond=None):
+    a = _matrix(a)
+    part = 1e-15 if rcond is None else rcond
+    return _each(lambda x: _inverted(x, part)[:1], a, a.shape[:-3:-1])[0]
+
+
+def _inverted(a, part):
+    """(the pseudo-inverse, the rank, the singular values): those count that are greater than a part of the greatest."""
+    ut, s, v = factors.svd(stop_gradient(a))
+    large = s > part * np.max(s, initial=0.0)
+    p = (v * np.where(large, 1.0 / np.where(large, s, 1.0), 0.0)) @ ut
+    return factors.pseudo_inverse(p, a), np.sum(large)
+
+
+def _epsilon(a):
+    """From 1 to the next float."""
+    return 2.0**-52 if a.dtype.itemsize == 8 else 2.0**-23
+
+
+def lstsq(a, b, rcond=None):
+    a, b = _matrix(a), _floats(b)
+    if a.ndim != 2 or b.ndim not in (1, 2):
+        raise np.linalg.LinAlgError("np.linalg.lstsq takes a matrix, and a right side of one or two axes")
+    if b.shape[0] != a.shape[0]:
+        raise np.linalg.LinAlgError("Incompatible dimensions")
+    dtype = np.result_type(a, b)
+    a, b = a.astype(dtype), b.astype(dtype)
+    m, n = a.shape
+    inverse, rank = _inverted(a, max(m, n) * _epsilon(a) if rcond is None else rcond)
+    x = inverse @ b
+    rest = b - a @ x
+    rest = np.sum(rest * rest, axis=0, keepdims=b.ndim == 1)
+    return x, rest[: len(rest) if rank == n and m > n else 0], rank, np.linalg.svd(a, compute_uv=False)
+
+
+def matrix_rank(A, tol=None):
+    A = _floats(A)
+    if A.ndim < 2:
+        return np.sum(np.any(A != 0.0))
+    s = np.linalg.svd(stop_gradient(A), compute_uv=False)
+    if tol is None:
+        tol = np.max(s, axis=-1, keepdims=True, initial=0.0) * max(A.shape[-2:]) * _epsilon(A)
+    return np.sum(s > tol, axis=-1)
+
+
+def cond(x, p=None):
+    if p not in (None, 2, -2):
+        raise NotImplementedError("np.linalg.cond: write np.linalg.norm(x, p) * np.linalg.norm(np.linalg.inv(x), p)")
+    s = np.linalg.svd(x, compute_uv=False)
+    return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
 
 
 def norm(x, ord=None, axis=None, keepdims=False):
@@ -26,7 +236,11 @@ def norm(x, ord=None, axis=None, keepdims=False):
         sums = np.sum(size, axis=rows, keepdims=True)
         extreme = np.max(sums, axis=columns, keepdims=True) if ord > 0 else np.min(sums, axis=columns, keepdims=True)
         return extreme if keepdims else np.sum(extreme, axis=axes)
-    return np.linalg.svd(x, compute_uv=False)  # which is refused by name
+    if ord not in (2, -2, "nuc"):
+        raise ValueError("Invalid norm order for matrices.")
+    s = np.linalg.svd(np.moveaxis(x, axes, (-2, -1)), compute_uv=False)
+    out = np.sum(s, axis=-1) if ord == "nuc" else np.max(s, axis=-1) if ord == 2 else np.min(s, axis=-1)
+    return np.expand_dims(out, axes) if keepdims else out
 
 
 def _of_vectors(size, ord, axis, keepdims):
@@ -49,47 +263,7 @@ def _root(s):
     return np.where(s > 0.0, np.sqrt(np.where(s > 0.0, s, 1.0)), s)
 
 
-def solve(a, b):
-    a, b = _square(a), _floats(b)
-    if b.ndim == 1:
-        return np.linalg.solve(a, b[:, None])[..., 0]
-    if b.shape[-2] != a.shape[-1]:
-        raise ValueError("solve: the right side has another number of rows than the matrix")
-    if a.ndim == b.ndim == 2:
-        return _solved(a, b)
-    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
-    left, right = _matrices(a, lead), _matrices(b, lead)
-    out = np.empty(right.shape, np.result_type(a, b))
-    for k in range(len(out)):
-        out[k] = _solved(left[k], right[k])
-    return out.reshape(lead + b.shape[-2:])
-
-
-def inv(a):
-    a = _square(a)
-    return np.linalg.solve(a, np.eye(a.shape[-1], dtype=a.dtype))
-
-
-def det(a):
-    a = _square(a)
-    if a.ndim == 2:
-        return _determined(a)
-    left = _matrices(a, a.shape[:-2])
-    out = np.empty(len(left), a.dtype)
-    for k in range(len(left)):
-        out[k] = _determined(left[k])
-    return out.reshape(a.shape[:-2])
-
-
-def cholesky(a):
-    a = _square(a)
-    if a.ndim == 2:
-        return _factored(a)
-    left = _matrices(a, a.shape[:-2])
-    out = np.empty(left.shape, a.dtype)
-    for k in range(len(left)):
-        out[k] = _factored(left[k])
-    return out.reshape(a.shape)
+# -- products ---------------------------------------------------------------------------------------------------------------
 
 
 def matrix_power(a, n):
@@ -118,73 +292,7 @@ def multi_dot(arrays):
     return out
 
 
-def _solved(a, b):
-    """x of a @ x = b, by elimination with exchanged rows."""
-    n = len(a)
-    a, b = a.copy(), b * np.ones((), a.dtype)
-    for k in range(n):
-        p = _pivot(a, k)
-        if a[p, k] == 0.0:
-            raise np.linalg.LinAlgError("Singular matrix")
-        if p != k:
-            _exchange(a, p, k)
-            _exchange(b, p, k)
-        for i in range(k + 1, n):
-            f = a[i, k] / a[k, k]
-            a[i] -= f * a[k]
-            b[i] -= f * b[k]
-    for k in range(n - 1, -1, -1):
-        b[k] /= a[k, k]
-        for i in range(k):
-            b[i] -= a[i, k] * b[k]
-    return b
-
-
-def _determined(a):
-    """The product of the pivots, with the sign of the exchanges."""
-    n = len(a)
-    a = a.copy()
-    out = np.ones((), a.dtype)
-    for k in range(n):
-        p = _pivot(a, k)
-        if a[p, k] == 0.0:
-            return out * 0.0
-        if p != k:
-            _exchange(a, p, k)
-            out = -out
-        for i in range(k + 1, n):
-            a[i] -= a[i, k] / a[k, k] * a[k]
-        out = out * a[k, k]
-    return out
-
-
-def _factored(a):
-    """The lower triangle of which the product with its transpose is a; of a the lower triangle is read."""
-    n = len(a)
-    out = np.zeros((n, n), a.dtype)
-    for j in range(n):
-        s = a[j, j] - np.sum(out[j] * out[j])
-        if not s > 0.0:
-            raise np.linalg.LinAlgError("Matrix is not positive definite")
-        out[j, j] = np.sqrt(s)
-        for i in range(j + 1, n):
-            out[i, j] = (a[i, j] - np.sum(out[i] * out[j])) / out[j, j]
-    return out
-
-
-def _pivot(a, k):
-    """The row from k on whose element in column k is the greatest."""
-    p = k
-    for i in range(k + 1, len(a)):
-        if abs(a[i, k]) > abs(a[p, k]):
-            p = i
-    return p
-
-
-def _exchange(a, i, j):
-    row = a[i].copy()
-    a[i] = a[j]
-    a[j] = row
+# -- matrices ---------------------------------------------------------------------------------------------------------------
 
 
 def _floats(x):
@@ -192,10 +300,15 @@ def _floats(x):
     return x if x.dtype.kind == "f" else x * 1.0
 
 
-def _square(a):
+def _matrix(a):
     a = _floats(a)
     if a.ndim < 2:
         raise np.linalg.LinAlgError(f"{a.ndim}-dimensional array given. Array must be at least two-dimensional")
+    return a
+
+
+def _square(a):
+    a = _matrix(a)
     if a.shape[-1] != a.shape[-2]:
         raise np.linalg.LinAlgError("Last 2 dimensions of the array must be square")
     return a
@@ -204,3 +317,16 @@ def _square(a):
 def _matrices(a, lead):
     """The matrices of an array, repeated to the axes `lead`, one after the other."""
     return np.broadcast_to(a, lead + a.shape[-2:]).copy().reshape((_size(lead), *a.shape[-2:]))
+
+
+def _each(f, a, *shapes):
+    """What f gives of each matrix, arrays of these shapes."""
+    if a.ndim == 2:
+        return f(a)
+    lead = a.shape[:-2]
+    left = _matrices(a, lead)
+    outs = [np.empty((len(left), *shape), a.dtype) for shape in shapes]
+    for k in range(len(left)):
+        for out, part in zip(outs, f(left[k]), strict=True):
+            out[k] = part
+    return tuple([out.reshape(lead + shape) for out, shape in zip(outs, shapes, strict=True)])

@@ -16,6 +16,7 @@ from typing import Any
 
 from irad.graph.nodes import UNDEF, Apply, Constant, Module, Node
 from irad.optimize.rebuild import Rebuild
+from irad.primitives.linalg import LINALG
 from irad.primitives.products import PRODUCTS, axes_of
 from irad.types import Array, Dim, Form, List, Record, Scalar, Stack, Static, Struct, Type
 
@@ -173,6 +174,18 @@ def _product(c: _Contracts, node: Apply, xs: list[Node]) -> None:
     c.require(p, "ValueError", f"`{node.fn.name}` joins axes of different sizes")
 
 
+def _matrices(c: _Contracts, node: Apply, xs: list[Node]) -> None:
+    """Sizes that have one symbol are equal."""
+    sizes: dict[Any, list[Node]] = {}
+    for x in xs:
+        if isinstance(x.type, Array):
+            for axis, d in enumerate(x.type.shape):
+                if isinstance(d, Dim):
+                    sizes.setdefault(d, []).append(c.size(x, axis))
+    same = [c.b.eq(first, n) for first, *others in sizes.values() for n in others]
+    c.require(c.both(*same), "ValueError", f"`{node.fn.name}` joins matrices of different sizes")
+
+
 def _pop(c: _Contracts, node: Apply, xs: list[Node]) -> None:
     c.require(c.b.gt(c.b.stack_size(xs[0]), c.b.literal(0)), "IndexError", "`pop` from an empty stack")
 
@@ -202,6 +215,7 @@ CHECKS: dict[str, Callable[[_Contracts, Apply, list[Node]], None]] = {
     **dict.fromkeys(("index_update", "index_add"), _element(2)),
     "broadcast": _broadcast,
     **dict.fromkeys(PRODUCTS, _product),
+    **dict.fromkeys(LINALG, _matrices),
     "pop": _pop,
     "project": _project,
     **dict.fromkeys(("list_add", "list_get", "list_clear", "list_take"), _item),

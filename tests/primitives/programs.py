@@ -199,12 +199,25 @@ def build_graph(b: Builder, name: str, types: Sequence[Type], build: Build) -> G
     return graph
 
 
+def _inverted(b: Any, p: Node, a: Node) -> list[Node]:
+    ut, s, v = b.parts(b.svd(a), 3)
+    return [b.matmul(b.div(v, b.spread(s, v, (0,))), ut), a]
+
+
+# Arguments that follow from another one, in every program.
+FOLLOWING: dict[str, Any] = {
+    "lu_solve": lambda b, a, f, p, y: [a, *b.parts(b.lu(a, check=False), 2), y],
+    "pseudo_inverse": _inverted,
+}
+
+
 def application(s: Sample, *, hide: bool = True) -> Build:
     """Of parameters that are the leaves of the arguments, the leaves of the result."""
 
     def build(b: Builder, params: list[Node]) -> list[Node]:
         feed, flag = iter(params), params[-1] if hide and hidden(s) else None
         args = [behind(b, encode(b, t, v, feed), flag) for t, v in zip(s.a.types, s.values, strict=True)]
+        args = FOLLOWING.get(s.a.p.name, lambda b, *args: args)(b, *args)
         return list(decode(b, behind(b, b.apply(s.a.p, args, s.a.static), flag), s.result))
 
     return build

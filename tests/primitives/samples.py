@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from irad.graph.nodes import Module
-from irad.primitives import REGISTRY
+from irad.primitives import REGISTRY, lapack
 from irad.primitives.table import Missing, Primitive
 from irad.types import (
     BOOL,
@@ -48,7 +48,7 @@ SIZES = {"n": 3, "m": 2}
 N, M = (Dim.symbol(s) for s in SIZES)
 SHAPES: tuple[tuple[Any, ...], ...] = (
     *((0,), (1,), (2,), (3,), (2, 3), (3, 2), (1, 3), (3, 3), (2, 0), (2, 1, 2)),
-    *((N,), (M, N), (M, 3), (2, N)),
+    *((N,), (M, N), (M, 3), (2, N), (N, N), (0, 0)),
 )
 PAIR = Tuple((F64, INT))
 ITEMS = (F64, PAIR, Tuple((F64, Tuple((F64, F32)))), I64, F32, BOOL)
@@ -146,6 +146,7 @@ FACTS: dict[str, Any] = {
         *(((0, 1), p) for p in ((0, 1), (1, 0))),
         ((1, 2), (2, 0)),
     ],
+    **dict.fromkeys(("check", "lower", "transposed", "unit", "reverse"), lambda types: [False, True]),
     "form": lambda types: [s.form for s in STRUCTS if isinstance(s, Record)],
 }
 
@@ -176,6 +177,8 @@ def _general() -> Iterator[tuple[Type, ...]]:
         yield from ((x, F64, *i) for i in ints)
     for x, y in itertools.product(arrays, repeat=2):
         yield from ((x, y, *i) for i in ints)
+        n = Array(I64, x.shape[:1])
+        yield from ((x, n), (x, x, n, y))
     for x in (*LISTS, *STACKS, *STRUCTS, *map(Sum, SUMS)):
         yield from ((x,), (x, INT), (x, x), (x, INT, INT))
         if isinstance(x, (List, Stack)):
@@ -287,7 +290,7 @@ def reference(a: Application, values: Sequence[Any]) -> Any:
     with np.errstate(all="ignore"):
         if isinstance(a.p.ref, Missing):
             return ORACLES[a.p.name](a, *values)
-        return a.p.ref(*values, **a.facts())  # type: ignore[misc]
+        return MEANINGS.get(a.p.name, a.p.ref)(*values, **a.facts())  # type: ignore[misc]
 
 
 def _consistent(t: Type, v: Any) -> bool:
@@ -307,6 +310,7 @@ def sample(
     """The application to some values; with `fails`, to values that it is specified to raise an error of."""
     for _ in range(60):
         values = tuple(draw(t, rng, floats) for t in a.types)
+        values = FITTING.get(a.p.name, lambda *values: values)(*values)
         if a.p.name == "project" and (values[0] is None or values[0][0] != a.static[0]):
             continue  # the case is known to be the right one
         if a.p.name in ("pop_zero", "project_zero") and "[n]" in str(a.out):
@@ -321,6 +325,49 @@ def sample(
                 return Sample(a, values, result, None)
     return None
 
+
+# -- matrices that operations of linear algebra are meant for ---------------------------------------------------------------
+
+
+def _finite(x: Any) -> Any:
+    return np.where(np.isfinite(x), x, 1.0).astype(x.dtype)
+
+
+def _regular(x: Any) -> Any:
+    """A matrix like x, well-conditioned, that rows are exchanged of."""
+    return (_finite(x) + 7 * np.roll(np.eye(*x.shape), 1, 0)).astype(x.dtype)
+
+
+def _definite(x: Any) -> Any:
+    return (_finite(x) @ _finite(x).T + np.diag(np.arange(len(x)) + 1.0)).astype(x.dtype)
+
+
+def _spread(x: Any) -> Any:
+    """A matrix like x, of full rank, whose eigenvalues (and singular values) are not near each other."""
+    return (x + np.eye(*x.shape) * 3.0 * np.arange(1, x.shape[1] + 1)).astype(x.dtype)
+
+
+def _places(p: Any) -> Any:
+    """Rows to exchange each row with: itself or one below."""
+    return np.arange(len(p)) + np.abs(p) % (len(p) - np.arange(len(p)))
+
+
+FITTING: dict[str, Any] = {
+    "lu": lambda a: (_regular(a),),
+    "exchange": lambda x, p: (_finite(x), _places(p)),
+    "lu_solve": lambda a, f, p, b: (_regular(a), *lapack.lu(_regular(a), False), _finite(b)),
+    "triangular_solve": lambda a, b: (_definite(a), _finite(b)),
+    "cholesky": lambda a: (_definite(a),),
+    "eigh": lambda a: (_spread(_definite(a)),),
+    "qr": lambda a: (_spread(_finite(a)),),
+    "svd": lambda a: (_spread(_finite(a)),),
+    "pseudo_inverse": lambda p, a: (np.linalg.pinv(_spread(_finite(a))), _spread(_finite(a))),
+}
+# What is given beside a matrix follows it.
+MEANINGS: dict[str, Any] = {
+    "pseudo_inverse": lambda p, a: np.linalg.pinv(a),
+    "lu_solve": lambda a, f, p, b, *, transposed: lapack.lu_solve(*lapack.lu(a, False), b, transposed),
+}
 
 # -- meanings that only the interpreter knows, since they need a type or a declaration ------------------------------------
 

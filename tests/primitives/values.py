@@ -15,6 +15,7 @@ import numpy as np
 
 from irad.graph.build import constant
 from irad.graph.nodes import Constant, Node
+from irad.primitives.linalg import LINALG
 from irad.primitives.products import PRODUCTS
 from irad.primitives.scalar import FUNCTION_COST
 from irad.primitives.table import Primitive
@@ -223,7 +224,7 @@ def check_constants(a: Application) -> None:
 
 def inexact(s: Sample) -> float:
     """How far a result may be off, since it has no order of its own: rounding of each step, on the scale of the terms."""
-    if s.a.p.name not in ("sum", "prod", *PRODUCTS):
+    if s.a.p.name not in ("sum", "prod", *PRODUCTS, *LINALG):
         return 0.0
     arrays = [v for v in s.values if isinstance(v, np.ndarray) and v.dtype.kind == "f"]
     if not arrays:

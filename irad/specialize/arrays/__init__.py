@@ -1,6 +1,6 @@
 """NumPy's arrays in compiled code: values and views, indexing, operators, functions, methods."""
 
-from irad.specialize.arrays import functions, products, reductions, shaping  # noqa: F401  (they register their functions)
+from irad.specialize.arrays import functions, linalg, products, reductions, shaping  # noqa: F401  (they register their functions)
 from irad.specialize.arrays.attributes import getattr_, iteration, length, method, names, pack, static_items
 from irad.specialize.arrays.elementwise import elementwise
 from irad.specialize.arrays.indexing import getitem, setitem

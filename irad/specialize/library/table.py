@@ -109,6 +109,8 @@ INSTEAD = {
     "remove": "build a new list: [y for y in xs if y != x]",
     "pop": "build a new dict without the key",
     "tolist": "return the array, and convert it outside the compiled function",
+    "linalg.eig": "of a symmetric matrix: np.linalg.eigh(a); others have complex eigenvalues, which cannot be compiled",
+    "linalg.eigvals": "of a symmetric matrix: np.linalg.eigvalsh(a); others have complex eigenvalues, which cannot be compiled",
     "apply_along_axis": "write a loop over the slices: out[i] = f(x[i])",
     "vectorize": "call the function on arrays, or in a loop",
     "math.gamma": "write math.exp(math.lgamma(x)), for x above 0",

@@ -1,0 +1,520 @@
+"""Linear algebra: factors of a matrix, and what is solved with them. One matrix an operation; LAPACK does the work.
+
+    factors, pivots = lu(a)                    x = lu_solve(a, factors, pivots, b)
+
+What has several results gives a tuple. Derivatives are made of these operations and of products, so that there are those of
+every order. `lu_solve` takes the matrix besides its factors: its derivative is another solution, with the same factors, and
+nothing is derived through them.
+
+Giles, "Collected matrix derivative results", 2008; Murray, "Differentiation of the Cholesky decomposition", 2016.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from irad.errors import refuse
+from irad.primitives import lapack
+from irad.primitives.array import array_of
+from irad.primitives.table import CHECKED, Missing, Primitive, primitive
+from irad.types import I64, Array, Dim, Tuple, Type
+
+__all__ = ["LINALG"]
+
+BY_LAPACK = Missing("lowered by backends/llvm/linalg as a call of LAPACK")
+COST = 100  # an element: beyond this, the work grows with the third power of the size
+
+
+def _matrix(name: str, t: Type, *, square: bool = False) -> Array:
+    x = array_of(name, t)
+    if x.rank != 2 or x.dtype.kind != "f":
+        raise refuse("type-mismatch", f"`{name}` takes a matrix of floats, not {x}")
+    if square and x.shape[0] != x.shape[1]:
+        raise refuse("shape-mismatch", f"`{name}` takes a square matrix, not {x}")
+    return x
+
+
+def _right_side(name: str, a: Array, t: Type) -> Array:
+    b = array_of(name, t)
+    if b.rank not in (1, 2) or b.dtype is not a.dtype or b.shape[0] != a.shape[-1]:
+        raise refuse("shape-mismatch", f"`{name}` cannot join {a} and the right side {b}")
+    return b
+
+
+def _pivots(name: str, t: Type, n: Any) -> None:
+    if t is not Array(I64, (n,)):
+        raise refuse("type-mismatch", f"`{name}` takes the exchanged rows as {Array(I64, (n,))}, not {t}")
+
+
+def _operation(name: str, infer: Any, doc: str, ref: Any, vjp: Any, jvp: Any, **facets: Any) -> Primitive:
+    facets.setdefault("source", lambda s, *xs, **facts: s.helper(name, *xs, *facts.values()))
+    return primitive(name, infer, doc=doc, ref=ref, vjp=vjp, jvp=jvp, order=CHECKED, llvm=BY_LAPACK, cost=COST, **facets)
+
+
+# -- what the rules are made of --------------------------------------------------------------------------------------------
+
+
+def _t(b: Any, x: Any) -> Any:
+    return b.transpose(x, axes=(1, 0))
+
+
+def _where(b: Any, x: Any, test: str) -> Any:
+    """Truth values in the shape of a matrix: whether row `test` column, as ge for the lower triangle."""
+    counts = []
+    for axis, d in enumerate(x.type.shape):
+        own = [b.dim(x, axis=axis)] if isinstance(d, Dim) else []
+        line = b.reshape(b.iota(*own, of=Array(I64, (d,))), *own, shape=(d, 1) if axis == 0 else (1, d))
+        counts.append(b.broadcast(line, *b.dims(x), shape=x.type.shape))
+    return getattr(b, test)(*counts)
+
+
+def _part(b: Any, x: Any, test: str) -> Any:
+    """x where row `test` column, zero elsewhere."""
+    return b.select(_where(b, x, test), x, b.like(0.0, x))
+
+
+def _half(b: Any, x: Any, *, lower: bool = True) -> Any:
+    """One triangle of x, its diagonal halved (Murray's phi)."""
+    x = _part(b, x, "ge" if lower else "le")
+    return b.select(_where(b, x, "eq"), b.mul(x, b.like(0.5, x)), x)
+
+
+def _unit(b: Any, x: Any, test: str) -> Any:
+    """The strict triangle of x, with ones on the diagonal."""
+    return b.select(_where(b, x, "eq"), b.like(1.0, x), _part(b, x, test))
+
+
+def _symmetric(b: Any, x: Any, *, lower: bool) -> Any:
+    """The symmetric matrix of which x gives one triangle."""
+    x = _part(b, x, "ge" if lower else "le")
+    return b.add(x, _t(b, _part(b, x, "gt" if lower else "lt")))
+
+
+def _of_triangle(b: Any, ct: Any, *, lower: bool) -> Any:
+    """The cotangent of one triangle, of the cotangent of the symmetric matrix that it stands for."""
+    return _half(b, b.add(ct, _t(b, ct)), lower=lower)
+
+
+def _diagonal(b: Any, x: Any) -> Any:
+    return b.sum(_part(b, x, "eq"), axes=(1,))
+
+
+def _on_diagonal(b: Any, v: Any, x: Any) -> Any:
+    """The matrix in the shape of x with v on its diagonal."""
+    return _part(b, b.spread(v, x, (1,)), "eq")
+
+
+def _outer(b: Any, x: Any, y: Any) -> Any:
+    """x @ y.T, of columns or of single ones."""
+    if x.type.rank == 2:
+        return b.matmul(x, _t(b, y))
+    column = b.reshape(x, *b.dims(x), shape=(*x.type.shape, 1))
+    return b.matmul(column, b.reshape(y, *b.dims(y), shape=(1, *y.type.shape)))
+
+
+def _sum_of(b: Any, *terms: Any) -> Any:
+    """The sum of the terms that are not None."""
+    total = None
+    for x in terms:
+        total = x if total is None else total if x is None else b.add(total, x)
+    return total
+
+
+def _less(b: Any, x: Any, y: Any) -> Any:
+    """x - y, where either may be None, but not both."""
+    return x if y is None else b.neg(y) if x is None else b.sub(x, y)
+
+
+# -- triangles ----------------------------------------------------------------------------------------------------------------
+
+
+def _triangle(*, lower: bool, unit: bool) -> str:
+    return ("gt" if unit else "ge") if lower else ("lt" if unit else "le")
+
+
+def _triangular_infer(types: tuple[Type, ...], lower: bool, transposed: bool, unit: bool) -> Type:
+    return _right_side("triangular_solve", _matrix("triangular_solve", types[0], square=True), types[1])
+
+
+def _triangular_vjp(b: Any, out: Any, a: Any, y: Any, ct: Any, *, lower: bool, transposed: bool, unit: bool) -> Any:
+    back = b.triangular_solve(a, ct, lower=lower, transposed=not transposed, unit=unit)
+
+    def of_a() -> Any:
+        whole = _outer(b, out, back) if transposed else _outer(b, back, out)
+        return b.neg(_part(b, whole, _triangle(lower=lower, unit=unit)))
+
+    return of_a, lambda: back
+
+
+def _triangular_jvp(b: Any, out: Any, a: Any, y: Any, da: Any, dy: Any, *, lower: bool, transposed: bool, unit: bool) -> Any:
+    moved = None
+    if da is not None:
+        da = _part(b, da, _triangle(lower=lower, unit=unit))
+        moved = b.matmul(_t(b, da) if transposed else da, out)
+    return b.triangular_solve(a, _less(b, dy, moved), lower=lower, transposed=transposed, unit=unit)
+
+
+triangular_solve = _operation(
+    "triangular_solve",
+    _triangular_infer,
+    "x of a @ x = b, or of a.T @ x = b: one triangle of a is read, its diagonal taken as ones where `unit`.",
+    lapack.triangular_solve,
+    _triangular_vjp,
+    _triangular_jvp,
+    statics=("lower", "transposed", "unit"),
+)
+
+# -- elimination ------------------------------------------------------------------------------------------------------------
+
+
+def _lu_infer(types: tuple[Type, ...], check: bool) -> Type:
+    (t,) = types
+    a = _matrix("lu", t, square=True)
+    return Tuple((a, Array(I64, a.shape[:1])))
+
+
+def _lu_vjp(b: Any, out: Any, a: Any, ct: Any, *, check: bool) -> Any:
+    """a = P L U: factors hold the transpose of U on and below the diagonal, that of L above."""
+    factors, pivots, packed = b.getitem(out, index=0), b.getitem(out, index=1), _t(b, ct[0])
+    below = b.matmul(_unit(b, factors, "lt"), _part(b, packed, "gt"))
+    above = b.matmul(_part(b, packed, "le"), _part(b, factors, "ge"))
+    middle = b.add(_part(b, below, "gt"), _part(b, above, "le"))
+    left = b.triangular_solve(factors, middle, lower=False, transposed=False, unit=True)
+    both = b.triangular_solve(factors, _t(b, left), lower=True, transposed=True, unit=False)
+    return (b.exchange(_t(b, both), pivots, reverse=True),)
+
+
+def _lu_jvp(b: Any, out: Any, a: Any, da: Any, *, check: bool) -> Any:
+    factors, pivots = b.getitem(out, index=0), b.getitem(out, index=1)
+    left = b.triangular_solve(factors, b.exchange(da, pivots, reverse=False), lower=False, transposed=True, unit=True)
+    g = b.triangular_solve(factors, _t(b, left), lower=True, transposed=False, unit=False)  # its transpose
+    of_l = b.matmul(_part(b, g, "lt"), _unit(b, factors, "lt"))
+    of_u = b.matmul(_part(b, factors, "ge"), _part(b, g, "ge"))
+    return [b.add(of_l, of_u), None]
+
+
+lu = _operation(
+    "lu",
+    _lu_infer,
+    "(factors, pivots): a, its rows exchanged, is the product of a lower triangle with ones on its diagonal and an upper one; "
+    "both are packed in one matrix, which is transposed. LinAlgError where a is singular, if `check`.",
+    lapack.lu,
+    _lu_vjp,
+    _lu_jvp,
+    statics=("check",),
+)
+
+
+def _exchange_infer(types: tuple[Type, ...], reverse: bool) -> Type:
+    x = array_of("exchange", types[0])
+    if x.rank not in (1, 2) or x.dtype.kind != "f":
+        raise refuse("type-mismatch", f"`exchange` takes floats in one or two axes, not {x}")
+    _pivots("exchange", types[1], x.shape[0])
+    return x
+
+
+exchange = _operation(
+    "exchange",
+    _exchange_infer,
+    "x with row k exchanged with row pivots[k], for each k in turn, or from the last to the first.",
+    lapack.exchange,
+    lambda b, out, x, pivots, ct, *, reverse: (b.exchange(ct, pivots, reverse=not reverse), None),
+    lambda b, out, x, pivots, dx, dp, *, reverse: b.exchange(dx, pivots, reverse=reverse),
+    statics=("reverse",),
+)
+
+
+def _lu_solve_infer(types: tuple[Type, ...], transposed: bool) -> Type:
+    a = _matrix("lu_solve", types[0], square=True)
+    if types[1] is not a:
+        raise refuse("type-mismatch", f"`lu_solve` takes the factors of {a}, not {types[1]}")
+    _pivots("lu_solve", types[2], a.shape[0])
+    return _right_side("lu_solve", a, types[3])
+
+
+def _lu_solve_vjp(b: Any, out: Any, a: Any, factors: Any, pivots: Any, y: Any, ct: Any, *, transposed: bool) -> Any:
+    back = b.lu_solve(a, factors, pivots, ct, transposed=not transposed)
+    return (
+        lambda: b.neg(_outer(b, out, back) if transposed else _outer(b, back, out)),
+        None,
+        None,
+        lambda: back,
+    )
+
+
+def _lu_solve_jvp(b: Any, out: Any, a: Any, factors: Any, pivots: Any, y: Any, *rest: Any, transposed: bool) -> Any:
+    da, _, _, dy = rest
+    moved = None if da is None else b.matmul(_t(b, da) if transposed else da, out)
+    if moved is None and dy is None:
+        return None
+    return b.lu_solve(a, factors, pivots, _less(b, dy, moved), transposed=transposed)
+
+
+lu_solve = _operation(
+    "lu_solve",
+    _lu_solve_infer,
+    "x of a @ x = b, or of a.T @ x = b, by the factors of a; derivatives are those of a, its factors follow it.",
+    lambda a, factors, pivots, b, *, transposed: lapack.lu_solve(factors, pivots, b, transposed),
+    _lu_solve_vjp,
+    _lu_solve_jvp,
+    statics=("transposed",),
+    source=lambda s, a, factors, pivots, b, *, transposed: s.helper("lu_solve", factors, pivots, b, transposed),
+)
+
+# -- symmetric matrices -------------------------------------------------------------------------------------------------------
+
+
+def _cholesky_infer(types: tuple[Type, ...]) -> Type:
+    (t,) = types
+    return _matrix("cholesky", t, square=True)
+
+
+def _cholesky_vjp(b: Any, out: Any, a: Any, ct: Any) -> Any:
+    middle = _half(b, b.matmul(_t(b, out), _part(b, ct, "ge")))
+    left = b.triangular_solve(out, middle, lower=True, transposed=True, unit=False)
+    both = b.triangular_solve(out, _t(b, left), lower=True, transposed=True, unit=False)
+    return (_of_triangle(b, both, lower=True),)
+
+
+def _cholesky_jvp(b: Any, out: Any, a: Any, da: Any) -> Any:
+    left = b.triangular_solve(out, _symmetric(b, da, lower=True), lower=True, transposed=False, unit=False)
+    both = b.triangular_solve(out, _t(b, left), lower=True, transposed=False, unit=False)
+    return b.matmul(out, _half(b, both))
+
+
+cholesky = _operation(
+    "cholesky",
+    _cholesky_infer,
+    "The lower triangle of which the product with its transpose is a, of which the lower triangle is read; "
+    "LinAlgError where a is not positive definite.",
+    lapack.cholesky,
+    _cholesky_vjp,
+    _cholesky_jvp,
+)
+
+
+def _apart(b: Any, values: Any, x: Any) -> Any:
+    """values[j] - values[i] in the shape of a matrix like x, 1 on its diagonal."""
+    gaps = b.sub(b.spread(values, x, (0,)), b.spread(values, x, (1,)))
+    return b.select(_where(b, x, "eq"), b.like(1.0, x), gaps)
+
+
+def _unread(b: Any, ct: Any, axis: int) -> Any:
+    """Whether the cotangent of a vector is zero, for each vector along the other axis: the vector is not read."""
+    return b.all(b.eq(ct, b.like(0.0, ct)), axes=(axis,))
+
+
+def _quotient(b: Any, x: Any, y: Any, nothing: Any) -> Any:
+    """x / y, and 0 where `nothing`, whatever y is: a vector that is not read may be anything."""
+    y = b.select(nothing, b.like(1.0, y), y)
+    return b.select(nothing, b.like(0.0, x), b.div(x, y))
+
+
+def _eigh_infer(types: tuple[Type, ...], lower: bool) -> Type:
+    (t,) = types
+    a = _matrix("eigh", t, square=True)
+    return Tuple((Array(a.dtype, a.shape[:1]), a))
+
+
+def _eigh_vjp(b: Any, out: Any, a: Any, ct: Any, *, lower: bool) -> Any:
+    values, rows = b.getitem(out, index=0), b.getitem(out, index=1)
+    of_values, of_rows = ct
+    middle = None if of_values is None else _on_diagonal(b, of_values, rows)
+    if of_rows is not None:
+        turned = _part(b, b.matmul(rows, _t(b, of_rows)), "ne")
+        gaps = _apart(b, values, rows)
+        nothing = b.and_(b.eq(gaps, b.like(0.0, gaps)), b.spread(_unread(b, of_rows, 1), rows, (0,)))
+        middle = _sum_of(b, middle, _quotient(b, turned, gaps, nothing))
+    whole = b.matmul(_t(b, rows), b.matmul(middle, rows))
+    return (_of_triangle(b, whole, lower=lower),)
+
+
+def _eigh_jvp(b: Any, out: Any, a: Any, da: Any, *, lower: bool) -> Any:
+    values, rows = b.getitem(out, index=0), b.getitem(out, index=1)
+    inner = b.matmul(rows, b.matmul(_symmetric(b, da, lower=lower), _t(b, rows)))
+    turned = b.div(_part(b, inner, "ne"), _apart(b, values, inner))
+    return [_diagonal(b, inner), b.matmul(_t(b, turned), rows)]
+
+
+eigh = _operation(
+    "eigh",
+    _eigh_infer,
+    "(eigenvalues, ascending; eigenvectors, as rows) of a symmetric matrix, of which one triangle is read.",
+    lapack.eigh,
+    _eigh_vjp,
+    _eigh_jvp,
+    statics=("lower",),
+)
+
+# -- orthogonal factors -------------------------------------------------------------------------------------------------------
+
+
+def _qr_infer(types: tuple[Type, ...]) -> Type:
+    (t,) = types
+    a = _matrix("qr", t)
+    m, n = a.shape
+    if isinstance(m, int) and isinstance(n, int) and m < n:
+        raise refuse("shape-mismatch", f"`qr` takes a matrix with no more columns than rows, not {a}")
+    return Tuple((a, Array(a.dtype, (n, n))))
+
+
+def _over(b: Any, x: Any, r: Any, *, transposed: bool) -> Any:
+    """x @ inv(r), or x @ inv(r).T."""
+    return _t(b, b.triangular_solve(r, _t(b, x), lower=False, transposed=not transposed, unit=False))
+
+
+def _qr_vjp(b: Any, out: Any, a: Any, ct: Any) -> Any:
+    q, r = b.getitem(out, index=0), b.getitem(out, index=1)
+    of_q, of_r = ct
+    left = None if of_r is None else b.matmul(r, _t(b, _part(b, of_r, "le")))
+    right = None if of_q is None else b.matmul(_t(b, of_q), q)
+    m = _part(b, _less(b, left, right), "ge")
+    m = b.add(m, _t(b, _part(b, m, "gt")))
+    return (_over(b, _sum_of(b, of_q, b.matmul(q, m)), r, transposed=True),)
+
+
+def _qr_jvp(b: Any, out: Any, a: Any, da: Any) -> Any:
+    q, r = b.getitem(out, index=0), b.getitem(out, index=1)
+    whole = _over(b, da, r, transposed=False)
+    inner = b.matmul(_t(b, q), whole)
+    below = _part(b, inner, "gt")
+    rest = b.sub(inner, b.sub(below, _t(b, below)))
+    return [b.sub(whole, b.matmul(q, rest)), b.matmul(rest, r)]
+
+
+qr = _operation(
+    "qr",
+    _qr_infer,
+    "(q, r): orthonormal columns, and an upper triangle, of a matrix with no more columns than rows.",
+    lapack.qr,
+    _qr_vjp,
+    _qr_jvp,
+)
+
+
+def _svd_infer(types: tuple[Type, ...]) -> Type:
+    (t,) = types
+    a = _matrix("svd", t)
+    m, n = a.shape
+    if not (m == n or (isinstance(m, int) and isinstance(n, int))):
+        raise refuse("unknown-shape", f"`svd` takes a matrix whose sizes are known, or equal, not {a}")
+    k: Any = m if m == n else min(m, n)  # type: ignore[type-var]
+    return Tuple((Array(a.dtype, (k, m)), Array(a.dtype, (k,)), Array(a.dtype, (n, k))))
+
+
+def _scaled(b: Any, x: Any, s: Any, axis: int) -> Any:
+    """Row i (axis 0) or column i of x times s[i]."""
+    return b.mul(x, b.spread(s, x, (1 - axis,)))
+
+
+def _svd_vjp(b: Any, out: Any, a: Any, ct: Any) -> Any:
+    """Townsend, "Differentiating the singular value decomposition", 2016."""
+    ut, s, v = (b.getitem(out, index=i) for i in range(3))
+    of_ut, of_s, of_v = ct
+    u, vt, of_u = _t(b, ut), _t(b, v), None if of_ut is None else _t(b, of_ut)
+    middle = extra = None
+
+    def turning(vectors: Any, own: Any) -> Any:
+        """What a rotation of the vectors among themselves does, by the gaps of squared singular values."""
+        inner = b.matmul(_t(b, vectors), own)
+        gaps, none = _apart(b, b.mul(s, s), inner), _unread(b, own, 0)
+        nothing = b.and_(b.eq(gaps, b.like(0.0, gaps)), b.and_(b.spread(none, inner, (0,)), b.spread(none, inner, (1,))))
+        return _quotient(b, b.sub(inner, _t(b, inner)), gaps, nothing)
+
+    def outside(vectors: Any, own: Any) -> Any:
+        """What leaves the space of the vectors, by the singular values."""
+        rest = b.sub(own, b.matmul(vectors, b.matmul(_t(b, vectors), own)))
+        return _quotient(b, rest, b.spread(s, rest, (0,)), b.spread(_unread(b, own, 0), rest, (0,)))
+
+    if of_u is not None:
+        middle = _scaled(b, turning(u, of_u), s, 1)
+        if u.type.shape[0] != u.type.shape[1]:
+            extra = b.matmul(outside(u, of_u), vt)
+    if of_v is not None:
+        middle = _sum_of(b, middle, _scaled(b, turning(v, of_v), s, 0))
+        if vt.type.shape[0] != vt.type.shape[1]:
+            extra = _sum_of(b, extra, b.matmul(u, _t(b, outside(v, of_v))))
+    if of_s is not None:
+        middle = _sum_of(b, middle, _on_diagonal(b, of_s, middle if middle is not None else _square(b, s)))
+    return (_sum_of(b, b.matmul(u, b.matmul(middle, vt)), extra),)
+
+
+def _square(b: Any, s: Any) -> Any:
+    """A square matrix of the size of s."""
+    own = b.dims(s)
+    return b.broadcast(b.reshape(s, *own, shape=(1, *s.type.shape)), *own, *own, shape=(*s.type.shape, *s.type.shape))
+
+
+def _svd_jvp(b: Any, out: Any, a: Any, da: Any) -> Any:
+    ut, s, v = (b.getitem(out, index=i) for i in range(3))
+    u, vt = _t(b, ut), _t(b, v)
+    inner = b.matmul(ut, b.matmul(da, v))
+    gaps = _apart(b, b.mul(s, s), inner)
+    left, right = _scaled(b, inner, s, 1), _scaled(b, inner, s, 0)
+    du = b.matmul(u, b.div(_part(b, b.add(left, _t(b, left)), "ne"), gaps))
+    dv = b.matmul(v, b.div(_part(b, b.add(right, _t(b, right)), "ne"), gaps))
+    if u.type.shape[0] != u.type.shape[1]:
+        moved = b.matmul(da, v)
+        rest = b.sub(moved, b.matmul(u, b.matmul(ut, moved)))
+        du = b.add(du, b.div(rest, b.spread(s, rest, (0,))))
+    if vt.type.shape[0] != vt.type.shape[1]:
+        moved = b.matmul(_t(b, da), u)
+        rest = b.sub(moved, b.matmul(v, b.matmul(vt, moved)))
+        dv = b.add(dv, b.div(rest, b.spread(s, rest, (0,))))
+    return [_t(b, du), _diagonal(b, inner), dv]
+
+
+svd = _operation(
+    "svd",
+    _svd_infer,
+    "(the transpose of u, s, v): singular values, descending, and the vectors that belong to them, u @ diag(s) @ v.T.",
+    lapack.svd,
+    _svd_vjp,
+    _svd_jvp,
+)
+
+
+# -- the pseudo-inverse -------------------------------------------------------------------------------------------------------
+
+
+def _pseudo_inverse_infer(types: tuple[Type, ...]) -> Type:
+    p, a = (_matrix("pseudo_inverse", t) for t in types)
+    if p is not Array(a.dtype, a.shape[::-1]):
+        raise refuse("shape-mismatch", f"`pseudo_inverse` takes the pseudo-inverse of {a}, not {p}")
+    return p
+
+
+def _pseudo_inverse_vjp(b: Any, out: Any, p: Any, a: Any, ct: Any) -> Any:
+    """Golub and Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems", 1973."""
+    pt, c = _t(b, out), _t(b, ct)
+    left = b.matmul(b.matmul(c, out), pt)
+    right = b.matmul(pt, b.matmul(out, c))
+    both = b.matmul(b.matmul(pt, ct), pt)
+    left = b.sub(left, b.matmul(a, b.matmul(out, left)))
+    right = b.sub(right, b.matmul(b.matmul(right, out), a))
+    return None, lambda: b.sub(b.add(left, right), both)
+
+
+def _pseudo_inverse_jvp(b: Any, out: Any, p: Any, a: Any, dp: Any, da: Any) -> Any:
+    if da is None:
+        return None
+    pt, d = _t(b, out), _t(b, da)
+    left = b.matmul(b.matmul(d, pt), out)
+    right = b.matmul(out, b.matmul(pt, d))
+    both = b.matmul(b.matmul(out, da), out)
+    left = b.sub(left, b.matmul(out, b.matmul(a, left)))
+    right = b.sub(right, b.matmul(b.matmul(right, a), out))
+    return b.sub(b.add(left, right), both)
+
+
+pseudo_inverse = _operation(
+    "pseudo_inverse",
+    _pseudo_inverse_infer,
+    "p, which is the pseudo-inverse of a; its derivative is that of a, whose rank does not change.",
+    lambda p, a: p.copy(),
+    _pseudo_inverse_vjp,
+    _pseudo_inverse_jvp,
+    source=lambda s, p, a: s("x.copy()", p),
+)
+
+LINALG = frozenset({"triangular_solve", "lu", "exchange", "lu_solve", "cholesky", "eigh", "qr", "svd", "pseudo_inverse"})

@@ -313,6 +313,40 @@ def svd(e: Any, node: Apply) -> Operands:
     return (*ut, *s, *v)
 
 
+# -- bands --------------------------------------------------------------------------------------------------------------------
+
+
+def banded_solve(e: Any, node: Apply) -> Operands:
+    """By elimination within the bands (gbsv), in memory with room for what exchanged rows fill."""
+    bands, b = node.args
+    below, above = node.static
+    t, dims, p = array_type(bands), shape(e, b), e.get(bands)[0]
+    n, rows, m = dims[0], str(2 * below + above + 1), _columns(dims)
+    room, own = _workspace(e, _times(e, n, rows), item_size(t))
+    pivots, other = _workspace(e, n, 4)
+
+    def place(i: list[str]) -> None:
+        r, j = i
+        value = load(e, t, address(e, t, p, i, [str(below + above + 1), n]))
+        store(e, t, value, address(e, t, room, [j, _plus(e, r, str(below))], [n, rows]))
+
+    nest(e, [str(below + above + 1), n], place)
+    out = _copied(e, b, dims)
+    right = _turned(e, b) if len(dims) == 2 else out
+    call = Call(e, "gbsv", t).ints(n, str(below), str(above), m).memory(room).ints(rows).memory(pivots, right[0])
+    info = call.ints(_at_least_one(e, n)).info()
+    if len(dims) == 2:
+
+        def back(i: list[str]) -> None:
+            store(e, t, load(e, t, address(e, t, right[0], i[::-1], dims[::-1])), address(e, t, out[0], i, dims))
+
+        nest(e, dims, back)
+        _release(e, right[1])
+    _release(e, own, other)
+    _fail(e, e.emit(f"icmp sgt i32 {info}, 0"), "Singular matrix")
+    return out
+
+
 KERNELS: dict[str, Callable[[Any, Apply], Operands]] = {
     "triangular_solve": triangular_solve,
     "lu": lu,
@@ -322,5 +356,6 @@ KERNELS: dict[str, Callable[[Any, Apply], Operands]] = {
     "eigh": eigh,
     "qr": qr,
     "svd": svd,
+    "banded_solve": banded_solve,
     "pseudo_inverse": lambda e, node: _copied(e, node.args[0], shape(e, node.args[0])),
 }

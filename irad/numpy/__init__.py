@@ -24,6 +24,7 @@ MODULES = {
     "grids": "numpy",
     "joining": "numpy",
     "linear": "numpy.linalg",
+    "matrices": "scipy.linalg",
     "nans": "numpy",
     "products": "numpy",
     "repeating": "numpy",

@@ -39,5 +39,9 @@ def pseudo_inverse(p, a):
     """p, with the derivative that the pseudo-inverse of a has."""
 
 
+def banded_solve(bands, b, *, below, above):
+    """x of a @ x = b, where bands[above + i - j, j] is a[i, j]."""
+
+
 def stop_gradient(x):
     """x, as a constant to derivatives."""

@@ -517,4 +517,82 @@ pseudo_inverse = _operation(
     source=lambda s, p, a: s("x.copy()", p),
 )
 
-LINALG = frozenset({"triangular_solve", "lu", "exchange", "lu_solve", "cholesky", "eigh", "qr", "svd", "pseudo_inverse"})
+# -- bands --------------------------------------------------------------------------------------------------------------------
+
+
+def _banded_infer(types: tuple[Type, ...], below: int, above: int) -> Type:
+    bands = _matrix("banded_solve", types[0])
+    if min(below, above) < 0 or bands.shape[0] != below + above + 1:
+        raise refuse("shape-mismatch", f"`banded_solve` takes one band for each diagonal, not {bands}")
+    return _right_side("banded_solve", bands, types[1])
+
+
+def _moved(b: Any, v: Any, k: int) -> Any:
+    """v[j + k] at place j of the first axis, zero where there is none."""
+    if k == 0:
+        return v
+    n, *rest = v.type.shape
+    dims, longer = b.dims(v), Array(v.type.dtype, (n + abs(k), *rest))
+    room = [b.add(b.dim(v, axis=0), b.literal(abs(k))), *dims[1:]] if isinstance(n, Dim) else dims
+    starts, steps = [b.literal(0)] * len(rest), (1,) * v.type.rank
+    padded = b.slice_update(b.zeros(*room, of=longer), v, b.literal(max(-k, 0)), *starts, steps=steps)
+    return b.slice(padded, b.literal(max(k, 0)), *starts, *dims, shape=v.type.shape, steps=steps)
+
+
+def _band(b: Any, bands: Any, row: int) -> Any:
+    """A row of the bands."""
+    dims, n = b.dims(bands), bands.type.shape[1]
+    line = b.slice(bands, b.literal(row), b.literal(0), *dims, shape=(1, n), steps=(1, 1))
+    return b.reshape(line, *dims, shape=(n,))
+
+
+def _scaled_rows(b: Any, x: Any, v: Any) -> Any:
+    return b.mul(x, v) if x.type.rank == 1 else _scaled(b, x, v, 0)
+
+
+def _from_bands(b: Any, bands: Any, lines: list[Any]) -> Any:
+    """Bands in the shape of others, but for their number, made of lines."""
+    n = bands.type.shape[1]
+    out = b.zeros(*b.dims(bands), of=Array(bands.type.dtype, (len(lines), n)))
+    for k, line in enumerate(lines):
+        row = b.reshape(line, *b.dims(bands), shape=(1, n))
+        out = b.slice_update(out, row, b.literal(k), b.literal(0), steps=(1, 1))
+    return out
+
+
+def _banded_vjp(b: Any, out: Any, bands: Any, y: Any, ct: Any, *, below: int, above: int) -> Any:
+    lines = [_moved(b, _band(b, bands, above - k), k) for k in range(-below, above + 1)]
+    turned = _from_bands(b, bands, lines)
+    back = b.banded_solve(turned, ct, below=above, above=below)
+
+    def of_bands() -> Any:
+        lines = [b.mul(_moved(b, back, k), out) for k in range(-above, below + 1)]
+        return b.neg(_from_bands(b, bands, lines if out.type.rank == 1 else [b.sum(v, axes=(1,)) for v in lines]))
+
+    return of_bands, lambda: back
+
+
+def _banded_jvp(b: Any, out: Any, bands: Any, y: Any, dbands: Any, dy: Any, *, below: int, above: int) -> Any:
+    moved = None
+    if dbands is not None:
+        lines = [_moved(b, _scaled_rows(b, out, _band(b, dbands, above + k)), -k) for k in range(-above, below + 1)]
+        moved = _sum_of(b, *lines)
+    return b.banded_solve(bands, _less(b, dy, moved), below=below, above=above)
+
+
+banded_solve = _operation(
+    "banded_solve",
+    _banded_infer,
+    "x of a @ x = b, where bands[above + i - j, j] is a[i, j]; LinAlgError where a is singular.",
+    lapack.banded_solve,
+    _banded_vjp,
+    _banded_jvp,
+    statics=("below", "above"),
+)
+
+LINALG = frozenset(
+    {
+        *("triangular_solve", "lu", "exchange", "lu_solve", "cholesky", "eigh", "qr", "svd", "pseudo_inverse"),
+        "banded_solve",
+    }
+)

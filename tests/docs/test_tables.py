@@ -5,6 +5,7 @@ import math
 import re
 
 import numpy as np
+import scipy.linalg
 import scipy.special
 
 import irad
@@ -70,6 +71,7 @@ def test_linalg():
 
 def test_scipy():
     assert named("`scipy.special`") == handled(scipy.special)
+    assert named("`scipy.linalg`") == handled(scipy.linalg)
 
 
 def test_methods():

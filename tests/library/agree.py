@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import special
+from scipy import linalg, special
 
 import irad
 
@@ -32,7 +32,7 @@ def function_of(text: str, names: list[str]) -> Callable[..., Any]:
     source = f"def f({', '.join(names)}):\n" + "".join(f"    {line}\n" for line in lines)
     file = f"<{text}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    space: dict[str, Any] = {"np": np, "special": special}
+    space: dict[str, Any] = {"np": np, "linalg": linalg, "special": special}
     exec(compile(source, file, "exec"), space)
     return space["f"]  # type: ignore[no-any-return]
 

@@ -147,6 +147,7 @@ FACTS: dict[str, Any] = {
         ((1, 2), (2, 0)),
     ],
     **dict.fromkeys(("check", "lower", "transposed", "unit", "reverse"), lambda types: [False, True]),
+    **dict.fromkeys(("below", "above"), lambda types: range(3)),
     "form": lambda types: [s.form for s in STRUCTS if isinstance(s, Record)],
 }
 
@@ -361,6 +362,7 @@ FITTING: dict[str, Any] = {
     "eigh": lambda a: (_spread(_definite(a)),),
     "qr": lambda a: (_spread(_finite(a)),),
     "svd": lambda a: (_spread(_finite(a)),),
+    "banded_solve": lambda a, b: (_finite(a) + 6 * (np.arange(len(a)) == len(a) // 2).astype(a.dtype)[:, None], _finite(b)),
     "pseudo_inverse": lambda p, a: (np.linalg.pinv(_spread(_finite(a))), _spread(_finite(a))),
 }
 # What is given beside a matrix follows it.

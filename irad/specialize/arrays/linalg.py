@@ -28,6 +28,7 @@ SIZES = {
     "qr": ("mn",),
     "svd": ("mn",),
     "pseudo_inverse": ("nm", "mn"),
+    "banded_solve": ("kn", "nm"),
 }
 
 

@@ -31,7 +31,7 @@ from irad.graph.walk import all_graphs
 from irad.internal import ours, too_deep
 from irad.lock import LOCK
 from irad.optimize.contracts import with_contracts
-from irad.pipeline import Hook, optimize
+from irad.pipeline import Hook, native, optimize
 from irad.primitives import REGISTRY
 from irad.primitives.python import refuse_python_stage
 from irad.primitives.structure import same_bits
@@ -441,6 +441,8 @@ class Compiled:
         entry = self.specialized(types, keywords)
         specialized = time.perf_counter()
         module = optimize(entry.module, hook, debug_nans=self.options.debug_nans)
+        if self.options.backend == "llvm":
+            module = native(module, hook)
         optimized = time.perf_counter()
         program = self._program(entry, module, types, keywords)
         program.seconds = (specialized - start, optimized - specialized, time.perf_counter() - optimized)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from irad.graph.nodes import Module
 from irad.internal import ours
-from irad.optimize.passes import Pass, drop, hoist, inline, nans, quotients, residuals, simplify
+from irad.optimize.passes import Pass, drop, hoist, inline, nans, quotients, registers, residuals, simplify, unroll
 from irad.transforms.expand import expand_transforms, has_transforms
 from irad.verify import verify
 
-__all__ = ["DEBUG_NANS", "LEAN", "OPTIMIZE", "Hook", "Step", "expand", "optimize", "run_passes"]
+__all__ = ["DEBUG_NANS", "LEAN", "NATIVE", "OPTIMIZE", "Hook", "Step", "expand", "native", "optimize", "run_passes"]
 
 LEAN = (
     inline,  # while functions are whole
@@ -29,6 +30,11 @@ OPTIMIZE = (
     simplify,  # recomputed values meet those that were there
     drop,
     quotients,  # when every use of a reciprocal is known
+)
+
+NATIVE = (  # of each group, the rest runs only where the first pass changed something
+    (unroll,),  # indices become constants
+    (registers, drop, residuals, drop),  # what loops store is chosen again, among numbers
 )
 
 DEBUG_NANS = (
@@ -94,11 +100,28 @@ def expand(module: Module, hook: Hook | None = None) -> Module:
 
 
 def optimize(module: Module, hook: Hook | None = None, *, debug_nans: bool = False) -> Module:
-    """typed -> optimized. The cyclic garbage collector is paused meanwhile."""
+    """typed -> optimized."""
+    with collector_paused():
+        return run_passes(expand(module, hook), DEBUG_NANS if debug_nans else OPTIMIZE, hook)
+
+
+def native(module: Module, hook: Hook | None = None) -> Module:
+    """optimized -> lowered: the form that machine code is made of."""
+    with collector_paused():
+        for first, *rest in NATIVE:
+            changed = run_passes(module, (first,), hook)
+            if changed is not module:
+                module = run_passes(changed, rest, hook)
+    return module
+
+
+@contextlib.contextmanager
+def collector_paused() -> Iterator[None]:
+    """The cyclic garbage collector is paused meanwhile."""
     paused = gc.isenabled()
     gc.disable()
     try:
-        return run_passes(expand(module, hook), DEBUG_NANS if debug_nans else OPTIMIZE, hook)
+        yield
     finally:
         if paused:
             gc.enable()

@@ -14,7 +14,7 @@ from irad.graph.text import Line, alone, constant_text, joined, printed
 from irad.graph.walk import all_graphs
 from irad.internal import ours
 from irad.optimize.residuals import nbytes, padding
-from irad.pipeline import Hook, expand, optimize
+from irad.pipeline import Hook, expand, native, optimize
 from irad.specialize.entry import type_of
 from irad.types import Stack, Tuple, Type
 
@@ -115,6 +115,8 @@ def program_at(core: Any, types: Sequence[Type], keywords: Sequence[str], stage:
         module = expand(module, hook)
     elif stage != "typed":
         module = optimize(module, hook, debug_nans=core.options.debug_nans)
+    if stage in ("lowered", "llvm", "asm"):
+        module = native(module, hook)
     if stage in ("llvm", "asm"):
         with ours("code generation", lambda: str(module), f"ir {{file}} --stage {stage}"):
             return _machine(stage, module, core.options.fast_math)

@@ -277,10 +277,13 @@ class Builder:
         assert isinstance(t, Scalar)
         return t
 
+    def number(self, value: float, t: Scalar) -> Constant:
+        """`value` in the type t (Python's twin of it, where there is one)."""
+        return constant(_TWIN.get(t, t), {"f": float, "i": int, "b": bool}[t.kind](value))
+
     def like(self, value: float, node: Node) -> Node:
         """`value` in the type of node (Python's twin of it, where there is one), and its shape."""
-        t = self.scalar_of(node)
-        c = constant(_TWIN.get(t, t), {"f": float, "i": int, "b": bool}[t.kind](value))
+        c = self.number(value, self.scalar_of(node))
         return self.broadcast(c, *self.dims(node), shape=node.type.shape) if isinstance(node.type, Array) else c
 
     # -- arrays: what several rules need -------------------------------------------------------------------------------

@@ -12,9 +12,11 @@ from irad.optimize.demand import demand
 from irad.optimize.nans import check_nans
 from irad.optimize.quotients import divide
 from irad.optimize.rebuild import rebuild
+from irad.optimize.registers import into_registers
 from irad.optimize.residuals import choose_residuals
+from irad.optimize.unroll import unrolled
 
-__all__ = ["Pass", "drop", "hoist", "inline", "nans", "pass_", "quotients", "residuals", "simplify"]
+__all__ = ["Pass", "drop", "hoist", "inline", "nans", "pass_", "quotients", "registers", "residuals", "simplify", "unroll"]
 
 SMALL = 60  # operations: inlined wherever it is called
 GROWTH = 20_000  # operations: what inlining one graph at all its calls may cost
@@ -145,3 +147,15 @@ def quotients(module: Module) -> Module:
 def nans(module: Module) -> Module:
     """Check after every floating-point operation that its result holds no nan."""
     return check_nans(module)
+
+
+@pass_("registers")
+def registers(module: Module) -> Module:
+    """Make small arrays of known shape their elements, as numbers."""
+    return into_registers(module)
+
+
+@pass_("unroll")
+def unroll(module: Module) -> Module:
+    """Put the trips of short loops over small arrays one behind the other."""
+    return unrolled(module)

@@ -1,7 +1,7 @@
 """The walk that every pass is made of: a module rebuilt through the Builder, node by node in order.
 
-On the way it inlines the graphs it is told to, leaves out what a `Demand` does not need, drops loop state that never
-changes, and takes the branch whose condition is known. The Builder folds and shares.
+On the way it inlines the graphs and unrolls the loops it is told to, leaves out what a `Demand` does not need, drops loop
+state that never changes, and takes the branch whose condition is known. The Builder folds and shares.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from irad.graph.build import UNIT_VALUE, Builder, is_constant
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node, Parameter
 from irad.graph.walk import Task, run
 from irad.optimize.demand import ALL, Demand, state_of
+from irad.optimize.slots import Path
 from irad.primitives import REGISTRY
 from irad.types import BOOL, Array, Struct, Tuple, Type
 
@@ -23,12 +24,13 @@ def rebuild(
     module: Module,
     *,
     inline: Container[Graph] = (),
+    unroll: Container[Node] = (),
     demand: Demand | None = None,
     hoist: bool = False,
     fast: bool = False,
 ) -> Module:
     """A new module that means the same."""
-    return Rebuild(module, inline=inline, demand=demand, hoist=hoist, fast=fast).run()
+    return Rebuild(module, inline=inline, unroll=unroll, demand=demand, hoist=hoist, fast=fast).run()
 
 
 CHEAP_NODES = 2  # of a branch that is computed whether it is taken or not
@@ -42,6 +44,7 @@ class Rebuild:
         module: Module,
         *,
         inline: Container[Graph] = (),
+        unroll: Container[Node] = (),
         demand: Demand | None = None,
         hoist: bool = False,
         fast: bool = False,
@@ -51,7 +54,7 @@ class Rebuild:
         self.module.sums = dict(module.sums)
         self.module.names = {g.name: 1 for g in module.graphs}  # top-level graphs keep their names
         self.b = Builder(self.module, REGISTRY, hoist=hoist, fast=fast)
-        self.inline, self.demand = inline, demand
+        self.inline, self.unroll, self.demand = inline, unroll, demand
         self.env: dict[Node, Node] = {}
         self.parts: dict[Node, list[Node | None]] = {}  # the results of branches, loops and calls, by component
         self.graphs: dict[Graph, Graph] = {}
@@ -84,9 +87,9 @@ class Rebuild:
         whole = self.demand is None or old is self.old.entry or old.role != "function"
         for p in old.params:
             if whole or p in self.demand.params:  # type: ignore[union-attr]
-                self.bind(p, self.b.parameter(new, self.type(p.type), p.name))
-                self.env[p].span = p.span
-        new.result = self.type(old.result)  # type: ignore[arg-type]
+                with self.b.inside(new):
+                    self.bind(p, self.parameter(new, p))
+        new.result = self.result_type(old)
         self.kept[old] = []
         if not whole:
             parts = self.demand.outputs.get(old, set())  # type: ignore[union-attr]
@@ -105,7 +108,7 @@ class Rebuild:
                 nodes = [self.get(old.output.args[i]) for i in self.kept[old] if i >= 0]  # type: ignore[attr-defined]
                 new.finish(self.b.tuple_(nodes) if nodes else UNIT_VALUE)
             else:
-                new.finish(self.get(old.output))
+                new.finish(self.handed(old.output, old))
         self.caller = before
 
     def type(self, t: Type) -> Type:
@@ -113,8 +116,37 @@ class Rebuild:
         return t
 
     def parameter_type(self, p: Parameter) -> Type:
-        """The new type of a loop's parameter."""
+        """The new type of a parameter."""
         return self.type(p.type)
+
+    def result_type(self, old: Graph) -> Type:
+        """The new type of a function's result."""
+        return self.type(old.result)  # type: ignore[arg-type]
+
+    # A subclass may give parts of values another form, by where they stand: these are all the places where a value goes
+    # from one to another.
+
+    def handed(self, x: Node, to: Node | Graph, path: Path = ()) -> Node:
+        """The new node for an old one, in the form of what it becomes: the part of `to` (a function: its result) at `path`."""
+        return self.fitted(self.get(x), x, (), to, path)
+
+    def fitted(self, new: Node, x: Node, px: Path, to: Node | Graph, path: Path) -> Node:
+        """`new`, which stands for the part of x at px, in the form of the part of `to` at `path`."""
+        return new
+
+    def parameter(self, graph: Graph, p: Parameter) -> Node:
+        """What stands for an old parameter, of a graph that is being built."""
+        new = self.b.parameter(graph, self.parameter_type(p), p.name)
+        new.span = p.span or new.span
+        return new
+
+    def spread(self, new: Node, of: Node, path: Path = ()) -> list[Node]:
+        """The values that hand on the part of `of` at `path`, for which `new` stands, through loops, branches and calls."""
+        return [new]
+
+    def gathered(self, values: list[Node], of: Node, path: Path = ()) -> Node:
+        """The inverse of `spread`."""
+        return values[0]
 
     def place(self, node: Apply) -> Span | None:
         """Where a node stands in the source; of what can fail in a body that is put in the place of a call, with the call."""
@@ -169,6 +201,8 @@ class Rebuild:
         if self.demand is not None and node.fn.name == "make_tuple" and self.demand.live[node] is not ALL:
             needed = self.demand.live[node]
             self.split(node, [self.get(a) if i in needed else None for i, a in enumerate(node.args)])  # type: ignore[operator]
+            return
+        if node.fn.name == "assert" and is_constant(self.get(node.args[0]), True):
             return
         b.adjoint = node.adjoint
         new = b.apply(node.fn, [self.get(a) for a in node.args], node.static)
@@ -227,7 +261,8 @@ class Rebuild:
             return
         yield self.ensure(old)
         new = self.graphs[old]
-        args = [self.get(a) for p, a in zip(old.params, node.args, strict=True) if p in self.env and self.env[p].graph is new]
+        given = [(p, a) for p, a in zip(old.params, node.args, strict=True) if p in self.env and self.env[p].graph is new]
+        args = [x for p, a in given for x in self.spread(self.handed(a, p), p)]
         result = self.b.call(new, args)
         kept = self.kept[old]
         if not kept:
@@ -253,44 +288,55 @@ class Rebuild:
             self.forward(node, chosen.output)
             return
         if node.type is BOOL and all(map(_is_test, node.graphs)):
-            sides = []
+            truths = []
             for old in node.graphs:
                 yield self.body(old)
-                sides.append(self.get(old.output))
+                truths.append(self.get(old.output))
             b.span = self.place(node)
-            self.bind(node, self.choice_of_truths(test, *sides) or b.select(test, *sides))
+            self.bind(node, self.choice_of_truths(test, *truths) or b.select(test, *truths))
             return
         graphs, outs = [], []
         single = not isinstance(node.type, Tuple)
         count = 1 if single else len(node.type.items)  # type: ignore[attr-defined]
         needed = self.wanted(node, count)
+
+        def path(i: int) -> Path:
+            return () if single else (i,)
+
         for old in node.graphs:
             b.span = self.place(node)
             new = b.new_graph(old.name, b.graph, "branch")
             with b.inside(new):
                 yield self.body(old)
-                outs.append(self.components(old.output, needed, single))
+                outs.append([self.spread(self.component(old.output, i, node), node, path(i)) for i in needed])
             graphs.append(new)
         b.span = self.place(node)
-        values: list[Node | None] = [None] * count
+        found: list[Node | None] = []
         different = []
-        for i, x, y in zip(needed, *outs, strict=True):
+        sides = list(zip(*[[x for xs in out for x in xs] for out in outs], strict=True))
+        for k, (x, y) in enumerate(sides):
+            value = None
             if is_undef(x) or x is y:
-                values[i] = y
+                value = y
             elif is_undef(y):
-                values[i] = x
+                value = x
             elif x.type is BOOL and all(n.__class__ is Constant or self.visible(n) for n in (x, y)):
-                values[i] = self.choice_of_truths(test, x, y)
-            if values[i] is None or not self.visible(values[i]):
-                different.append(i)
+                value = self.choice_of_truths(test, x, y)
+            found.append(value)
+            if value is None or not self.visible(value):
+                different.append(k)
         if different or any(g.effects for g in graphs):
-            for new, nodes in zip(graphs, outs, strict=True):
+            for side, new in enumerate(graphs):
                 with b.inside(new):
-                    picked = [self.alike(nodes[k], outs[0][k], outs[1][k]) for i in different for k in (needed.index(i),)]
+                    picked = [self.alike(sides[k][side], *sides[k]) for k in different]
                     new.finish(b.tuple_(picked) if picked else UNIT_VALUE)
             result = b.cond(test, graphs=tuple(graphs))
-            for i, v in zip(different, b.parts(result, len(different)) if different else (), strict=True):
-                values[i] = v
+            for k, v in zip(different, b.parts(result, len(different)) if different else (), strict=True):
+                found[k] = v
+        values: list[Node | None] = [None] * count
+        feed = iter(found)
+        for i, xs in zip(needed, outs[0], strict=True):
+            values[i] = self.gathered([next(feed) for _ in xs], node, path(i))  # type: ignore[misc]
         if single:
             self.bind(node, values[0] if values[0] is not None else UNIT_VALUE)
         else:
@@ -309,20 +355,17 @@ class Rebuild:
         """A branch's result; where it is absent, of the type that the other branch gives it."""
         return self.b.undef((y if is_undef(x) else x).type) if is_undef(node) else node
 
-    def components(self, out: Node, needed: list[int], single: bool) -> list[Node]:
-        if single:
-            return [self.get(out)] if needed else []
-        return [self.component(out, i) for i in needed]
-
-    def component(self, node: Node, i: int) -> Node:
-        """Component i of an old tuple, as a new node."""
-        if node in self.parts:
-            part = self.parts[node][i]
+    def component(self, out: Node, i: int, to: Node) -> Node:
+        """Component i of an old tuple (of anything else, itself), as a new node in the form that it has in `to`."""
+        if not isinstance(to.type, Tuple):
+            return self.handed(out, to)
+        if out in self.parts:
+            part = self.parts[out][i]
             if part is not None:
-                return part
-        if _is_tuple(node) and node not in self.env:
-            return self.get(node.args[i])  # type: ignore[attr-defined]
-        return self.b.getitem(self.get(node), index=i)
+                return self.fitted(part, out, (i,), to, (i,))
+        if _is_tuple(out) and out not in self.env:
+            return self.handed(out.args[i], to, (i,))  # type: ignore[attr-defined]
+        return self.fitted(self.b.getitem(self.get(out), index=i), out, (i,), to, (i,))
 
     def visible(self, node: Node) -> bool:
         return node.graph is None or self.b.graph.within(node.graph)
@@ -331,11 +374,11 @@ class Rebuild:
         """The result of `node` is that of `out`; parts that nobody reads are not there to be had."""
         needed = self.wanted(node, len(node.type.items) if isinstance(node.type, Tuple) else 1)
         if isinstance(node.type, Tuple) and (out in self.parts or (_is_tuple(out) and out not in self.env)):
-            self.split(node, [self.component(out, i) if i in needed else None for i in range(len(node.type.items))])
+            self.split(node, [self.component(out, i, node) if i in needed else None for i in range(len(node.type.items))])
         elif out in self.parts:
             self.split(node, self.parts[out])
         elif needed:
-            self.bind(node, self.get(out))
+            self.bind(node, self.handed(out, node))
 
     def loop(self, node: Apply) -> Task:
         b, (old,) = self.b, node.graphs
@@ -345,14 +388,15 @@ class Rebuild:
         count = len(init)
         needed = self.wanted(node, count)
         trips = self.get(node.args[0]) if counted else None
-        if trips is not None and is_constant(trips) and trips.value <= 1:  # type: ignore[attr-defined]
-            yield self.few_trips(node, old, trips.value)  # type: ignore[attr-defined]
+        if trips is not None and is_constant(trips) and (trips.value <= 1 or node in self.unroll):  # type: ignore[attr-defined]
+            yield self.each_trip(node, old, trips.value)  # type: ignore[attr-defined]
             return
         state = state_of(old, node.fn.name)
         values: list[Node | None] = [None] * count
         carried = []
         for i in needed:
-            p, s, x = old.params[first + i], state[i], self.get(init[i])
+            p, s = old.params[first + i], state[i]
+            x = self.handed(init[i], p)
             if s is p or (s.__class__ is Constant and s is x):
                 values[i] = x  # it never changes
                 self.bind(p, x)
@@ -364,14 +408,16 @@ class Rebuild:
         new = b.new_graph(old.name, b.graph, "loop")
         if counted:
             self.bind(old.params[0], b.parameter(new, old.params[0].type, old.params[0].name))
-        for i in carried:
-            p = old.params[first + i]
-            self.bind(p, b.parameter(new, self.parameter_type(p), p.name))
-            self.parts.pop(p, None)
         with b.inside(new):
+            for i in carried:
+                p = old.params[first + i]
+                self.bind(p, self.parameter(new, p))
             yield self.body(old)
             b.span = self.place(node)
-            nodes = [self.get(state[i]) for i in carried]
+            nodes = []
+            for i in carried:
+                p = old.params[first + i]
+                nodes += self.spread(self.handed(state[i], p), p)
             out = b.tuple_(nodes) if nodes else UNIT_VALUE
             if not counted:
                 again = old.output.args[0]  # type: ignore[attr-defined]
@@ -380,11 +426,13 @@ class Rebuild:
         if not carried and not new.effects:
             self.results_of_loop(node, values)
             return
-        args = ([trips] if counted else []) + [self.get(init[i]) for i in carried]
+        given = [self.spread(self.handed(init[i], old.params[first + i]), old.params[first + i]) for i in carried]
+        args = ([trips] if counted else []) + [x for xs in given for x in xs]
         result = (b.for_loop if counted else b.while_loop)(*args, graphs=(new,))
         if carried:
-            for i, v in zip(carried, b.parts(result, len(carried)), strict=True):
-                values[i] = v
+            feed = iter(b.parts(result, len(nodes)))
+            for i, xs in zip(carried, given, strict=True):
+                values[i] = self.gathered([next(feed) for _ in xs], old.params[first + i])
         self.results_of_loop(node, values)
 
     def results_of_loop(self, node: Apply, values: list[Node | None]) -> None:
@@ -394,20 +442,20 @@ class Rebuild:
         else:
             self.split(node, values)
 
-    def few_trips(self, node: Apply, old: Graph, trips: int) -> Task:
-        """No trip: the state stays. One trip: the body stands in the place of the loop."""
+    def each_trip(self, node: Apply, old: Graph, trips: int) -> Task:
+        """The body stands in the place of the loop, once for each trip."""
         init = node.args[1:]
         needed = self.wanted(node, len(init))
-        if trips <= 0:
-            values = [self.get(x) if i in needed else None for i, x in enumerate(init)]
-            self.results_of_loop(node, values)
-            return
-        self.bind(old.params[0], self.b.literal(0))
-        for i in needed:
-            self.bind(old.params[1 + i], self.get(init[i]))
-        yield self.body(old)
-        state = state_of(old, "for_loop")
-        self.results_of_loop(node, [self.get(s) if i in needed else None for i, s in enumerate(state)])
+        values = [self.handed(x, old.params[1 + i]) if i in needed else None for i, x in enumerate(init)]
+        for k in range(trips):
+            self.bind(old.params[0], self.b.literal(k))
+            for p, x in zip(old.params[1:], values, strict=True):
+                if x is not None:
+                    self.bind(p, x)
+            yield self.body(old)
+            state = state_of(old, "for_loop")
+            values = [self.handed(s, old.params[1 + i]) if i in needed else None for i, s in enumerate(state)]
+        self.results_of_loop(node, values)
 
 
 def _is_test(graph: Graph) -> bool:

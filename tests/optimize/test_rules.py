@@ -83,6 +83,7 @@ class Pool:
         structures = [
             self.b.make_tuple(x, y),
             self.b.make_record(x, y, form=Form("list", "list", (0, 1))),
+            self.b.push(self.b.empty_stack(of=self.kind), x),
             *(self.arrays(x) if isinstance(self.kind, Array) else self.lists(x, y)),
             *[self.made(REGISTRY["inject"], args, (Sum("s"), case)) for case, args in ((0, (x, y)), (1, (y,)))],
         ]

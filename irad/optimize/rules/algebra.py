@@ -8,11 +8,30 @@ from irad.graph.build import constant_value, is_constant
 from irad.graph.nodes import Apply, Node
 from irad.optimize.rewrite import Rule, kind_of, rewrites, rule
 
-__all__ = ["RULES"]
+__all__ = ["RULES", "never_minus_zero"]
 
 
 def _prim(node: Node) -> str:
     return node.fn.name if node.__class__ is Apply else ""
+
+
+def never_minus_zero(x: Node, depth: int = 4) -> bool:
+    """Whether it is seen at once that a number is not -0.0; a sum is only where both terms are."""
+    if is_constant(x):
+        return not is_constant(x, -0.0)
+    name = _prim(x)
+    if name == "add":
+        return depth > 0 and any(never_minus_zero(a, depth - 1) for a in x.args)  # type: ignore[attr-defined]
+    if name == "convert":
+        return kind_of(x.args[0]) != "f"  # type: ignore[attr-defined]
+    return name in ("abs", "exp") or (name == "mul" and x.args[0] is x.args[1])  # type: ignore[attr-defined]
+
+
+@rewrites("add-zero-to-sum", "add")
+def add_zero_to_sum(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """add(?x, 0.0) => ?x where ?x is never -0.0"""
+    x, c = args
+    return x if is_constant(c, 0.0) and never_minus_zero(x) else None
 
 
 @rewrites("int-add-constants", "add")
@@ -170,6 +189,15 @@ def getitem_of_tuple(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) ->
     return None
 
 
+@rewrites("pop-of-push", "pop")
+def pop_of_push(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """pop(push(?s, ?x)) => (?x, ?s)"""
+    (stack,) = args
+    if _prim(stack) == "push":
+        return b.make_tuple(stack.args[1], stack.args[0])  # type: ignore[no-any-return, attr-defined]
+    return None
+
+
 @rewrites("project-of-inject", "project")
 def project_of_inject(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
     """project(inject(?x, ...), case=k) => (?x, ...)"""
@@ -218,6 +246,7 @@ RULES: tuple[Rule, ...] = (
     rule("mul-minus-one", "mul(?x, -1) => neg(?x)"),
     rule("div-one", "div(?x, 1) => ?x"),
     rule("add-minus-zero", "add(?x, -0.0) => ?x"),
+    add_zero_to_sum,
     rule("sub-zero", "sub(?x, 0) => ?x"),
     rule("int-add-zero", "add(?x, 0) => ?x", only="i"),
     rule("int-floordiv-one", "floordiv(?x, 1) => ?x", only="i"),
@@ -258,6 +287,7 @@ RULES: tuple[Rule, ...] = (
     rule("select-not", "select(not(?p), ?x, ?y) => select(?p, ?y, ?x)"),
     # structure
     getitem_of_tuple,
+    pop_of_push,
     project_of_inject,
     tag_of_inject,
 )

@@ -154,7 +154,7 @@ class Builder:
     def apply(self, prim: Any, args: Sequence[Node], static: tuple[Any, ...] = (), graphs: tuple[Graph, ...] = ()) -> Node:
         """The node `prim(*args)`, or a simpler one that means the same."""
         args = tuple(args)
-        if self.folding and not graphs and prim.order != "effect":
+        if self.folding and not graphs and prim.order != "effect" and not prim.fresh:
             if prim.commutes and is_constant(args[0]) and not is_constant(args[1]):
                 args = (args[1], args[0])
             key = (prim, args, static)

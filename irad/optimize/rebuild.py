@@ -83,7 +83,6 @@ class Rebuild:
         else:
             new = self.b.new_graph(old.name, parent, old.role)
         self.graphs[old] = new
-        new.info = old.info
         whole = self.demand is None or old is self.old.entry or old.role != "function"
         for p in old.params:
             if whole or p in self.demand.params:  # type: ignore[union-attr]

@@ -228,6 +228,7 @@ zeros = primitive(
     _created_infer("zeros"),
     statics=("of",),
     doc="An array of zeros.",
+    fresh=True,
     ref=lambda *dims, of: np.zeros(concrete(of.shape, dims), of.dtype.dtype),
     llvm=IN_KERNELS,
     source=lambda s, *dims, of: s.array("np.zeros", s.shape(s.sizes(of.shape, dims)), **s.dtype(of.dtype)),

@@ -47,6 +47,7 @@ class Primitive:
     source: the Python text, in which x, y, z stand for the inputs; or source(s, *xs), which makes it. Left out where
     `ref` is a function of NumPy's that says it.
     order: TOTAL operations move freely; CHECKED ones may be shared and dropped; EFFECTs stay where they are.
+    fresh: applications are not shared, since each result is likely to be written in place.
     layout: how many value arguments stand before the graphs, and how many graphs (control operations only).
     """
 
@@ -65,6 +66,7 @@ class Primitive:
     layout: tuple[int, int] | None = None
     elementwise: bool = False
     commutes: bool = False
+    fresh: bool = False
     cost: int = 1  # of recomputing, in units of a multiplication
     where: str = ""  # file:line of the declaration
     signature: str = ""  # as it was declared; "" where `infer` is a function

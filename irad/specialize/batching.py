@@ -75,7 +75,7 @@ def call_vmap(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], 
     mapped = [m for v, a, where in zip(inputs, axes, _labels(args, kwargs), strict=True) for m in _mapped(s, v, a, where)]
     trips, size = _batch(s, mapped)
     body = b.new_graph("batch", b.graph, role="loop")
-    body.info = "counted"
+    body.info = trips
     i = b.parameter(body, INT, "i")
     mark = new_mark()
     shape: Shape | None = None

@@ -178,7 +178,7 @@ def _looped(s: Specializer, v: _Value, t: Array, derive: Derive, others: Sequenc
         full, dims = _full(v, t, u, last)
         results.append(b.zeros(*dims, of=full))
     body = b.new_graph("loop", b.graph, role="loop")
-    body.info = "counted"
+    body.info = trips
     e = b.parameter(body, INT, "i")
     state = [b.parameter(body, r.type) for r in results]
     with b.inside(body):

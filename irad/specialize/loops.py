@@ -108,7 +108,7 @@ class Loop:
         """Run the body once for a state of these shapes."""
         a, b, s = self.a, self.b, self.s
         graph = b.new_graph("loop", b.graph, role="loop")
-        graph.info = "counted" if self.trips is not None else None  # its first parameter counts trips
+        graph.info = self.trips  # its first parameter counts them
         span = s.span
         self.mark = new_mark()
         with b.inside(graph):

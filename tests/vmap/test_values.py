@@ -311,3 +311,21 @@ def test_generated_programs(seeds):
         except (ArithmeticError, ValueError, irad.CompileError):
             continue  # this program is not for these arguments
         agree(irad.vmap(f, axes)(*args), np.array(want), rtol=1e-12, atol=1e-12)
+
+
+# -- what it costs ----------------------------------------------------------------------------------------------------------
+
+
+def test_trips_allocate_and_check_nothing():
+    """Results are made once, each an array of its own, and written in place; rows are read without a test for them."""
+
+    def two(x):
+        return math.sin(x), 2.0 * x
+
+    (m,) = arrays((4, 3))
+    for f, count in ((irad.vmap(two), 2), (irad.vmap(lambda r: r[0] * r[2], in_axes=1), 1)):
+        text = str(irad.ir(f, m[:, 0] if count == 2 else m.T, stage="lowered"))
+        assert text.count("a new array") == count
+        assert "retains" not in text
+    for f in (irad.vmap(irad.vmap(math.sin)), lambda m: irad.vmap(lambda r: sum(r[i] for i in range(3)))(m)):
+        assert "assert" not in irad.ir(f, m).operations

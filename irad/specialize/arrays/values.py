@@ -192,20 +192,18 @@ def from_zero(s: Specializer, i: Node, n: Node) -> Node:
     return s.b.select(s.b.lt(i, literal(0)), s.b.add(i, n), i)
 
 
+def trips_of(i: Node) -> Node | None:
+    """The number of trips of the loop that an index counts; None for anything else."""
+    g = i.graph
+    counts = g is not None and g.role == "loop" and bool(g.params) and i is g.params[0]
+    return g.info if counts and isinstance(g.info, Node) else None  # type: ignore[union-attr]
+
+
 def never_negative(i: Node) -> bool:
     """Whether an integer is known not to be negative: it counts trips, or is made of such."""
     if isinstance(i, Constant):
         return bool(i.value >= 0)
-    if at_most(literal(0), i):
-        return True
-    if (
-        i.graph is not None
-        and i.graph.role == "loop"
-        and i.graph.params
-        and i is i.graph.params[0]
-        and i.name == "i"
-        and i.graph.info == "counted"
-    ):
+    if at_most(literal(0), i) or trips_of(i) is not None:
         return True
     fn = getattr(i, "fn", None)
     if fn is None:
@@ -262,14 +260,15 @@ def _through(s: Specializer, content: Compound, index: list[Node], shape: Shape)
 
 def check_inside(s: Specializer, content: Compound, n: int | Dim, i: Node, axis: int) -> None:
     """IndexError where an index is outside an axis of size n of a view, which the array behind it may have a place for."""
-    if isinstance(n, int) and isinstance(i, Constant) and 0 <= i.value < n:
-        return
     b, (steps, sizes, _) = s.b, content.head[1:]
     size = (
         literal(n)
         if isinstance(n, int)
         else content.children[1 + len(steps) + [d for d in sizes if isinstance(d, Dim)].index(n)]
     )
+    least = trips_of(i) or (b.add(i, literal(1)) if isinstance(i, Constant) and i.value >= 0 else None)
+    if least is size or (isinstance(least, Constant) and isinstance(n, int) and least.value <= n):
+        return
     b.assert_(
         b.and_(b.ge(i, literal(0)), b.lt(i, size)),
         i,

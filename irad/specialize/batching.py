@@ -388,28 +388,37 @@ def _dims(s: Specializer, shape: Sizes, size: int | Dim, trips: Node, inputs: Se
     for d in shape:
         if not isinstance(d, Dim):
             continue
-        node = trips if d == size else _size_in(s, d, inputs)
-        if node is None:
-            raise s.refuse(
-                "unknown-shape",
-                "the size of what the function under vmap returns is known in each trip only",
-                help="use sizes of its arguments, which are the same in each trip",
-            )
-        out.append(node)
+        out.append(trips if d == size else _size(s, d, inputs))
     return out
 
 
-def _size_in(s: Specializer, d: Dim, values: Sequence[Any]) -> Node | None:
-    """A size, as that of an axis of an array among these values."""
+def _size(s: Specializer, d: Dim, values: Sequence[Any]) -> Node:
+    """A size that is known at run time only, computed from those of the arrays among these values."""
+    found: dict[Dim, Node] = {}
     todo = list(values)
     while todo:
         v = todo.pop()
         content = _parts(s, v)
         if content is not None:
             todo += content.children
-        elif is_array(s, v) and d in (shape := array_type(s, v).shape):
-            return size_of(s, v, shape.index(d))
-    return None
+        elif is_array(s, v):
+            shape = array_type(s, v).shape
+            found.update({n: size_of(s, v, axis) for axis, n in enumerate(shape) if isinstance(n, Dim) and n not in found})
+    if d in found:
+        return found[d]
+    total: Node = literal(0)
+    for names, factor in d.terms:
+        term: Node = literal(factor)
+        for name in names:
+            if Dim.symbol(name) not in found:
+                raise s.refuse(
+                    "unknown-shape",
+                    "the size of what the function under vmap returns is known in each trip only",
+                    help="use sizes of its arguments, which are the same in each trip",
+                )
+            term = s.b.mul(term, found[Dim.symbol(name)])
+        total = s.b.add(total, term)
+    return total
 
 
 def _repeated(s: Specializer, r: _Result, size: int | Dim, trips: Node) -> Node:

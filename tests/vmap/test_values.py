@@ -213,6 +213,22 @@ def test_sizes_known_at_run_time():
         f(np.arange(3.0), 2)
 
 
+def several(r):
+    return r[1:] * r[0], r[::-1], np.outer(r, r)[:, 1:]
+
+
+def test_one_program_for_all_sizes():
+    """Sizes of results are computed from those of the arguments."""
+    f = irad.compile(irad.vmap(several), signature="f64[b,n]")
+    for shape in ((3, 4), (2, 7), (5, 2)):
+        (m,) = arrays(shape)
+        agree(f(m), reference.vmap(several)(m))
+    assert f.cache_info().programs == 1
+    g = irad.compile(irad.vmap(lambda x, y: x * y), signature="f64[n], f64[m]")
+    with pytest.raises(ValueError, match=r"axis 0 of argument 0, of size 2, and axis 0 of argument 1, of size 3"):
+        g(np.ones(2), np.ones(3))
+
+
 def test_compiled_functions_and_methods():
     class Scale:
         def __init__(self, k):

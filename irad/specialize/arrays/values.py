@@ -267,7 +267,7 @@ def check_inside(s: Specializer, content: Compound, n: int | Dim, i: Node, axis:
         else content.children[1 + len(steps) + [d for d in sizes if isinstance(d, Dim)].index(n)]
     )
     least = trips_of(i) or (b.add(i, literal(1)) if isinstance(i, Constant) and i.value >= 0 else None)
-    if least is size or (isinstance(least, Constant) and isinstance(n, int) and least.value <= n):
+    if least is not None and (least is size or at_most(least, size)):
         return
     b.assert_(
         b.and_(b.ge(i, literal(0)), b.lt(i, size)),

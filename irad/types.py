@@ -470,8 +470,10 @@ SMALLEST = 2  # of a size that a symbol in an argument's type stands for: 1 is r
 
 
 class _Dims(threading.local):
-    count = 0
-    given: frozenset[str] = frozenset()
+    def __init__(self) -> None:
+        self.count = 0
+        self.given: frozenset[str] = frozenset()
+        self.parameters: dict[Any, Dim] = {}
 
 
 _dims = _Dims()
@@ -491,15 +493,20 @@ def given_dims() -> frozenset[str]:
     return _dims.given
 
 
+def size_parameters() -> dict[Any, Dim]:
+    """The parameters of the program that is being made which are known to be sizes of its arguments, or made of them."""
+    return _dims.parameters
+
+
 @contextlib.contextmanager
 def own_dims(given: frozenset[str] = frozenset()) -> Iterator[None]:
     """Count sizes from 1 for one program, so that its text does not depend on the programs before it."""
-    before = _dims.count, _dims.given
-    _dims.count, _dims.given = 0, given
+    before = _dims.count, _dims.given, _dims.parameters
+    _dims.count, _dims.given, _dims.parameters = 0, given, {}
     try:
         yield
     finally:
-        _dims.count, _dims.given = before
+        _dims.count, _dims.given, _dims.parameters = before
 
 
 def product(shape: Iterable[int | Dim]) -> int | Dim:

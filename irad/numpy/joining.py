@@ -16,7 +16,13 @@ def concatenate(arrays, axis=0):
     axis = _axis(axis, first.ndim)
     size = 0
     for x in arrays:
-        size += np.shape(x)[axis]
+        shape = np.shape(x)
+        if len(shape) != first.ndim:
+            raise ValueError("all the input arrays must have same number of dimensions")
+        for k in tuple(range(first.ndim)):
+            if k != axis and shape[k] != first.shape[k]:
+                raise ValueError("all the input array dimensions except for the concatenation axis must match exactly")
+        size += shape[axis]
     out = np.empty((*first.shape[:axis], size, *first.shape[axis + 1 :]), np.result_type(*arrays))
     lead = (slice(None),) * axis
     start = 0

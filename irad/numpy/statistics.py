@@ -9,7 +9,7 @@ def var(a, axis=None, *, ddof=0, keepdims=False, where=None):
     if where is None:
         mean = np.mean(a, axis=axis, keepdims=True)
         count = a.size / max(np.size(mean), 1)
-        return np.sum((a - mean) ** 2, axis=axis, keepdims=keepdims) / (count - ddof)
+        return np.sum((a - mean) ** 2, axis=axis, keepdims=keepdims) / max(count - ddof, 0.0)
     distance = np.where(where, a - np.mean(a, axis=axis, keepdims=True, where=where), 0.0)
     count = np.sum(np.broadcast_to(where, a.shape), axis=axis, keepdims=keepdims, dtype=distance.dtype)
     return np.sum(distance * distance, axis=axis, keepdims=keepdims) / np.maximum(count - ddof, 0.0)

@@ -13,8 +13,9 @@ from irad.errors import Span
 from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
 from irad.specialize.describe import ambiguous, unreadable
+from irad.specialize.sizes import polynomial
 from irad.specialize.values import UNBOUND, Compound, Conflict, Known, Maybe, Obj, Ref, Shape, Tied, Unbound, absent
-from irad.types import BOOL, List, Scalar, Tuple, Type
+from irad.types import BOOL, List, Scalar, Tuple, Type, size_parameters
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
 class Shaper:
     """Takes values of one moment apart. `keep` says which objects keep their identity (those around a branch or loop).
 
-    `number` maps each abstracted object to its index; `leaves` collects nodes in order.
+    `number` maps each abstracted object to its index; `leaves` collects nodes in order. `sizes`: whether integers that are
+    sizes of the program's arguments are told apart from others.
     """
 
-    def __init__(self, store: Any, keep: Callable[[Obj], bool]) -> None:
-        self.store, self.keep = store, keep
+    def __init__(self, store: Any, keep: Callable[[Obj], bool], *, sizes: bool = False) -> None:
+        self.store, self.keep, self.sizes = store, keep, sizes
         self.number: dict[Obj, int] = {}
         self.leaves: list[Node] = []
 
@@ -36,7 +38,8 @@ class Shaper:
             return ("const", v)
         if isinstance(v, Node):
             self.leaves.append(v)
-            return ("leaf", v.type)
+            size = polynomial(v) if self.sizes else None
+            return ("leaf", v.type) if size is None else ("size", v.type, size)
         if isinstance(v, Known):
             return ("known", v.key(), Tied(v))
         if isinstance(v, Compound):
@@ -82,6 +85,10 @@ def rebuild(shape: Shape, leaf: Callable[[Type], Node], store: Any, objects: dic
     kind = shape[0]
     if kind == "leaf":
         return leaf(shape[1])
+    if kind == "size":
+        node = leaf(shape[1])
+        size_parameters()[node] = shape[2]
+        return node
     if kind == "const":
         return shape[1]
     if kind == "known":
@@ -129,7 +136,7 @@ def _rebuild_object(shape: Shape, leaf: Callable[[Type], Node], store: Any, obje
 def leaf_types(shape: Shape) -> list[Type]:
     """The types of a shape's leaves, in order."""
     kind = shape[0]
-    if kind == "leaf":
+    if kind in ("leaf", "size"):
         return [shape[1]]
     if kind == "choice":
         from irad.specialize.choices import current
@@ -152,6 +159,8 @@ def widen(shape: Shape) -> Shape:
     kind = shape[0]
     if kind == "const":
         return ("leaf", shape[1].type)
+    if kind == "size":
+        return ("leaf", shape[1])
     if kind == "compound":
         return (*shape[:3], tuple([widen(c) for c in shape[3]]))
     if kind == "new":
@@ -194,7 +203,7 @@ class Fitter:
             from irad.specialize.choices import current, fit_choice
 
             self.nodes.append(absent(current().type(shape[1])) if isinstance(v, Unbound) else fit_choice(self, shape[1], v))
-        elif kind == "leaf":
+        elif kind in ("leaf", "size"):
             if isinstance(v, Compound) and v.kind == "view":  # it is one of two arrays: what it shows now
                 from irad.specialize.arrays.values import read_content
 

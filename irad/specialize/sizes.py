@@ -12,8 +12,8 @@ import itertools
 from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
-from irad.graph.nodes import Apply, Constant, Node
-from irad.types import INT, SMALLEST, Array, Dim, Struct, fresh_dim, given_dims
+from irad.graph.nodes import Apply, Constant, Node, Parameter
+from irad.types import INT, SMALLEST, Array, Dim, Struct, fresh_dim, given_dims, size_parameters
 
 __all__ = ["at_most", "canonical", "compared", "dim_of", "fresh", "polynomial", "renamed", "symbols"]
 
@@ -61,6 +61,8 @@ def polynomial(n: Node) -> int | Dim | None:
     """An integer as a polynomial in the sizes of the program's arguments, where it is known to be one."""
     if isinstance(n, Constant):
         return int(n.value) if n.type is INT else None
+    if isinstance(n, Parameter):
+        return size_parameters().get(n)
     if not isinstance(n, Apply) or n.type is not INT or not given_dims():
         return None
     if n.fn.name == "dim":
@@ -85,7 +87,8 @@ def compared(op: str, x: Node, y: Node) -> bool | None:
     """What a comparison of integers gives, where it is the same for all sizes."""
     p, q = polynomial(x), polynomial(y)
     if p is None or q is None:
-        return None
+        m, n = _axis_of(x), _axis_of(y)
+        return op in ("==", "<=", ">=") if m is not None and m == n else None
     if op in (">", ">="):
         p, q, op = q, p, {">": "<", ">=": "<="}[op]
     over, under = (Dim.of(d).least(SMALLEST) for d in (q + p * -1, p + q * -1))  # least values of q - p and p - q
@@ -97,13 +100,19 @@ def compared(op: str, x: Node, y: Node) -> bool | None:
     return True if over is not None and over >= 0 else False if under is not None and under > 0 else None
 
 
+def _axis_of(n: Node) -> int | Dim | None:
+    """The size, as types have it, that an integer is read from."""
+    return n.args[0].type.shape[n.static[0]] if isinstance(n, Apply) and n.fn.name == "dim" else None  # type: ignore[attr-defined]
+
+
 def dim_of(n: Node, known: dict[Node, Dim]) -> int | Dim:
     """The size that an integer, which is not negative, is in a shape: equal ones are equal. `known`: those so far."""
     p = polynomial(n)
     if isinstance(p, int) or (p is not None and (p.least(SMALLEST) or 0) >= 0 and p.least(SMALLEST) is not None):
         return p
-    if isinstance(n, Apply) and n.fn.name == "dim":
-        return n.args[0].type.shape[n.static[0]]  # type: ignore[attr-defined,no-any-return]
+    found = _axis_of(n)
+    if found is not None:
+        return found
     if n not in known:
         known[n] = fresh_dim()
     return known[n]

@@ -337,7 +337,7 @@ class Specializer:
         if self.on_call_of is not None and graph is self.on_call_of[0]:
             raise self.on_call_of[1]
         values = bind(self, fn, args, kwargs)
-        shaper = Shaper(self.store, lambda o: False)
+        shaper = Shaper(self.store, lambda o: False, sizes=True)
         shape = shaper.shape(Compound("call", None, [fn, *values]))
         waiting = [c for c in self.running if c.python is graph]
         if waiting or (self.count.get(graph, 0) >= MAX_COPIES and not is_library(fn.head[1])):

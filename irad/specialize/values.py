@@ -134,7 +134,7 @@ class Conflict(Value):
 
 
 # A shape is a nested tuple, hashable:
-#   ("leaf", type)  ("const", Constant)  ("known", key, Known)  ("compound", kind, head, shapes)
+#   ("leaf", type)  ("size", type, dim)  ("const", Constant)  ("known", key, Known)  ("compound", kind, head, shapes)
 #   ("ref", obj)                       an object that was there before: identity is kept, content is looked after apart
 #   ("new", i, kind, head, content)    an object made inside, first met; content: shapes, for frames by name
 #   ("again", i)  ("unbound",)  ("maybe", shape)  ("conflict", id, Conflict)

@@ -35,6 +35,7 @@ CASES = {
         "concatenate": [
             *("np.concatenate([x, y])", "np.concatenate((x, y, x), axis=-1)", "np.concatenate((m, m * m), 1)", "np.concatenate([x, y], axis=None)"),
             *("np.concatenate([v, i])", "np.concatenate([m, v])", "np.concatenate([m, m[:, :0]], axis=1)", "np.concatenate([m, m], axis=2)"),
+            *("np.concatenate([m, m[:, :1]])", "np.concatenate([m, m[0]])"),
         ],
         "stack": ["np.stack([x, y])", "np.stack((x, y), axis=-1)", "np.stack([v[0], v[1]])", "np.stack([v, m])"],
         "vstack": ["np.vstack([x, y])", "np.vstack((v, w, v * w))", "np.vstack([m, v[:4]])"],
@@ -74,7 +75,7 @@ CASES = {
         "dtype": ["np.sum(k, dtype=float)", "np.sum(m > 0.0, axis=0, dtype=np.float32)", "np.sum(i, dtype=np.int32)", "np.prod(b, dtype=np.float64)", "np.mean(i, dtype=np.float32)", "np.sum(b)", "np.sum(k > 0, dtype=int)"],
     },
     "statistics": {
-        "var": ["np.var(x)", "np.var(m, axis=0)", "np.var(m, 1, ddof=1)", "np.var(m, axis=-1, keepdims=True)", "np.var(m, axis=(0, 1))", "np.var(k)"],
+        "var": ["np.var(x)", "np.var(m, axis=0)", "np.var(m, 1, ddof=1)", "np.var(m, axis=-1, keepdims=True)", "np.var(m, axis=(0, 1))", "np.var(k)", "np.var(v, ddof=9)"],
         "std": ["np.std(x)", "np.std(m, axis=0, ddof=1)", "np.std(m, 1, keepdims=True)", "m.std(0) + m.var(axis=0)"],
         "ptp": ["np.ptp(x)", "np.ptp(m, axis=0)", "np.ptp(k, -1, keepdims=True)"],
         "argmax": ["np.argmax(x)", "np.argmax(m, axis=1)", "np.argmax(k, -1, keepdims=True)", "np.argmax([1.0, np.nan, 3.0, np.nan])", "m.argmax(0)", "np.argmax(k)", "np.argmax(b)", "x * np.argmax(x * x)"],

@@ -74,9 +74,17 @@ DIFFERENT = "operands could not be broadcast together"
 
 
 def same_size(s: Specializer, m: Node, n: Node, message: str) -> None:
-    """Two sizes that are not known to be equal must be. A program for symbolic sizes takes it for granted: a call where they
-    are not, or one is 1 and repeated, goes to a program for its exact sizes."""
-    s.b.assert_(s.b.eq(m, n), error=SizesDiffer.__name__ if given_dims() else "ValueError", message=message)
+    """Two sizes that are not known to be equal must be. A program for symbolic sizes takes it for granted: where one is 1 it
+    is repeated."""
+    if given_dims():
+        taken_for_granted(s, s.b.eq(m, n), message)
+    else:
+        s.b.assert_(s.b.eq(m, n), error="ValueError", message=message)
+
+
+def taken_for_granted(s: Specializer, test: Node, message: str) -> None:
+    """What a program for symbolic sizes is made for: a call where it does not hold goes to one for its exact sizes."""
+    s.b.assert_(test, error=SizesDiffer.__name__, message=message)
 
 
 def spread(s: Specializer, x: Node, shape: Shape, dims: Sequence[Node]) -> Node:

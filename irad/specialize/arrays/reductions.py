@@ -10,12 +10,13 @@ from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
 from irad.specialize import objects
 from irad.specialize.arrays.creation import dtype_of, numeric
-from irad.specialize.arrays.elementwise import elementwise
+from irad.specialize.arrays.elementwise import elementwise, taken_for_granted
 from irad.specialize.arrays.table import HANDLERS, Handler, check_count, no_keywords
 from irad.specialize.arrays.values import as_scalar, dims_of, new_array, node_of
 from irad.specialize.numbers import known_int
+from irad.specialize.sizes import at_most
 from irad.specialize.values import Known, is_number
-from irad.types import BOOL, F64, FLOAT, I64, Array, Scalar
+from irad.types import BOOL, F64, FLOAT, I64, Array, Dim, Scalar, given_dims
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -108,6 +109,9 @@ def _not_empty(s: Specializer, x: Node, axis: tuple[int, ...] | None, initial: N
     assert isinstance(t, Array)
     axes = tuple(range(t.rank)) if axis is None else axis
     if all(t.shape[a] != 0 for a in axes):
+        for a in axes:
+            if isinstance(t.shape[a], Dim) and given_dims() and not at_most(literal(1), s.b.dim(x, axis=a)):
+                taken_for_granted(s, s.b.gt(s.b.dim(x, axis=a), literal(0)), "an axis that is reduced has no elements")
         return x
     shape = tuple(1 if a in axes else d for a, d in enumerate(t.shape))
     return s.b.broadcast(s.convert(initial, t.dtype), *dims_of(s, shape, [x]), shape=shape)

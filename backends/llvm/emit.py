@@ -7,6 +7,7 @@ fail gives a flag with its result; where it fails it notes an error's number and
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from irad.backends.llvm import runtime, scipy_pointers
 from irad.backends.llvm.function import FunctionEmitter, Part
@@ -91,6 +92,8 @@ class _ModuleEmitter:
         self.visits: dict[Type, str] = {}
         self.adders: dict[Type, str] = {}
         self.visit_text: list[str] = []
+        self.kernels: dict[Any, str] = {}  # functions that array operations call
+        self.declarations: set[str] = set()
         self.functions = [g for top in module.graphs for g in nested_graphs(top) if g.role == "function"]
         self.names = {g: f"@{name}.{g.name}" for g in self.functions}
         self.recursive = self.find_recursive()
@@ -162,7 +165,7 @@ class _ModuleEmitter:
     def assembled(self, bodies: list[str]) -> str:
         outside = {u for u in self.used if u.startswith(scipy_pointers.PREFIX)}
         helpers, external = runtime.needed({u for u in self.used if not u.startswith("llvm.")} - outside)
-        declared = set(map(scipy_pointers.declared, outside))
+        declared = self.declarations | set(map(scipy_pointers.declared, outside))
         for name in self.used:
             if name.startswith("llvm."):
                 symbol, arity = name.split("/")

@@ -103,6 +103,10 @@ class FunctionEmitter(ScalarOps):
             value, t = self.emit(f"zext i1 {value} to i8"), "i8"
         self.do(f"store {t} {value}, ptr {p}")
 
+    def declare(self, text: str) -> None:
+        """A function from outside."""
+        self.m.declarations.add(text)
+
     def note(self, *parts: Part) -> None:
         """Something that the optimized program does not say about the operation at hand."""
         self.notes.append((self.node, parts))

@@ -16,7 +16,7 @@ from typing import Any
 from irad.errors import InternalError
 from irad.lock import LOCK
 
-__all__ = ["Code", "assembly", "compile_text", "described", "features", "link", "object_code"]
+__all__ = ["Code", "assembly", "compile_text", "described", "features", "link", "object_code", "registers"]
 
 # An LLJIT takes 0.8 ms to make, so programs share one. Each leaves some 10 kB in it that is freed with the last of them.
 PROGRAMS_PER_LLJIT = 32
@@ -62,6 +62,15 @@ def features() -> list[str]:
     import llvmlite.binding as llvm
 
     return sorted(name for name, there in llvm.get_host_cpu_features().items() if there)
+
+
+@functools.cache
+def registers() -> tuple[int, int]:
+    """The bytes of the processor's vector registers, and how many there are."""
+    there = set(features())
+    if "avx512f" in there:
+        return 64, 32
+    return (32, 16) if "avx2" in there else (16, 32 if "neon" in there else 16)
 
 
 class Code:

@@ -49,8 +49,8 @@ class Call:
             self._slot("i32", v if v.isdigit() else self.e.emit(f"trunc i64 {v} to i32"))
         return self
 
-    def one(self) -> Call:
-        return self._slot(SCALAR[str(self.t.dtype)], "1.0")
+    def number(self, value: str) -> Call:
+        return self._slot(SCALAR[str(self.t.dtype)], value)
 
     def memory(self, *pointers: str) -> Call:
         self.args += pointers
@@ -133,7 +133,7 @@ def _columns(dims: list[str]) -> str:
 def _solve_triangle(e: Any, t: Array, a: str, n: str, x: str, m: str, *, lower: bool, transposed: bool, unit: bool) -> None:
     """x, n rows of m numbers, becomes the solution: the triangle stands on the right of its transpose."""
     call = Call(e, "trsm", t).flags(f"R{'U' if lower else 'L'}{'T' if transposed else 'N'}{'U' if unit else 'N'}")
-    call.ints(m, n).one().memory(a).ints(_at_least_one(e, n)).memory(x).ints(_at_least_one(e, m)).run()
+    call.ints(m, n).number("1.0").memory(a).ints(_at_least_one(e, n)).memory(x).ints(_at_least_one(e, m)).run()
 
 
 def triangular_solve(e: Any, node: Apply) -> Operands:

@@ -21,6 +21,7 @@ from irad.backends.source.expressions import (
     template,
 )
 
+from irad.primitives.products import of_matrices
 from irad.types import Array, Dim, Scalar, Struct, Type
 
 __all__ = ["Tool", "reaches_out"]
@@ -280,13 +281,13 @@ class Tool:
 
     def contracted(self, x: Expr, y: Expr, batch: Any, over: Any, labels: str) -> ast.expr:
         """A product summed over axes: `@` of matrices and vectors, some transposed, where that says it."""
-        ranks = [v.type.rank for v in (x, y) if isinstance(v.type, Array)]
-        if batch[0] or len(over[0]) > 1 or max(ranks) > 2:
+        assert isinstance(x.type, Array)
+        assert isinstance(y.type, Array)
+        turned = of_matrices(x.type.rank, y.type.rank, batch, over)
+        if turned is None:
             tree = called("np.einsum", labels, x.tree, y.tree)
             return self.number(tree, scalar_of(x.type)) if labels.endswith("->") else tree
-        left = self("x.T", x) if ranks[0] == 2 and over[0] == (0,) else x.tree
-        right = self("x.T", y) if ranks[1] == 2 and over[1] == (1,) else y.tree
-        return template("x @ y", left, right)
+        return template("x @ y", *(self("x.T", v) if t else v.tree for v, t in zip((x, y), turned, strict=True)))
 
     def retyped(self, x: Expr, to: Array) -> ast.expr:
         assert isinstance(x.type, Array)

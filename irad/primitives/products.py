@@ -20,7 +20,7 @@ from irad.primitives.array import IN_KERNELS, array_of
 from irad.primitives.table import primitive
 from irad.types import BOOL, Array, Type
 
-__all__ = ["PRODUCTS", "Axes", "axes_of", "product"]
+__all__ = ["PRODUCTS", "Axes", "axes_of", "of_matrices", "product"]
 
 PRODUCTS = frozenset({"matmul", "contract"})
 Pairs = tuple[tuple[int, ...], tuple[int, ...]]  # axes of x, and those of y that they are joined with
@@ -149,6 +149,20 @@ def _labels(x: int, y: int, batch: Pairs, over: Pairs) -> str:
     return f"{left},{right}->{''.join(kept)}"
 
 
+def of_matrices(x: int, y: int, batch: Pairs, over: Pairs) -> tuple[bool, bool] | None:
+    """Which of two vectors and matrices are transposed in their product by `@`; None where it takes other arrays."""
+    if batch[0] or len(over[0]) > 1 or max(x, y) > 2:
+        return None
+    return x == 2 and over[0] == (0,), y == 2 and over[1] == (1,)
+
+
+def _ref(x: Any, y: Any, *, batch: Pairs, over: Pairs) -> Any:
+    turned = of_matrices(x.ndim, y.ndim, batch, over)
+    if turned is None:
+        return np.einsum(_labels(x.ndim, y.ndim, batch, over), x, y)
+    return (x.T if turned[0] else x) @ (y.T if turned[1] else y)
+
+
 matmul = primitive(
     "matmul",
     _matmul_infer,
@@ -165,7 +179,7 @@ contract = primitive(
     _infer,
     statics=("batch", "over"),
     doc="Products of x and y summed over the axes `over`; the axes `batch` of both go together.",
-    ref=lambda x, y, *, batch, over: np.einsum(_labels(x.ndim, y.ndim, batch, over), x, y),
+    ref=_ref,
     vjp=_vjp,
     jvp=_jvp("contract"),
     llvm=IN_KERNELS,

@@ -299,7 +299,7 @@ def svd(e: Any, node: Apply) -> Operands:
     (a,) = node.args
     t = array_type(a)
     m, n = shape(e, a)
-    k = m if m == n else str(min(int(m), int(n)))
+    k = m if t.shape[0] == t.shape[1] else str(min(int(m), int(n)))
     types, size = _results(node), item_size(t)
     copy, block, *_ = _turned(e, a)
     ut, s, v = allocate(e, types[0], [k, m]), allocate(e, types[1], [k]), allocate(e, types[2], [n, k])

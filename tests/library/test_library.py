@@ -7,6 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
+import irad
 from irad.numpy import MODULES, table
 from tests.library.agree import LAYOUTS, SHAPES, check
 from tests.library.cases import CASES
@@ -60,3 +61,11 @@ def test_what_is_wrong_is_seen(monkeypatch):
 
     monkeypatch.setattr(joining.stack, "__code__", (lambda arrays, axis=0: np.asarray(arrays[0])[None] * 2.0).__code__)
     assert "wanted float64(2, 5)" in check("np.stack([v, w])", 0)
+
+
+def test_a_dtype_needs_no_guard():
+    """What is read of a dtype does not change: calls go to machine code at once."""
+    f = irad.compile(lambda a, b: np.linalg.solve(a, b) if a.dtype.kind == "f" else b)
+    for _ in range(3):
+        f(np.eye(2), np.ones(2))
+    assert f.cache_info().hits == 0  # calls that went through Python

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from irad.errors import nearest
 from irad.graph.build import constant, literal
 from irad.specialize import instances
@@ -88,7 +90,8 @@ def _static_attribute(s: Specializer, value: Any, name: str) -> Any:
         ) from None
     if isinstance(value, str):
         return Compound("built-in method", ("text", name), [Known(value)])
-    if not (isinstance(value, ModuleType) and value.__name__.split(".")[0] in ("math", "numpy", "scipy", "irad")):
+    library = isinstance(value, ModuleType) and value.__name__.split(".")[0] in ("math", "numpy", "scipy", "irad")
+    if not library and not isinstance(value, np.dtype):  # which do not change
         s.object_guards.append((value, name, found))
     return s.from_python(found)
 

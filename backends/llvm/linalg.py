@@ -224,6 +224,24 @@ def lu_solve(e: Any, node: Apply) -> Operands:
     return out
 
 
+def log_determinant(e: Any, node: Apply) -> Operands:
+    factors = node.args[1]
+    t, n, p = array_type(factors), shape(e, factors)[0], e.get(factors)[0]
+    ll = SCALAR[str(t.dtype)]
+    cell = f"%cell{len(e.frame)}"
+    e.frame.append(f"{cell} = alloca {ll}")
+    e.do(f"store {ll} 0.0, ptr {cell}")
+
+    def pivot(i: list[str]) -> None:
+        e.operand = t.dtype
+        size = e.intrinsic("fabs", load(e, t, address(e, t, p, [i[0], i[0]], [n, n])))
+        total = e.emit(f"load {ll}, ptr {cell}")
+        e.do(f"store {ll} {e.plus(t.dtype, total, e.libm('log', size))}, ptr {cell}")
+
+    nest(e, [n], pivot)
+    return (e.emit(f"load {ll}, ptr {cell}"),)
+
+
 # -- symmetric matrices -------------------------------------------------------------------------------------------------------
 
 
@@ -352,6 +370,7 @@ KERNELS: dict[str, Callable[[Any, Apply], Operands]] = {
     "lu": lu,
     "exchange": exchange,
     "lu_solve": lu_solve,
+    "log_determinant": log_determinant,
     "cholesky": cholesky,
     "eigh": eigh,
     "qr": qr,

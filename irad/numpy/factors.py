@@ -15,6 +15,10 @@ def lu_solve(a, factors, pivots, b, *, transposed):
     """x of a @ x = b."""
 
 
+def log_determinant(a, factors, pivots):
+    """log(abs(det(a)))."""
+
+
 def triangular_solve(a, b, *, lower, transposed, unit):
     """x of a @ x = b, where a is a triangle."""
 

@@ -36,7 +36,7 @@ def solve(a, b):
 
 
 def _solved(a, b):
-    packed, pivots = lu(a, check=True)
+    packed, pivots = lu(stop_gradient(a), check=True)
     return lu_solve(a, packed, pivots, b, transposed=False)
 
 
@@ -50,10 +50,13 @@ def det(a):
 
 
 def _determined(a):
-    """Of a singular matrix: the product of the singular values, whose derivative holds where one of them is zero."""
-    if np.all(np.diagonal(lu(stop_gradient(a), check=False)[0]) != 0.0):
-        packed, pivots = lu(a, check=False)
-        return (_signed(pivots, np.prod(np.diagonal(packed))),)
+    """The product of the pivots, which grows as the logarithm says. Of a singular matrix: the product of the singular values,
+    whose derivative holds where one of them is zero."""
+    packed, pivots = lu(stop_gradient(a), check=False)
+    d = np.diagonal(packed)
+    if np.all(d != 0.0):
+        size = factors.log_determinant(a, packed, pivots)
+        return (_signed(pivots, np.prod(d)) * np.exp(size - stop_gradient(size)),)
     ut, s, v = factors.svd(a)
     product = np.prod(s) * stop_gradient(_orientation(ut) * _orientation(v))
     return (product - stop_gradient(product),)
@@ -76,9 +79,9 @@ def slogdet(a):
 
 
 def _log_determined(a):
-    packed, pivots = lu(a, check=False)
-    d = np.diagonal(packed)
-    return _signed(pivots, np.prod(np.sign(d))), np.sum(np.log(np.abs(d)))
+    packed, pivots = lu(stop_gradient(a), check=False)
+    sign = _signed(pivots, np.prod(np.sign(np.diagonal(packed))))
+    return sign, factors.log_determinant(a, packed, pivots)
 
 
 # -- factors ----------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ __all__ = [
     "cholesky",
     "eigh",
     "exchange",
+    "log_determinant",
     "lu",
     "lu_solve",
     "qr",
@@ -51,6 +52,12 @@ def lu_solve(factors: Any, pivots: Any, b: Any, transposed: Any) -> Any:
         return exchange(triangular_solve(factors, b, False, False, True), pivots, True)
     b = triangular_solve(factors, exchange(b, pivots, False), False, True, True)
     return triangular_solve(factors, b, True, True, False)
+
+
+def log_determinant(a: Any, factors: Any, pivots: Any) -> Any:
+    """log(abs(det(a))), by the factors of a."""
+    with np.errstate(divide="ignore"):
+        return np.sum(np.log(np.abs(np.diagonal(factors))))
 
 
 def triangular_solve(a: Any, b: Any, lower: Any, transposed: Any, unit: Any) -> Any:

@@ -261,6 +261,35 @@ lu_solve = _operation(
     source=lambda s, a, factors, pivots, b, *, transposed: s.helper("lu_solve", factors, pivots, b, transposed),
 )
 
+
+def _log_determinant_infer(types: tuple[Type, ...]) -> Type:
+    a = _matrix("log_determinant", types[0], square=True)
+    if types[1] is not a:
+        raise refuse("type-mismatch", f"`log_determinant` takes the factors of {a}, not {types[1]}")
+    _pivots("log_determinant", types[2], a.shape[0])
+    return a.dtype
+
+
+def _inverse(b: Any, a: Any, factors: Any, pivots: Any) -> Any:
+    """The transpose of the inverse."""
+    return b.lu_solve(a, factors, pivots, _part(b, b.like(1.0, a), "eq"), transposed=True)
+
+
+log_determinant = _operation(
+    "log_determinant",
+    _log_determinant_infer,
+    "The logarithm of the size of the determinant of a, by its factors; derivatives are those of a, its factors follow it.",
+    lapack.log_determinant,
+    lambda b, out, a, factors, pivots, ct: (
+        lambda: b.mul(b.spread(ct, a, (0, 1)), _inverse(b, a, factors, pivots)),
+        None,
+        None,
+    ),
+    lambda b, out, a, factors, pivots, da, *rest: (
+        None if da is None else b.sum(b.mul(da, _inverse(b, a, factors, pivots)), axes=(0, 1))
+    ),
+)
+
 # -- symmetric matrices -------------------------------------------------------------------------------------------------------
 
 
@@ -593,6 +622,6 @@ banded_solve = _operation(
 LINALG = frozenset(
     {
         *("triangular_solve", "lu", "exchange", "lu_solve", "cholesky", "eigh", "qr", "svd", "pseudo_inverse"),
-        "banded_solve",
+        *("banded_solve", "log_determinant"),
     }
 )

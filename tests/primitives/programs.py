@@ -207,6 +207,7 @@ def _inverted(b: Any, p: Node, a: Node) -> list[Node]:
 # Arguments that follow from another one, in every program.
 FOLLOWING: dict[str, Any] = {
     "lu_solve": lambda b, a, f, p, y: [a, *b.parts(b.lu(a, check=False), 2), y],
+    "log_determinant": lambda b, a, f, p: [a, *b.parts(b.lu(a, check=False), 2)],
     "pseudo_inverse": _inverted,
 }
 

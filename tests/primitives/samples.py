@@ -179,7 +179,7 @@ def _general() -> Iterator[tuple[Type, ...]]:
     for x, y in itertools.product(arrays, repeat=2):
         yield from ((x, y, *i) for i in ints)
         n = Array(I64, x.shape[:1])
-        yield from ((x, n), (x, x, n, y))
+        yield from ((x, n), (x, x, n), (x, x, n, y))
     for x in (*LISTS, *STACKS, *STRUCTS, *map(Sum, SUMS)):
         yield from ((x,), (x, INT), (x, x), (x, INT, INT))
         if isinstance(x, (List, Stack)):
@@ -357,6 +357,7 @@ FITTING: dict[str, Any] = {
     "lu": lambda a: (_regular(a),),
     "exchange": lambda x, p: (_finite(x), _places(p)),
     "lu_solve": lambda a, f, p, b: (_regular(a), *lapack.lu(_regular(a), False), _finite(b)),
+    "log_determinant": lambda a, f, p: (_regular(a), *lapack.lu(_regular(a), False)),
     "triangular_solve": lambda a, b: (_definite(a), _finite(b)),
     "cholesky": lambda a: (_definite(a),),
     "eigh": lambda a: (_spread(_definite(a)),),
@@ -367,6 +368,7 @@ FITTING: dict[str, Any] = {
 }
 # What is given beside a matrix follows it.
 MEANINGS: dict[str, Any] = {
+    "log_determinant": lambda a, f, p: np.linalg.slogdet(a)[1],
     "pseudo_inverse": lambda p, a: np.linalg.pinv(a),
     "lu_solve": lambda a, f, p, b, *, transposed: lapack.lu_solve(*lapack.lu(a, False), b, transposed),
 }

@@ -22,6 +22,7 @@ SIZES = {
     "lu": ("nn",),
     "exchange": ("nm", "n"),
     "lu_solve": ("nn", "nn", "n", "nm"),
+    "log_determinant": ("nn", "nn", "n"),
     "triangular_solve": ("nn", "nm"),
     "cholesky": ("nn",),
     "eigh": ("nn",),

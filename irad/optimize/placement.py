@@ -9,13 +9,14 @@ them that vector instructions do better.
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
 from irad.graph.walk import all_graphs
-from irad.optimize.elements import has_elements, size, small
+from irad.optimize.elements import has_elements, known_shape, size, small
 from irad.optimize.slots import Path, Slot, Slots
-from irad.primitives.products import PRODUCTS
+from irad.primitives.products import PRODUCTS, axes_of
 from irad.types import Stack, Struct, Type
 
 __all__ = ["BLOCKS", "STRUCTURE", "Placement", "array_paths", "part", "place"]
@@ -184,7 +185,7 @@ class Placement(Slots):
         name = node.fn.name
         sizes = [size(n.type) for n in (*node.args, node) if small(n.type)]
         group.size = max(group.size, *sizes)
-        group.work += 2 * sizes[0] * sizes[1] if name in PRODUCTS else max(sizes)
+        group.work += _multiplications(node) * 2 if name in PRODUCTS else max(sizes)
         if name == "array":
             group.saves |= node in self.read
         elif name in ("index", *PRODUCTS, *UPDATES):
@@ -197,6 +198,14 @@ class Placement(Slots):
     def holds(self, x: Node | Graph, path: Path) -> bool:
         """Whether the array that is the part of x at `path` is in registers."""
         return x not in self.apart and self.find((x, path)) in self.chosen
+
+
+def _multiplications(node: Apply) -> int:
+    """Those of a product of small arrays."""
+    x, y = node.args
+    axes = axes_of(x, y, *node.static)
+    shared = [known_shape(x.type)[i] for i in (*axes.batch[0], *axes.over[0])]
+    return size(x.type) * size(y.type) // max(math.prod(shared), 1)
 
 
 class _Groups:

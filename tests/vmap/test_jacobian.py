@@ -87,6 +87,23 @@ def test_few_columns_are_straight_line_code():
     agree(irad.jacobian(f)(q), want)
 
 
+def arm(q):
+    t = np.eye(4)
+    for i in range(6):
+        c, s = np.cos(q[i]), np.sin(q[i])
+        t = t @ np.array([[c, -s, 0.0, 0.1], [s, c, 0.0, 0.2], [0.0, 0.0, 1.0, 0.3], [0.0, 0.0, 0.0, 1.0]])
+    return t[:3, 3]
+
+
+def test_products_of_small_matrices_live_in_registers():
+    """In a Jacobian too: a direction's zeros fold in products, so that each joint's derivative begins at the joint."""
+    q = np.linspace(-1.0, 1.0, 6)
+    counts = irad.ir(irad.jacobian(arm), q, stage="lowered").operations
+    assert not {"for_loop", "matmul", "zeros"} & set(counts)
+    assert counts["array"] == 1
+    agree(irad.jacobian(arm)(q), columns_by_differences(arm, q), rtol=1e-7, atol=1e-9)
+
+
 def test_other_orders_are_refused():
     for call in (lambda: irad.jacobian(pair, order="markowitz"), lambda: inside(X)):
         with pytest.raises(irad.CompileError, match="unknown-order"):

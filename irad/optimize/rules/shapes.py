@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from irad.graph.build import is_constant
 from irad.graph.nodes import Apply, Constant, Node
 from irad.optimize.rewrite import Rule, rewrites
 from irad.primitives.products import axes_of
-from irad.types import Scalar
+from irad.types import Array, Scalar
 
 __all__ = ["RULES"]
 
@@ -115,6 +116,39 @@ def index_of_array(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> N
     return x.args[k]
 
 
+@rewrites("array-of-zeros", "array", exact=False)
+def array_of_zeros(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """array(0.0, -0.0, ...) => 0.0 in each place"""
+    zeros = all(isinstance(x, Constant) and x.value == 0.0 and isinstance(x.value, float) for x in args)
+    return b.broadcast(b.number(0.0, b.scalar_of(args[0])), shape=static[0]) if zeros else None
+
+
+@rewrites("matmul-of-zeros", "matmul", exact=False)
+def matmul_of_zeros(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """matmul(zeros, ?x) => zeros, all sizes known"""
+    return _zero_product(b, "matmul", args, static)
+
+
+@rewrites("contract-of-zeros", "contract", exact=False)
+def contract_of_zeros(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """contract(zeros, ?x) => zeros, all sizes known"""
+    return _zero_product(b, "contract", args, static)
+
+
+def _zero_product(b: Any, name: str, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    x, y = args
+    if not (_is_zero(x) or _is_zero(y)) or not (_known(x) and _known(y)):
+        return None
+    t = b.primitives[name].type_of((x.type, y.type), static)
+    zero: Node = b.number(0.0, b.scalar_of(x))
+    return b.broadcast(zero, shape=t.shape) if isinstance(t, Array) else zero
+
+
+def _is_zero(x: Node) -> bool:
+    """Whether all elements of an array are known to be zero."""
+    return is_constant(x, 0.0) or is_constant(x, -0.0) or (isinstance(x, Apply) and x.fn.name == "zeros")
+
+
 @rewrites("slice-of-update", "slice")
 def slice_of_update(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
     """slice(slice_update(?x, ?v, i), i) => ?v, the block that was put there"""
@@ -154,7 +188,7 @@ def update_by_slice(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> 
 
 def _known(x: Node) -> bool:
     """Whether all sizes of an array are known."""
-    return all(isinstance(d, int) for d in x.type.shape)  # type: ignore[attr-defined]
+    return isinstance(x.type, Array) and all(isinstance(d, int) for d in x.type.shape)
 
 
 RULES: tuple[Rule, ...] = (
@@ -167,6 +201,9 @@ RULES: tuple[Rule, ...] = (
     contract_of_transpose,
     contract_as_matmul,
     index_of_array,
+    array_of_zeros,
+    matmul_of_zeros,
+    contract_of_zeros,
     slice_of_update,
     slice_beside_update,
     update_by_slice,

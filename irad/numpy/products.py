@@ -41,7 +41,7 @@ def kron(a, b):
     place_a, place_b, shape = (), (), ()
     for m, n in zip(*sizes, strict=True):
         place_a, place_b, shape = (*place_a, m, 1), (*place_b, 1, n), (*shape, m * n)
-    return (np.copy(a).reshape(place_a) * np.copy(b).reshape(place_b)).reshape(shape)
+    return (np.copy(a).reshape(place_a) * np.copy(b).reshape(place_b)).copy().reshape(shape)
 
 
 def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):

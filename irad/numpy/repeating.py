@@ -21,7 +21,7 @@ def tile(A, reps):
 
 
 def repeat(a, repeats, axis=None):
-    a, axis = _flat(a, axis)
+    a, axis = _flat(np.atleast_1d(a), axis)
     x = np.moveaxis(a, axis, 0)
     n = len(x)
     rest = x.shape[1:]

@@ -121,7 +121,7 @@ def _order(x):
     order = np.arange(n)
     width = 1
     while width < n:
-        merged = np.empty(n, int)
+        merged = order.copy()  # of the same size, also where that is known at run time only
         for start in range(0, n, 2 * width):
             middle, end = min(start + width, n), min(start + 2 * width, n)
             i, j = start, middle

@@ -32,9 +32,11 @@ from irad.primitives import REGISTRY
 from irad.primitives.control import IN_BACKENDS
 from irad.primitives.structure import BY_TRANSFORM
 from irad.primitives.table import Missing
-from tests.arrays.test_programs import loaded
-from tests.generator import generate
-from tests.generator.program import load
+from tests.generator import arrays, generate
+from tests.generator.arrays.draw import WRITES
+from tests.generator.arrays.reference import LOSS, direction, loss_source
+from tests.generator.arrays.reference import outcome as outcome_by_numpy
+from tests.generator.program import ENTRY, load, loaded
 
 
 def outcome(f: Any, args: Any, backend: str) -> Any:
@@ -91,14 +93,15 @@ def test_second_derivatives_of_generated_programs(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(15))
 def test_array_programs(seed: int) -> None:
-    f, arguments, _ = loaded(seed)
-    along = [np.ones(a.shape) for a in arguments]
-    given = [a.copy() for a in arguments]
-    agrees(f, *given)
-    agrees(irad.grad(f, argnums=tuple(range(len(arguments)))), *given)
-    agrees(lambda xs, ts: irad.jvp(f, xs, ts), tuple(given), tuple(along))
-    for a, b in zip(given, arguments, strict=True):
-        np.testing.assert_array_equal(a, b)
+    program = arrays.generate(seed)
+    scope = loaded(loss_source(program, outcome_by_numpy(program).value))
+    if WRITES in program.tags:
+        return agrees(lambda *args: scope[ENTRY](*[np.array(a) for a in args]), *program.args)
+    along = tuple(None if d is None else d.astype(a.dtype) for a, d in zip(program.args, direction(program), strict=True))
+    floats = tuple(i for i, d in enumerate(along) if d is not None)
+    agrees(scope[ENTRY], *program.args)
+    agrees(irad.grad(scope[LOSS], argnums=floats), *program.args)
+    agrees(lambda xs, ts: irad.jvp(scope[LOSS], xs, ts), program.args, along)
 
 
 TENTH, LEAST = np.float32(0.1), np.int32(-(2**31))

@@ -1,12 +1,15 @@
 """The differential run: `python -m tests.fuzz --programs 5000 --second 1000 --order 3 200 --mutants 500 --jobs 2`.
 
 Prints what was covered, what irad refused, and what came out wrong with its seed and source; writes JSON. With --save,
-failures are shrunk and kept under tests/regressions.
+failures are shrunk and kept under tests/regressions. With --arrays, programs are those of tests/generator/arrays:
+
+    python -m tests.fuzz --arrays --programs 2000 --second 500 --jobs 2
 """
 
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import subprocess
 import sys
@@ -18,8 +21,9 @@ from typing import Any
 from tests.fuzz.faults import FAULTS, SEES
 from tests.fuzz.oracles import Failure
 from tests.fuzz.pool import ROOT, run_seeds
-from tests.fuzz.shrink import saved, script, shrink
+from tests.fuzz.shrink import REGRESSIONS, array_fails_alike, saved, script, shrink
 from tests.fuzz.worker import examined
+from tests.generator.arrays.draw import TAGS
 from tests.generator.kinds import ACCEPTED, CONSTRUCTS
 from tests.generator.program import Program
 
@@ -30,6 +34,7 @@ COUNTED = ("modules after passes", "slopes against differences", "mutants", "mut
 
 def parsed(argv: list[str] | None = None) -> argparse.Namespace:
     p = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
+    p.add_argument("--arrays", action="store_true", help="programs about arrays of any dtype, which return arrays, or raise")
     p.add_argument("--programs", type=int, default=300, metavar="N", help="programs with first derivatives")
     p.add_argument("--seed", type=int, default=0, metavar="S", help="the first seed")
     p.add_argument("--second", type=int, default=0, metavar="M", help="the first M of them with second derivatives")
@@ -81,7 +86,7 @@ def main(argv: list[str] | None = None) -> int:
 
     run_seeds(planned(options), options.jobs, done)
     results.sort(key=lambda r: r["seed"])
-    summary = summarized(results, time.perf_counter() - start, options.seed)
+    summary = summarized(results, time.perf_counter() - start, options.seed, options.arrays)
     if not options.quiet:
         show_coverage(summary)
     show(summary, results)
@@ -107,13 +112,15 @@ def planned(options: argparse.Namespace) -> list[dict[str, Any]]:
     """A task for each program. Programs that irad refuses have no mutants: a few more than asked for are planned."""
     high, most = options.order or (0, 0)
     passes = options.programs // 5 if options.passes is None else options.passes
+    if options.arrays:  # their checks are others
+        passes = options.mutants = 0
     tasks = []
     for i in range(max(options.programs, options.second, most)):
         order = high if i < most else 2 if i < options.second else 1
         plan = {"order": order, "passes": i < passes, "mutants": int(i < options.mutants * 1.03), "differences": i % 4 == 0}
         if i % 4 == 2:
             plan["backends"] = ("interpreter", "llvm", "source")
-        tasks.append({"seed": options.seed + i, "plan": plan})
+        tasks.append({"seed": options.seed + i, "plan": plan, "arrays": options.arrays})
     return tasks
 
 
@@ -121,7 +128,7 @@ def one(options: argparse.Namespace) -> int:
     """One seed in this process, with its source."""
     order = options.order[0] if options.order else 2 if options.second else 1
     plan = {"order": order, "passes": options.passes != 0, "mutants": max(options.mutants, 1), "differences": True, "all": True}
-    answer = examined(options.only, plan)
+    answer = examined(options.only, plan, options.arrays)
     print(answer.get("source", ""))
     print("arguments", answer.get("args"))
     for f in answer["failures"]:
@@ -172,8 +179,9 @@ def faults(options: argparse.Namespace) -> int:
 # -- what came out ------------------------------------------------------------------------------------------------------------
 
 
-def summarized(results: list[dict[str, Any]], seconds: float, seed: int) -> dict[str, Any]:
+def summarized(results: list[dict[str, Any]], seconds: float, seed: int, about_arrays: bool = False) -> dict[str, Any]:
     """The counts of a run."""
+    constructs = () if about_arrays else CONSTRUCTS
     slopes = [g for r in results for g in r.get("gradient", [])]
     refused = [r for r in results if any(f["kind"] == "refused" for f in r["failures"])]
     wrong = [r for r in results if any(f["kind"].startswith("wrong") for f in r["failures"])]
@@ -202,9 +210,9 @@ def summarized(results: list[dict[str, Any]], seconds: float, seed: int) -> dict
                 if r["failures"]
             ).most_common()
         ),
-        "kinds": {k: sum(k in r["kinds"] for r in results) for k in ACCEPTED},
+        "kinds": {k: sum(k in r["kinds"] for r in results) for k in (TAGS if about_arrays else ACCEPTED)},
         "pairs": {
-            f"{o} > {i}": sum([o, i] in [list(p) for p in r["pairs"]] for r in results) for o in CONSTRUCTS for i in CONSTRUCTS
+            f"{o} > {i}": sum([o, i] in [list(p) for p in r["pairs"]] for r in results) for o in constructs for i in constructs
         },
     }
 
@@ -216,6 +224,8 @@ def show_coverage(summary: dict[str, Any]) -> None:
     width, rows = 34, -(-len(cells) // 4)
     for i in range(rows):
         print("".join(f"{c:{width}.{width - 1}}" for c in cells[i::rows]))
+    if not summary["pairs"]:
+        return
     print("\nprograms with one construct (left) around another (top):")
     print(" " * 11 + "".join(f"{i:>11}" for i in CONSTRUCTS))
     for o in CONSTRUCTS:
@@ -228,7 +238,7 @@ def told(answer: dict[str, Any], f: dict[str, Any]) -> str:
     failure, program = Failure(**f), Program(answer["seed"], answer.get("source", ""), tuple(answer.get("args", ())))
     return (
         f"seed {program.seed}: {failure.kind}, {failure.what}: {failure.detail[:300]}\n"
-        f"  python -m tests.fuzz --only {program.seed} --shrink --order {order} 1\n"
+        f"  python -m tests.fuzz {'--arrays ' * answer['arrays']}--only {program.seed} --shrink --order {order} 1\n"
         f"{program.source}\nprint(program{program.data!r})\n"
     )
 
@@ -286,12 +296,13 @@ def keep(results: list[dict[str, Any]], save: bool) -> None:
             if key in seen or "source" not in r or failure.kind == "test error":
                 continue
             seen.add(key)
-            program = Program(r["seed"], r["source"], tuple(r["args"]))
-            order = r["plan"]["order"]
-            small = shrink(program, failure, order)
+            program = Program(r["seed"], r["source"], tuple(r["args"]), frozenset(r["kinds"]))
+            order, about_arrays = r["plan"]["order"], r["arrays"]
+            fails = functools.partial(array_fails_alike, failure=failure, order=order) if about_arrays else None
+            small = shrink(program, failure, order, wanted=fails)
             print(f"\nshrunk from seed {r['seed']}:\n{script(small, failure, order)}")
             if save:
-                print("saved as", saved(small, failure, order))
+                print("saved as", saved(small, failure, order, REGRESSIONS / "arrays" if about_arrays else REGRESSIONS))
 
 
 if __name__ == "__main__":

@@ -16,13 +16,15 @@ from typing import Any
 
 import numpy as np
 
+from tests.fuzz import array_oracles
 from tests.fuzz.mutants import changed_alike, compare
 from tests.fuzz.oracles import Examination, Failure, Plan, examine
 from tests.fuzz.pool import ROOT
+from tests.generator.arrays.reference import unsuitable
 from tests.generator.draw import check
 from tests.generator.program import Program, Rejected
 
-__all__ = ["fails_alike", "saved", "script", "shrink"]
+__all__ = ["REGRESSIONS", "array_fails_alike", "fails_alike", "saved", "script", "shrink"]
 
 REGRESSIONS = ROOT / "tests" / "regressions"
 
@@ -51,6 +53,21 @@ def fails_alike(program: Program, failure: Failure, order: int) -> bool:
     if failure.mutant:
         return bool(changed_mutant(found, failure))
     return any(f.kind == failure.kind and _alike(f.reason, failure.reason) for f in _failures(found, failure.what, order))
+
+
+def array_fails_alike(program: Program, failure: Failure, order: int) -> bool:
+    """The same of an array program."""
+    try:
+        if unsuitable(program):
+            return False
+        if failure.kind == "crashed":
+            return _crashes(program, order, "tests.fuzz.array_oracles")
+        only = "" if " beside " in failure.what else failure.what
+        backends = ("interpreter", "llvm", "source")
+        found = array_oracles.examine(program, Plan(order, all=True, only=only, backends=backends)).failures
+    except Exception:
+        return False
+    return any(f.kind == failure.kind and _alike(f.reason, failure.reason) for f in found)
 
 
 def _failures(program: Program, what: str, order: int) -> list[Failure]:
@@ -89,13 +106,14 @@ def _alike(a: str, b: str) -> bool:
     return a.split(":")[0] == b.split(":")[0]
 
 
-def _crashes(program: Program, order: int) -> bool:
+def _crashes(program: Program, order: int, oracles: str = "tests.fuzz.oracles") -> bool:
     """Whether a process dies of the program."""
     text = (
-        "import sys, json; from tests.fuzz.oracles import Plan, examine; from tests.generator.program import Program; "
-        "d = json.load(sys.stdin); examine(Program(0, d['source'], tuple(d['args'])), Plan(d['order'], all=True))"
+        f"import sys, json; from {oracles} import Plan, examine; from tests.generator.program import Program; "
+        "d = json.load(sys.stdin); "
+        "examine(Program(0, d['source'], tuple(d['args']), frozenset(d['tags'])), Plan(d['order'], all=True))"
     )
-    given = json.dumps({"source": program.source, "args": list(program.data), "order": order})
+    given = json.dumps({"source": program.source, "args": list(program.data), "order": order, "tags": sorted(program.tags)})
     try:
         done = subprocess.run([sys.executable, "-c", text], input=given, text=True, capture_output=True, cwd=ROOT, timeout=240)
     except subprocess.TimeoutExpired:
@@ -270,6 +288,8 @@ def _simpler_argument(tree: ast.Module, args: list[Any], k: int) -> bool:
 
 
 def _simpler(argument: Any) -> list[Any]:
+    if isinstance(argument, list) and argument and isinstance(argument[0], str):
+        return []  # of another dtype
     if isinstance(argument, list):
         return [np.full(np.shape(argument), v).tolist() for v in (0.5, 1.5)]
     return [1, 2] if isinstance(argument, int) else [0.5, 1.5, -0.5]

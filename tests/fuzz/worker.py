@@ -2,7 +2,7 @@
 
     {"seed": 17, "plan": {"order": 2}}  ->  {"seed": 17, "failures": [...], "kinds": [...], ...}
 
-A task with a "fault" switches it on in this process, for good.
+A task with "arrays" is about an array program. One with a "fault" switches it on in this process, for good.
 
 A program that kills it costs one process: the parent knows which seed was in hand.
 """
@@ -16,19 +16,20 @@ import sys
 import traceback
 from typing import Any
 
+from tests.fuzz import array_oracles
 from tests.fuzz.faults import switch_on
 from tests.fuzz.oracles import Failure, Plan, examine
-from tests.generator import generate
+from tests.generator import arrays, generate
 from tests.generator.kinds import kinds, pairs
 
 __all__ = ["examined"]
 
 
-def examined(seed: int, plan: dict[str, Any]) -> dict[str, Any]:
+def examined(seed: int, plan: dict[str, Any], about_arrays: bool = False) -> dict[str, Any]:
     """The report of one seed as plain data. Errors of the tests themselves are failures of the kind "test error"."""
-    out: dict[str, Any] = {"seed": seed, "plan": plan}
+    out: dict[str, Any] = {"seed": seed, "plan": plan, "arrays": about_arrays}
     try:
-        program = generate(seed)
+        program = arrays.generate(seed) if about_arrays else generate(seed)
     except Exception:
         failure = Failure("test error", "generate", traceback.format_exc()[-1500:], "generate")
         return {**out, "failures": [dataclasses.asdict(failure)], "kinds": [], "pairs": []}
@@ -39,7 +40,7 @@ def examined(seed: int, plan: dict[str, Any]) -> dict[str, Any]:
         "args": list(program.data),
     }
     try:
-        report = examine(program, Plan(**plan))
+        report = (array_oracles.examine if about_arrays else examine)(program, Plan(**plan))
     except Exception:
         failure = Failure("test error", "examine", traceback.format_exc()[-1500:], "examine")
         return {**out, "failures": [dataclasses.asdict(failure)]}
@@ -64,7 +65,7 @@ def main() -> None:
             assert not fault, "a fault stays: use another process"
             fault = task["fault"]
             switch_on(fault)
-        answers.write(json.dumps(examined(task["seed"], task["plan"])) + "\n")
+        answers.write(json.dumps(examined(task["seed"], task["plan"], task.get("arrays", False))) + "\n")
         answers.flush()
 
 

@@ -17,7 +17,18 @@ import numpy as np
 
 from tests.generator import duals
 
-__all__ = ["ENTRY", "Coordinate", "Counters", "Program", "Rejected", "instrumented", "load", "registered", "run_plain"]
+__all__ = [
+    "ENTRY",
+    "Coordinate",
+    "Counters",
+    "Program",
+    "Rejected",
+    "instrumented",
+    "load",
+    "loaded",
+    "registered",
+    "run_plain",
+]
 
 ENTRY = "program"
 MAX_TRIPS, MAX_TICKS, LARGEST = 300, 6000, 1e6
@@ -36,13 +47,13 @@ class Program:
     tags: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        """Arguments that are lists stand for arrays."""
-        self.args = tuple(np.array(a, dtype=float) if isinstance(a, list) else a for a in self.args)
+        """Arguments that are lists stand for arrays: of floats, or [dtype, items, shape]."""
+        self.args = tuple(_array(a) if isinstance(a, list) else a for a in self.args)
 
     @property
     def data(self) -> tuple[Any, ...]:
         """The arguments as plain data: arrays as lists."""
-        return tuple(a.tolist() if isinstance(a, np.ndarray) else a for a in self.args)
+        return tuple(_plain(a) if isinstance(a, np.ndarray) else a for a in self.args)
 
     @property
     def floats(self) -> tuple[int, ...]:
@@ -53,6 +64,19 @@ class Program:
     def coordinates(self) -> tuple[Coordinate, ...]:
         """The numbers that derivatives are taken in: (argument, element), the element of an array counted flat."""
         return tuple((i, k) for i in self.floats for k in range(np.size(self.args[i])))
+
+
+def _array(data: list[Any]) -> np.ndarray[Any, Any]:
+    if data and isinstance(data[0], str):
+        return np.array(data[1], dtype=data[0]).reshape(data[2])
+    return np.array(data, dtype=float)
+
+
+def _plain(a: np.ndarray[Any, Any]) -> list[Any]:
+    data = a.tolist()
+    if a.dtype == float and isinstance(data, list) and np.shape(data) == a.shape:
+        return data
+    return [a.dtype.name, np.ravel(a).tolist(), list(a.shape)]
 
 
 class Rejected(Exception):
@@ -82,10 +106,15 @@ def registered(source: str, label: str) -> str:
 
 def load(source: str, label: str = "program") -> Callable[..., Any]:
     """The entry of a text that runs with the real modules, for irad (and for Python, where no derivative is inside)."""
+    return loaded(source, label)[ENTRY]  # type: ignore[no-any-return]
+
+
+def loaded(source: str, label: str = "program") -> dict[str, Any]:
+    """The names that a text defines, which irad reads where it is registered."""
     file = registered(source, label)
     scope: dict[str, Any] = {"__name__": __name__}
     exec(compile(source, file, "exec"), scope)
-    return scope[ENTRY]  # type: ignore[no-any-return]
+    return scope
 
 
 def _scope(names: dict[str, Any]) -> dict[str, Any]:

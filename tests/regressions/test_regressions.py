@@ -22,10 +22,10 @@ BACKENDS = ("interpreter", "llvm", "source")
 PLAN = Plan(2, passes=True, mutants=2, differences=True, all=True, backends=BACKENDS)
 
 
-def found() -> list[object]:
+def cases(folder: Path) -> list[object]:
     """(text whose entry is `program`, arguments) of each case."""
     out: list[object] = []
-    for path in sorted(HERE.glob("*.py")):
+    for path in sorted(folder.glob("*.py")):
         if path.name.startswith(("test_", "__")):
             continue
         text = path.read_text()
@@ -34,13 +34,13 @@ def found() -> list[object]:
         source = text[: text.index("\nCASES =")]
         for function, args in scope["CASES"]:  # type: ignore[attr-defined]
             name = function.__name__
-            entry = "" if name == "program" else f"program = {name}\n"
+            entry = "" if name == "program" else f"\nprogram = {name}\n"
             case = f"{path.stem}-{name}-{','.join(map(repr, args))}"
             out.append(pytest.param(source + entry, args, scope.get("ORDER", 2), scope.get("MUTANTS", []), id=case))
     return out
 
 
-@pytest.mark.parametrize(("source", "args", "order", "mutants"), found())
+@pytest.mark.parametrize(("source", "args", "order", "mutants"), cases(HERE))
 def test_agrees(source: str, args: tuple[float | int, ...], order: int, mutants: list[str]) -> None:
     program = well_defined(Program(0, source, args))
     assert program is not None, "the program raises, or decides too closely"

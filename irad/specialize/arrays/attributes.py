@@ -9,7 +9,7 @@ import numpy as np
 from irad.graph.build import literal
 from irad.graph.nodes import Node
 from irad.numpy import python
-from irad.specialize.arrays.creation import array, dtype_of, numeric
+from irad.specialize.arrays.creation import array, dtype_of, numeric, ordered
 from irad.specialize.arrays.elementwise import promote
 from irad.specialize.arrays.functions import clip
 from irad.specialize.arrays.indexing import getitem, setitem
@@ -57,7 +57,8 @@ def iteration(s: Specializer, v: Ref) -> Iteration:
 
 def getattr_(s: Specializer, v: Any, name: str) -> Any:
     if not is_array(s, v):
-        return None
+        of_number = is_number(v) and not v.type.weak and name in OF_NUMBERS
+        return Compound("built-in method", ("array", name), [v]) if of_number else None
     t = array_type(s, v)
     if name == "shape":
         return Compound("tuple", None, [size_of(s, v, i) for i in range(t.rank)])
@@ -76,16 +77,13 @@ def getattr_(s: Specializer, v: Any, name: str) -> Any:
 
 def _copy(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     """The method, which gives an array in C order; np.copy keeps the order."""
-    made = array(s, args, kwargs)
-    if isinstance(made, Ref):
-        made.obj.ordered = True
-    return made
+    return ordered(array(s, args, kwargs))
 
 
 def _astype(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     no_keywords(s, "astype", kwargs)
     check_count(s, "astype", args, 2)
-    node = read(s, args[0])
+    node = read(s, args[0]) if is_array(s, args[0]) else args[0]
     t = dtype_of(s, args[1])
     return new_array(s, node if s.b.scalar_of(node) is t else s.b.convert(node, to=t))
 
@@ -170,6 +168,15 @@ METHODS: dict[str, Handler] = {
 
 # Methods that are NumPy's functions in irad/numpy, with the array first.
 WRITTEN = frozenset("argmax argmin argsort cumprod cumsum nonzero repeat round squeeze std swapaxes take trace var".split())
+
+
+# Methods that numbers of NumPy's have too: x[0].sum() where x may have one axis or two.
+OF_NUMBERS = frozenset(
+    (
+        "sum prod max min mean any all std var cumsum cumprod round clip"
+        " ravel flatten reshape transpose squeeze copy astype item"
+    ).split()
+)
 
 
 def names() -> list[str]:

@@ -27,7 +27,7 @@ from irad.specialize.arrays.values import (
 from irad.specialize.numbers import fitting
 from irad.specialize.shapes import leaf_types
 from irad.specialize.sizes import dim_of
-from irad.specialize.values import Compound, Known, is_number
+from irad.specialize.values import Compound, Known, Ref, is_number
 from irad.types import BOOL, F32, F64, FLOAT, I32, I64, INT, Array, Dim, Scalar, fresh_dim
 
 if TYPE_CHECKING:
@@ -129,14 +129,17 @@ def _filled(name: str, value: float | None) -> Handler:
                 help=f"write np.{name}((n, m)), or np.{name}(n, dtype=int)",
             )
         t = dtype_of(s, dtype)
-        return filled(
-            s,
-            None if value is None else constant(t, {"f": float, "i": int, "b": bool}[t.kind](value)),
-            *shape_of(s, shape),
-            t,
-        )
+        fill = None if value is None else constant(t, {"f": float, "i": int, "b": bool}[t.kind](value))
+        return ordered(filled(s, fill, *shape_of(s, shape), t))
 
     return call
+
+
+def ordered(v: Any) -> Any:
+    """A new array, which NumPy is known to have in C order."""
+    if isinstance(v, Ref):
+        v.obj.ordered = True
+    return v
 
 
 HANDLERS[np.zeros], HANDLERS[np.empty], HANDLERS[np.ones] = (
@@ -152,7 +155,7 @@ def _full(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     no_keywords(s, "full", {k: v for k, v in given.items() if k not in ("shape", "fill_value", "dtype")})
     value, dtype = numeric(s, given["fill_value"], "full"), given.get("dtype", Known(None))
     t = s.b.scalar_of(value).strong if isinstance(dtype, Known) and dtype.value is None else dtype_of(s, dtype)
-    return filled(s, value, *shape_of(s, given["shape"]), t)
+    return ordered(filled(s, value, *shape_of(s, given["shape"]), t))
 
 
 def _like(name: str, value: float | None) -> Handler:

@@ -8,7 +8,7 @@ from irad.graph.build import constant
 from irad.graph.nodes import Node
 from irad.graph.walk import Task
 from irad.specialize import objects
-from irad.specialize.arrays.creation import array
+from irad.specialize.arrays.creation import array, ordered
 from irad.specialize.arrays.elementwise import elementwise, promote, shape_text, spread
 from irad.specialize.arrays.products import matmul
 from irad.specialize.arrays.reductions import reduce
@@ -39,6 +39,14 @@ def _operands(s: Specializer, *values: Any) -> list[Node] | None:
 
 
 def binary(s: Specializer, op: str, x: Any, y: Any) -> Any:
+    result = _binary(s, op, x, y)
+    arrays = [v for v in (x, y) if is_array(s, v)]
+    if op != "@" and arrays and all(v.obj.ordered for v in arrays):
+        return ordered(result)  # NumPy keeps the order of the operands
+    return result
+
+
+def _binary(s: Specializer, op: str, x: Any, y: Any) -> Any:
     nodes = _operands(s, x, y)
     if nodes is None:
         return None
@@ -87,12 +95,15 @@ def inplace(s: Specializer, op: str, x: Ref, y: Any) -> Task:
         )
     node = read(s, result)
     assert isinstance(node.type, Array)
-    if node.type.dtype is not t.dtype:
+    if node.type.dtype.kind != t.dtype.kind:
         raise s.refuse(
             "dtype",
             f"`{op}=` would change the dtype of the array from {t.dtype} to {node.type.dtype}",
             help="make the array of floats: dtype=float",
         )
+    if node.type.dtype is not t.dtype:
+        node = s.b.convert(node, to=t.dtype)  # NumPy computes in the wider type, and rounds
+    assert isinstance(node.type, Array)
     if node.type.rank != t.rank or any(
         isinstance(m, int) and isinstance(n, int) and m != n for m, n in zip(node.type.shape, t.shape, strict=True)
     ):

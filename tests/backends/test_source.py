@@ -32,11 +32,10 @@ from irad.primitives import REGISTRY
 from irad.primitives.control import IN_BACKENDS
 from irad.primitives.structure import BY_TRANSFORM
 from irad.primitives.table import Missing
+from tests.fuzz.array_oracles import examine
+from tests.fuzz.oracles import Plan
 from tests.generator import arrays, generate
-from tests.generator.arrays.draw import WRITES
-from tests.generator.arrays.reference import LOSS, direction, loss_source
-from tests.generator.arrays.reference import outcome as outcome_by_numpy
-from tests.generator.program import ENTRY, load, loaded
+from tests.generator.program import load
 
 
 def outcome(f: Any, args: Any, backend: str) -> Any:
@@ -93,15 +92,9 @@ def test_second_derivatives_of_generated_programs(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(15))
 def test_array_programs(seed: int) -> None:
-    program = arrays.generate(seed)
-    scope = loaded(loss_source(program, outcome_by_numpy(program).value))
-    if WRITES in program.tags:
-        return agrees(lambda *args: scope[ENTRY](*[np.array(a) for a in args]), *program.args)
-    along = tuple(None if d is None else d.astype(a.dtype) for a, d in zip(program.args, direction(program), strict=True))
-    floats = tuple(i for i, d in enumerate(along) if d is not None)
-    agrees(scope[ENTRY], *program.args)
-    agrees(irad.grad(scope[LOSS], argnums=floats), *program.args)
-    agrees(lambda xs, ts: irad.jvp(scope[LOSS], xs, ts), program.args, along)
+    """Sums have no order: to the last bits only."""
+    report = examine(arrays.generate(seed), Plan(all=True, backends=("source",)))
+    assert not [f for f in report.failures if f.kind != "refused"]
 
 
 TENTH, LEAST = np.float32(0.1), np.int32(-(2**31))

@@ -193,8 +193,9 @@ def _product_of_arrays(b: Builder, node: Apply, x: Elements, y: Elements) -> Ope
     axes = axes_of(node.args[0], node.args[1], **node.facts())
     inner = math.prod(x.shape[i] for i in axes.over[0])
     kept = tuple(x.shape[i] for i in axes.batch[0])
-    x = np.transpose(x, (*axes.batch[0], *axes.rows, *axes.over[0])).reshape(*kept, -1, inner)
-    y = np.transpose(y, (*axes.batch[1], *axes.columns, *axes.over[1])).reshape(*kept, -1, inner)
+    rows, columns = math.prod(x.shape[i] for i in axes.rows), math.prod(y.shape[j] for j in axes.columns)
+    x = np.transpose(x, (*axes.batch[0], *axes.rows, *axes.over[0])).reshape(*kept, rows, inner)
+    y = np.transpose(y, (*axes.batch[1], *axes.columns, *axes.over[1])).reshape(*kept, columns, inner)
     found = [
         _total(b, [b.mul(p, q) for p, q in zip(row, column, strict=True)], dtype)
         for k in np.ndindex(*kept)

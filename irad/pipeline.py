@@ -14,7 +14,9 @@ from irad.optimize.passes import Pass, drop, hoist, inline, nans, quotients, reg
 from irad.transforms.expand import expand_transforms, has_transforms
 from irad.verify import verify
 
-__all__ = ["DEBUG_NANS", "LEAN", "NATIVE", "OPTIMIZE", "Hook", "Step", "expand", "native", "optimize", "run_passes"]
+__all__ = ["DEBUG_NANS", "LEAN", "NATIVE", "OPTIMIZE", "Hook", "Step", "each", "expand", "native", "optimize", "run_passes"]
+
+Passes = Sequence["Pass | Passes"]
 
 LEAN = (
     inline,  # while functions are whole
@@ -32,9 +34,9 @@ OPTIMIZE = (
     quotients,  # when every use of a reciprocal is known
 )
 
-NATIVE = (  # of each group, the rest runs only where the first pass changed something
+NATIVE: Passes = (  # of each group, the rest runs only where the first pass changed something
     (unroll,),  # indices become constants
-    (registers, drop, residuals, drop),  # what loops store is chosen again, among numbers
+    (registers, drop, (residuals, drop)),  # what loops store is chosen again, among numbers
 )
 
 DEBUG_NANS = (
@@ -83,12 +85,25 @@ class Hook:
         return module
 
 
-def run_passes(module: Module, passes: Sequence[Pass], hook: Hook | None = None) -> Module:
-    """The module after the passes."""
+def run_passes(module: Module, passes: Passes, hook: Hook | None = None) -> Module:
+    """The module after the passes; of a group among them, the rest runs only where its first pass changed something."""
     hook = hook or Hook()
     for p in passes:
-        module = hook.run(p.name, p.stage, p.run, module)
+        if isinstance(p, Pass):
+            module = hook.run(p.name, p.stage, p.run, module)
+        else:
+            changed = run_passes(module, p[:1], hook)
+            module = run_passes(changed, p[1:], hook) if changed is not module else module
     return module
+
+
+def each(passes: Passes) -> Iterator[Pass]:
+    """The passes, those of groups among them."""
+    for p in passes:
+        if isinstance(p, Pass):
+            yield p
+        else:
+            yield from each(p)
 
 
 def expand(module: Module, hook: Hook | None = None) -> Module:
@@ -108,11 +123,7 @@ def optimize(module: Module, hook: Hook | None = None, *, debug_nans: bool = Fal
 def native(module: Module, hook: Hook | None = None) -> Module:
     """optimized -> lowered: the form that machine code is made of."""
     with collector_paused():
-        for first, *rest in NATIVE:
-            changed = run_passes(module, (first,), hook)
-            if changed is not module:
-                module = run_passes(changed, rest, hook)
-    return module
+        return run_passes(module, NATIVE, hook)
 
 
 @contextlib.contextmanager

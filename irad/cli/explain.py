@@ -9,7 +9,6 @@ import inspect
 import os
 import re
 import textwrap
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from irad.cli.target import UsageError
 from irad.errors import CompileError
 from irad.explain import errors
 from irad.optimize.passes import Pass
-from irad.pipeline import LEAN, NATIVE, OPTIMIZE, optimize
+from irad.pipeline import LEAN, NATIVE, OPTIMIZE, each, optimize
 from irad.primitives import REGISTRY, Missing, Primitive
 from irad.transforms.expand import expand_transforms
 
@@ -243,7 +242,7 @@ def _python(text: str) -> Any:
 
 def _pass(name: str) -> dict[str, Any]:
     step: Any = expand_transforms if name == EXPAND else PASSES[name].run
-    places = {"before each derivative": LEAN, "the optimizer": OPTIMIZE, "what native code is made of": tuple(chain(*NATIVE))}
+    places = {"before each derivative": LEAN, "the optimizer": OPTIMIZE, "what native code is made of": tuple(each(NATIVE))}
     runs = [f"{what}: {_marked(passes, name)}" for what, passes in places.items() if any(p.name == name for p in passes)]
     return {
         "doc": inspect.getdoc(step) or "",

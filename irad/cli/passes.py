@@ -5,19 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from itertools import chain
 from typing import NamedTuple
 
 from irad.cli.colour import show_text
 from irad.cli.target import UsageError
 from irad.graph.nodes import Module
 from irad.optimize.passes import Pass
-from irad.pipeline import LEAN, NATIVE, OPTIMIZE, Hook
+from irad.pipeline import LEAN, NATIVE, OPTIMIZE, Hook, each
 
 __all__ = ["EXPAND", "NAMES", "PASSES", "Printed", "Watch", "add_passes", "asks_for_passes", "show_pass"]
 
 EXPAND = "expand"  # gives transforms their bodies; not a pass of the optimizer, but a step of the pipeline like them
-PASSES: dict[str, Pass] = {p.name: p for p in (*LEAN, *OPTIMIZE, *chain(*NATIVE))}
+PASSES: dict[str, Pass] = {p.name: p for p in (*LEAN, *OPTIMIZE, *each(NATIVE))}
 NAMES = (EXPAND, *PASSES)
 
 

@@ -141,6 +141,11 @@ class Builder:
                     g.open = True
         self.graph = before  # type: ignore[assignment]
 
+    @property
+    def size(self) -> int:
+        """How many operations were made."""
+        return len(self._table)
+
     def empty(self, graph: Graph) -> None:
         """Start a graph again: nodes that it had are not found any more."""
         for node in graph.body:

@@ -10,6 +10,7 @@ adds from left to right.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -30,6 +31,7 @@ Elements = Any  # an array of nodes (dtype object)
 Operand = Any  # a node, or Elements
 
 
+@functools.cache
 def small(t: Type) -> bool:
     """Whether values of t are arrays that may live in registers."""
     return isinstance(t, Array) and t.static_shape is not None and size(t) <= MOST_ELEMENTS

@@ -21,7 +21,7 @@ from irad.types import Stack, Struct, Type
 
 __all__ = ["BLOCKS", "STRUCTURE", "Placement", "array_paths", "part", "place"]
 
-GROWTH = 6000  # operations on elements that one module may get
+GROWTH = 16_000  # operations on elements that one module may get, before any vanishes
 LANES = 4  # arrays of more elements are left to vector instructions where they meet arrays that stay in memory
 DEAR = 6  # the cost of an operation that is better done on vectors
 STRUCTURE = frozenset({"getitem", "make_tuple", "make_record", "push", "pop", "empty_stack", "stack_size"})
@@ -167,9 +167,12 @@ class Placement(Slots):
         for x, _ in self.whole:
             if self.may(x, memory):
                 groups.of(self.find((x, ()))).vectors = True
-        chosen = [g for g in groups.all() if g.saves and not (g.vectors and g.size > LANES)]
-        if sum(g.work for g in chosen) > GROWTH:
-            return set()
+        work = 0
+        chosen: set[_Group] = set()
+        for group in sorted(groups.all(), key=lambda g: g.work):
+            work += group.work
+            if group.saves and not (group.vectors and group.size > LANES) and work <= GROWTH:
+                chosen.add(group)
         return {root for root in groups.roots() if groups.of(root) in chosen}
 
     def may(self, n: Node, memory: set[Slot]) -> bool:

@@ -17,20 +17,29 @@ from typing import Any
 
 import numpy as np
 
-from irad.graph.nodes import Apply, Graph, Module, Node, Parameter
+from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node, Parameter
 from irad.optimize.elements import by_elements, elements_of, has_elements, known_shape, size, small
 from irad.optimize.placement import BLOCKS, STRUCTURE, Placement, array_paths, part, place
 from irad.optimize.rebuild import Rebuild, is_undef
 from irad.optimize.slots import Path
-from irad.types import Array, Record, Stack, Struct, Tuple, Type
+from irad.types import Array, Record, Scalar, Stack, Struct, Tuple, Type
 
 __all__ = ["into_registers"]
+
+MOST_OPERATIONS = 20_000  # of the module that is made
 
 
 def into_registers(module: Module) -> Module:
     """The module with the small arrays in registers that are better there; the same module where there are none."""
     found = place(module)
-    return _Registers(module, found).run() if found is not None else module
+    try:
+        return _Registers(module, found).run() if found is not None else module
+    except _TooMany:
+        return module
+
+
+class _TooMany(Exception):
+    """More operations than a module may become."""
 
 
 class _Registers(Rebuild):
@@ -140,6 +149,8 @@ class _Registers(Rebuild):
 
     def plain(self, node: Apply) -> None:
         b, name = self.b, node.fn.name
+        if b.size > MOST_OPERATIONS:
+            raise _TooMany
         b.adjoint = node.adjoint
         if name in STRUCTURE:
             self.structure(node)
@@ -180,7 +191,13 @@ class _Registers(Rebuild):
         if not isinstance(a.type, Array):
             return new
         found = new if isinstance(new.type, Tuple) else self.numbers(new)
-        return elements_of(self.items(found), known_shape(a.type))
+        return elements_of([self.usual(x) for x in self.items(found)], known_shape(a.type))
+
+    def usual(self, x: Node) -> Node:
+        """A known number in the type that it has where a program names it, so that what is done with equal ones is shared."""
+        if x.__class__ is not Constant or x.value is UNDEF or not isinstance(x.type, Scalar):
+            return x
+        return self.b.number(x.value, x.type)
 
     def whole(self, a: Node) -> Node:
         """An argument of an operation on arrays in memory."""

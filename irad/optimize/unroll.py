@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from irad.graph.build import is_constant
 from irad.graph.nodes import Apply, Graph, Module, Node
-from irad.graph.walk import all_graphs
+from irad.graph.walk import all_graphs, nested_graphs
 from irad.optimize.elements import small
 from irad.optimize.rebuild import rebuild
 
@@ -50,26 +50,16 @@ def _works_on_small_arrays(body: Graph) -> bool:
     if any(small(p.type) for p in body.params):
         return True
     counted: set[Node] = {body.params[0]}
-    todo = [body]
-    while todo:
-        g = todo.pop()
+    for g in nested_graphs(body):
         for n in g.body:
             if not counted.isdisjoint(n.args):
                 if any(small(a.type) for a in n.args):
                     return True
                 if n.fn.elementwise:
                     counted.add(n)
-            todo += n.graphs
     return False
 
 
 def _has_functions(body: Graph) -> bool:
     """Whether functions are defined in a loop: they name values of one trip."""
-    todo = [body]
-    while todo:
-        g = todo.pop()
-        for n in g.body:
-            if any(h.role == "function" and h.parent is not None for h in n.graphs):
-                return True
-            todo += [h for h in n.graphs if h.role != "function"]
-    return False
+    return any(g.role == "function" for g in nested_graphs(body)[1:])

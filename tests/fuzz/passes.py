@@ -8,7 +8,6 @@ within ten times what rounding does to them. Each module verifies.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from tests.fuzz.reference import Index, Vectors, numbers, same, tangents
@@ -72,7 +71,7 @@ class _Passes:
         self.want: Any = None
 
     def run(self) -> None:
-        from irad.pipeline import LEAN, NATIVE, OPTIMIZE
+        from irad.pipeline import LEAN, NATIVE, OPTIMIZE, each
         from irad.specialize.entry import type_of
 
         try:
@@ -84,9 +83,9 @@ class _Passes:
         for i in range(1, len(LEAN) + 1):
             lean = self.step(f"expand after {_names(LEAN[:i])}", lambda i=i: _expanded(entry.module, LEAN[:i]))
         for before, where in ((bare, ""), (lean, " on the lean")):
-            for p in dict.fromkeys((*LEAN, *OPTIMIZE, *chain(*NATIVE))) if before is not None else ():
+            for p in dict.fromkeys((*LEAN, *OPTIMIZE, *each(NATIVE))) if before is not None else ():
                 self.step(f"{p.name} alone{where}", lambda p=p, before=before: p.run(before))
-        passes = (*OPTIMIZE, *chain(*NATIVE))
+        passes = (*OPTIMIZE, *each(NATIVE))
         for i, p in enumerate(passes):
             if lean is not None:
                 lean = self.step(f"after {_names(passes[: i + 1])}", lambda p=p, lean=lean: p.run(lean))

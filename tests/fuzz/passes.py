@@ -83,12 +83,17 @@ class _Passes:
         for i in range(1, len(LEAN) + 1):
             lean = self.step(f"expand after {_names(LEAN[:i])}", lambda i=i: _expanded(entry.module, LEAN[:i]))
         for before, where in ((bare, ""), (lean, " on the lean")):
-            for p in dict.fromkeys((*LEAN, *OPTIMIZE, *each(NATIVE))) if before is not None else ():
+            for p in dict.fromkeys((*LEAN, *OPTIMIZE)) if before is not None else ():
                 self.step(f"{p.name} alone{where}", lambda p=p, before=before: p.run(before))
-        passes = (*OPTIMIZE, *each(NATIVE))
-        for i, p in enumerate(passes):
+        for i, p in enumerate(OPTIMIZE):
             if lean is not None:
-                lean = self.step(f"after {_names(passes[: i + 1])}", lambda p=p, lean=lean: p.run(lean))
+                lean = self.step(f"after {_names(OPTIMIZE[: i + 1])}", lambda p=p, lean=lean: p.run(lean))
+        self.parts = [(index, vectors, False) for index, vectors, _ in self.parts]  # sums of arrays promise no order
+        for p in dict.fromkeys(each(NATIVE)) if bare is not None else ():
+            self.step(f"{p.name} alone", lambda p=p: p.run(bare))
+        for p in each(NATIVE):
+            if lean is not None:
+                lean = self.step(f"{p.name} after all", lambda p=p, lean=lean: p.run(lean))
 
     def arguments(self, entry: Any) -> list[Any]:
         """The leaves of the program's arguments, then of what it captured."""

@@ -136,18 +136,23 @@ def _solve_triangle(e: Any, t: Array, a: str, n: str, x: str, m: str, *, lower: 
     call.ints(m, n).number("1.0").memory(a).ints(_at_least_one(e, n)).memory(x).ints(_at_least_one(e, m)).run()
 
 
+def _check_diagonal(e: Any, t: Array, p: str, n: str) -> None:
+    """LinAlgError where there is a zero on it."""
+
+    def check(i: list[str]) -> None:
+        value = load(e, t, address(e, t, p, [i[0], i[0]], [n, n]))
+        _fail(e, e.emit(f"fcmp oeq {SCALAR[str(t.dtype)]} {value}, 0.0"), "Singular matrix")
+
+    nest(e, [n], check)
+
+
 def triangular_solve(e: Any, node: Apply) -> Operands:
     a, b = node.args
     lower, transposed, unit = node.static
     t, n, dims = array_type(a), shape(e, a)[0], shape(e, b)
     p = e.get(a)[0]
     if not unit:
-
-        def check(i: list[str]) -> None:
-            value = load(e, t, address(e, t, p, [i[0], i[0]], [n, n]))
-            _fail(e, e.emit(f"fcmp oeq {SCALAR[str(t.dtype)]} {value}, 0.0"), "Singular matrix")
-
-        nest(e, [n], check)
+        _check_diagonal(e, t, p, n)
     out = _copied(e, b, dims)
     _solve_triangle(e, t, p, n, out[0], _columns(dims), lower=lower, transposed=transposed, unit=unit)
     return out
@@ -211,6 +216,7 @@ def lu_solve(e: Any, node: Apply) -> Operands:
     (transposed,) = node.static
     t, dims = array_type(factors), shape(e, b)
     n, m, f, p = dims[0], _columns(dims), e.get(factors)[0], e.get(pivots)[0]
+    _check_diagonal(e, t, f, n)
     out = _copied(e, b, dims)
     order = array_type(pivots)
     if transposed:

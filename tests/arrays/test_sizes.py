@@ -172,3 +172,13 @@ def test_views_of_views() -> None:
         check(written, np.arange(12.0).reshape(3, 4), i)
     with pytest.raises(IndexError):
         irad.compile(lambda x, n: x[n:][1:][4])(np.arange(8.0), 4)
+
+
+def test_products_of_nothing():
+    def f(x):
+        return x[:0, :0] @ x[:0, :0], x[:, :0] @ x[:0], x[:0] @ x.T
+
+    x = np.arange(9.0).reshape(3, 3)
+    for got, want in zip(irad.compile(f)(x), f(x), strict=True):
+        assert got.shape == want.shape
+        assert np.array_equal(got, want)

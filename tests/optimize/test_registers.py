@@ -411,13 +411,3 @@ def f(k, p):
     assert irad.compile(f)(-1, 1.0) == f(-1, 1.0)
     with pytest.raises(IndexError, match=re.escape("index 3 is out of bounds for axis 0 with size 3")):
         irad.compile(f)(3, 1.0)
-
-
-def test_products_of_nothing():
-    def f(x):
-        return x[:0, :0] @ x[:0, :0], x[:, :0] @ x[:0], x[:0] @ x.T
-
-    x = np.arange(9.0).reshape(3, 3)
-    for got, want in zip(irad.compile(f)(x), f(x), strict=True):
-        assert got.shape == want.shape
-        assert np.array_equal(got, want)

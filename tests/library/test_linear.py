@@ -1,0 +1,147 @@
+"""Linear algebra beyond calls against NumPy's: all backends, what singular matrices raise, derivatives where values are equal,
+and how much a gradient stores."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import linalg
+
+import irad
+from irad.graph.walk import all_graphs
+from irad.types import Array, leaves
+from tests.frontend.agree import BACKENDS
+
+RNG = np.random.default_rng(5)
+A, B = RNG.standard_normal((4, 4)) + 2.0 * np.eye(4), RNG.standard_normal((3, 4))
+STACKED = np.stack([A, A.T @ A, A @ A])
+
+PROGRAMS = {
+    "solve": (lambda a, b: np.linalg.solve(a, b.T), (A, B)),
+    "batched": (lambda a, b: np.linalg.solve(a, b.T) @ b, (STACKED, B)),
+    "inv": (lambda a, b: np.linalg.inv(a) + b[0], (STACKED, B)),
+    "det": (lambda a, b: np.linalg.det(a) * b, (A, B)),
+    "slogdet": (lambda a, b: np.linalg.slogdet(a).logabsdet + b[:, 0], (STACKED, B)),
+    "cholesky": (lambda a, b: np.linalg.cholesky(a @ a.T) @ b.T, (A, B)),
+    "qr": (lambda a, b: np.linalg.qr(b).Q @ np.linalg.qr(b.T).R + np.linalg.qr(a[:3, :3])[1], (A, B)),
+    "eigh": (lambda a, b: np.linalg.eigh(a + a.T)[1] * np.linalg.eigvalsh(a @ a.T) + b[0], (A, B)),
+    "svd": (lambda a, b: np.linalg.svd(b, full_matrices=False)[2] @ a, (A, B)),
+    "pinv": (lambda a, b: np.linalg.pinv(b) @ b @ a, (A, B)),
+    "lstsq": (lambda a, b: np.linalg.lstsq(b.T, a)[0], (A, B)),
+    "lu_factor": (lambda a, b: linalg.lu_solve(linalg.lu_factor(a), b.T, trans=1), (A, B)),
+    "cho_solve": (lambda a, b: linalg.cho_solve(linalg.cho_factor(a @ a.T), b.T), (A, B)),
+    "solve_banded": (lambda a, b: linalg.solve_banded((1, 1), b + 4.0, a.T), (A, B)),
+    "expm": (lambda a, b: linalg.expm(2.0 * a) @ b.T, (A, B)),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_backends_agree(name):
+    f, args = PROGRAMS[name]
+    gradient = irad.value_and_grad(lambda a, b: np.sum(np.sin(f(a, b))), argnums=(0, 1))
+    want = irad.compile(gradient)(*args)
+    assert want[0] == pytest.approx(np.sum(np.sin(f(*args))), rel=1e-11)
+    for backend in BACKENDS:
+        got = irad.compile(gradient, backend=backend)(*args)
+        assert got[0] == pytest.approx(want[0], rel=1e-11)
+        for g, w in zip(got[1], want[1], strict=True):
+            np.testing.assert_allclose(g, w, rtol=1e-8, atol=1e-9)
+
+
+SINGULAR = {
+    "solve": lambda a: np.linalg.solve(a, a[0]),
+    "inv": lambda a: np.linalg.inv(a),
+    "cholesky": lambda a: np.linalg.cholesky(a),
+    "solve_triangular": lambda a: linalg.solve_triangular(a, a[0]),
+    "solve_banded": lambda a: linalg.solve_banded((1, 1), a, a[0]),
+    "cho_factor": lambda a: linalg.cho_factor(a)[0],
+}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("name", SINGULAR)
+def test_singular_matrices(name, backend):
+    f = SINGULAR[name]
+    with pytest.raises(np.linalg.LinAlgError):
+        f(np.zeros((3, 3)))
+    with pytest.raises(np.linalg.LinAlgError):
+        irad.compile(f, backend=backend)(np.zeros((3, 3)))
+
+
+def adjugate(a):
+    minors = [[np.linalg.det(np.delete(np.delete(a, i, 0), j, 1)) for j in range(len(a))] for i in range(len(a))]
+    return np.array([[(-1.0) ** (i + j) * m for j, m in enumerate(row)] for i, row in enumerate(minors)]).T
+
+
+@pytest.mark.parametrize("rank", [0, 1, 2, 3])
+def test_the_derivative_of_a_determinant_is_the_adjugate(rank):
+    a = np.diag([3.0, -2.0, 0.5][:rank] + [0.0] * (3 - rank))[[1, 2, 0]]
+    np.testing.assert_allclose(irad.grad(lambda a: np.linalg.det(a))(a), adjugate(a).T, atol=1e-14)
+    direction = np.arange(9.0).reshape(3, 3)
+    _, along = irad.jvp(lambda a: np.linalg.det(a), (a,), (direction,))
+    assert along == pytest.approx(np.trace(adjugate(a) @ direction), abs=1e-13)
+
+
+def test_vectors_that_are_not_read_have_no_derivative():
+    """Equal eigenvalues leave the derivatives of other vectors alone, and those of the values."""
+    a = np.diag([1.0, 3.0, 3.0])
+    got = irad.grad(lambda a: np.linalg.eigh(a)[1][1, 0])(a)
+    want = np.zeros((3, 3))
+    want[1, 0] = 1.0 / (1.0 - 3.0)
+    np.testing.assert_allclose(got, want, atol=1e-15)
+    smallest = irad.grad(lambda a: np.linalg.eigvalsh(a)[0])
+    curve = irad.grad(lambda a: smallest(a)[1, 0])(a)
+    np.testing.assert_allclose(curve, 2.0 * want, atol=1e-15)
+    assert math.isnan(irad.grad(lambda a: np.linalg.eigh(a)[1][1, 1])(a)[2, 1])
+    left = irad.grad(lambda a: np.linalg.svd(a, full_matrices=False)[0][1, 0])(np.diag([3.0, 1.0, 1.0]))
+    assert np.all(np.isfinite(left))
+
+
+def test_a_symmetric_function_of_equal_eigenvalues_is_not_made_zero():
+    """exp of the identity, by its eigenvectors: its derivative is e, which 0 for 0/0 would miss."""
+
+    def exponential(a):
+        w, u = np.linalg.eigh(a)
+        return ((u * np.exp(w)) @ u.T)[1, 0]
+
+    assert math.isnan(irad.grad(exponential)(np.eye(2))[1, 0])
+    assert irad.grad(lambda a: linalg.expm(a)[1, 0])(np.eye(2))[1, 0] == pytest.approx(math.e)
+
+
+def test_named_results():
+    sign, size = irad.compile(lambda a: np.linalg.slogdet(a))(A)
+    assert (sign, size) == pytest.approx(tuple(np.linalg.slogdet(A)))
+    out = irad.compile(lambda a: np.linalg.svd(a))(A)
+    assert type(out) is type(np.linalg.svd(A))
+    assert np.allclose(out.U @ np.diag(out.S) @ out.Vh, A)
+    assert irad.compile(lambda a: np.linalg.eigh(a).eigenvalues[-1])(A) == pytest.approx(np.linalg.eigh(A).eigenvalues[-1])
+
+
+@pytest.mark.parametrize("f", [lambda a: np.linalg.eig(a), lambda a: np.linalg.eigvals(a)])
+def test_complex_eigenvalues_are_refused(f):
+    with pytest.raises(irad.CompileError, match=r"numpy.linalg.eig\w* cannot be compiled|np.linalg.eig\w*h\(a\)"):
+        irad.compile(f)(A)
+
+
+@pytest.mark.parametrize(
+    ("f", "most"),
+    [
+        (lambda a, b: np.sum(np.linalg.solve(a, b) ** 2), 5),
+        (lambda a, b: np.linalg.slogdet(a)[1] + b[0], 5),
+        (lambda a, b: np.sum(np.linalg.cholesky(a) @ b), 14),
+    ],
+)
+def test_a_gradient_stores_a_few_matrices(f, most):
+    """All arrays that it makes, together, in units of the matrix."""
+    n = 50
+    module = irad.ir(irad.grad(f), np.eye(n), np.ones(n)).module
+    total = sum(
+        math.prod(t.static_shape)
+        for g in all_graphs(module)
+        for node in g.body
+        if not node.fn.elementwise
+        and node.fn.name not in ("getitem", "make_tuple", "broadcast", "reshape", "transpose", "iota")
+        for t in leaves(node.type)
+        if isinstance(t, Array)
+    )
+    assert total <= most * n * n

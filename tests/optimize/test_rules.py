@@ -93,7 +93,8 @@ class Pool:
         b, zero = self.b, constant(INT, 0)
         made = [b.zeros(*b.dims(x), of=self.kind), b.transpose(x, axes=(0,))]
         if self.kind is SIZED:
-            return made
+            square = b.broadcast(x, *b.dims(x), *b.dims(x), shape=self.kind.shape * 2)
+            return [*made, b.max(square, axes=(1,)), b.matmul(square, square)]
         rows = b.reshape(x, shape=(2, 2))
         blocks = [b.slice(x, zero, shape=(4,), steps=(1,)), b.slice_update(x, self.params[1], zero, steps=(1,))]
         first = b.slice(self.params[1], zero, shape=(1,), steps=(1,))

@@ -7,8 +7,8 @@ from typing import Any
 from irad.graph.build import is_constant
 from irad.graph.nodes import Apply, Constant, Node
 from irad.optimize.rewrite import Rule, rewrites
-from irad.primitives.products import axes_of
-from irad.types import Array, Scalar
+from irad.primitives.products import PRODUCTS, axes_of
+from irad.types import Array, Dim, Scalar
 
 __all__ = ["RULES"]
 
@@ -25,6 +25,55 @@ def dim_of_transpose(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) ->
     """dim(transpose(?x, axes=a), axis=k) => dim(?x, axis=a[k])"""
     (x,) = args
     return b.dim(x.args[0], axis=x.static[0][static[0]]) if isinstance(x, Apply) and x.fn.name == "transpose" else None
+
+
+MADE = frozenset({"broadcast", "iota", "reshape", "slice", "zeros"})  # their last arguments are sizes of the result
+UPDATED = frozenset({"index_add", "index_update", "retype", "slice_add", "slice_update"})
+REDUCED = frozenset({"all", "any", "max", "min", "prod", "sum"})
+
+
+@rewrites("dim-of-made", "dim")
+def dim_of_made(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """dim(zeros(?n, of=f64[n]), axis=0) => ?n, and so for all that is told the sizes of its result"""
+    (x,) = args
+    if not isinstance(x, Apply) or x.fn.name not in MADE:
+        return None
+    symbolic = [axis for axis, d in enumerate(x.type.shape) if isinstance(d, Dim)]  # type: ignore[attr-defined]
+    return x.args[len(x.args) - len(symbolic) + symbolic.index(static[0])] if static[0] in symbolic else None
+
+
+@rewrites("dim-of-updated", "dim")
+def dim_of_updated(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """dim(slice_update(?x, ...), axis=k) => dim(?x, axis=k)"""
+    (x,) = args
+    return size(b, x.args[0], static[0]) if isinstance(x, Apply) and x.fn.name in UPDATED else None
+
+
+@rewrites("dim-of-reduction", "dim")
+def dim_of_reduction(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """dim(sum(?x, axes=(0,)), axis=0) => dim(?x, axis=1)"""
+    (x,) = args
+    if not isinstance(x, Apply) or x.fn.name not in REDUCED:
+        return None
+    kept = [axis for axis in range(x.args[0].type.rank) if axis not in x.static[0]]  # type: ignore[attr-defined]
+    return size(b, x.args[0], kept[static[0]])
+
+
+@rewrites("dim-of-product", "dim")
+def dim_of_product(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """dim(matmul(?x, ?y), axis=0) => dim(?x, axis=0)"""
+    (product,) = args
+    if not isinstance(product, Apply) or product.fn.name not in PRODUCTS:
+        return None
+    x, y = product.args
+    axes = axes_of(x, y, *product.static)
+    places = [(x, i) for i in (*axes.batch[0], *axes.rows)] + [(y, j) for j in axes.columns]
+    return size(b, *places[static[0]])
+
+
+def size(b: Any, x: Node, axis: int) -> Node:
+    d = x.type.shape[axis]  # type: ignore[attr-defined]
+    return b.literal(d) if isinstance(d, int) else b.dim(x, axis=axis)  # type: ignore[no-any-return]
 
 
 @rewrites("reshape-again", "reshape")
@@ -194,6 +243,10 @@ def _known(x: Node) -> bool:
 RULES: tuple[Rule, ...] = (
     dim_of_elementwise,
     dim_of_transpose,
+    dim_of_made,
+    dim_of_updated,
+    dim_of_reduction,
+    dim_of_product,
     reshape_again,
     reshape_of_number,
     transpose_again,

@@ -50,10 +50,12 @@ def compile(
     debug_nans: bool = False,
     trace: Callable[[str], Any] | None = None,
 ) -> Any:
-    """A compiled function: native code for each combination of argument types it is called with.
+    """A compiled function: native code for each combination of argument types it is called with. Sizes of arrays that are
+    others in a later call are compiled as symbols then, for all further sizes.
 
     f: a function (or a transformed one), or a module from `parse_ir`; without it, a decorator is returned.
-    signature: "f64, int -> f64" compiles ahead of the first call. backend: "llvm", "interpreter" or "source" (Python).
+    signature: "f64[n,3], int -> f64[n]" compiles ahead of the first call, for every n; calls with other sizes raise
+    ValueError. backend: "llvm", "interpreter" or "source" (Python).
     static_argnums: arguments that are compiled in. fast_math: reassociate and contract primal values too.
     debug_nans: raise FloatingPointError at the first operation that gives nan, with its line, in derivatives too.
     trace: a function that the interpreter calls with a line of text for each operation that runs: trace=print.
@@ -78,17 +80,14 @@ def compile(
             f"compile takes a function, not {_named(f)}",
             help="write compile(f), and call the result: compile(f)(x)",
         )
-    native = compiled_with(f, options)
-    if signature is not None:
-        core_of(native).ahead(signature)  # type: ignore[union-attr]
-    return native
+    return compiled_with(f, options, signature)
 
 
 def _named(value: Any) -> str:
     return f"{'an' if type(value).__name__[0] in 'aeiou' else 'a'} {type(value).__name__}"
 
 
-def compiled_with(f: Any, options: Options) -> Any:
+def compiled_with(f: Any, options: Options, signature: str | None = None) -> Any:
     """`compile` with options that were checked."""
     core = core_of(f)
     compiled = Compiled(core.fn if core is not None else f, options)
@@ -99,6 +98,8 @@ def compiled_with(f: Any, options: Options) -> Any:
     if isinstance(compiled.fn, Transform):
         native.__name__ = f"{compiled.fn.kind}({getattr(function, '__name__', 'f')})"
     _methods()
+    if signature is not None:
+        compiled.ahead(signature)
     return native
 
 

@@ -189,7 +189,8 @@ class Compiled:
         self.compiles, self.cleared = 0, False  # for the log, as is what was compiled last: (key, types, keywords)
         self.last: tuple[Any, Sequence[Type], Sequence[str]] | None = None
         self.families: set[Any] = set()
-        self.signature: list[Type] | None = None
+        self.signature: str | None = None
+        self.taken: list[Type] = []  # the types of the signature's arguments
         self.cells = self._own_cells()
         self.native = new_native(self.slow, [c for _, c in self.cells])
         self.native._irad = self
@@ -239,7 +240,12 @@ class Compiled:
                 raise too_deep(e) from None
             keywords, given = tuple(kwargs), (*args, *kwargs.values())
             if self.signature is not None:
-                check_sizes(self.signature, types[: len(args)], self.parameter_names())
+                names = self.parameter_names()
+                places = {
+                    **dict(zip(names, range(len(args)), strict=False)),
+                    **{k: len(args) + i for i, k in enumerate(keywords)},
+                }
+                check_sizes((t, types[places[n]], n) for t, n in zip(self.taken, names, strict=False) if n in places)
             family = self._family(types, keywords)
             usable = [tuple(types), *([] if exact else [g for g in reversed(family.general) if fits(g, types)])]
             changed = ""
@@ -414,16 +420,21 @@ class Compiled:
         return Entry(normal_form(module, REGISTRY))
 
     def ahead(self, signature: str) -> None:
-        """Compile for the types of a signature, before any call."""
+        """Compile for the types of a signature, before any call; calls must have its sizes."""
         with LOCK:
             types, result = parse_signature(signature)
             check_symbols(types)
             self.misses += 1
-            made = self._made(tuple(types), types, (), "")
+            try:
+                made = self._made(tuple(types), types, (), "")
+            except CompileError as e:
+                if is_general(types):
+                    e.diagnostic.notes.append(Note("the signature has sizes for which any number may stand"))
+                raise
             if result is not None:
                 given = made.entry.module.entry.output.type
                 check_result(result, given.items[0] if made.entry.writes and isinstance(given, Struct) else given, types)
-            self.signature = types
+            self.signature, self.taken = signature, types
             family = self._family(types, ())
             if is_general(types):
                 family.general.append(tuple(types))

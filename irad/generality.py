@@ -140,10 +140,10 @@ def check_symbols(types: Sequence[Type]) -> None:
             )
 
 
-def check_sizes(signature: Sequence[Type], types: Sequence[Type], names: Sequence[str]) -> None:
-    """ValueError where arguments have not the sizes of a signature. `names`: of the parameters."""
+def check_sizes(arguments: Iterable[tuple[Type, Type, str]]) -> None:
+    """ValueError where arguments have not the sizes of a signature: for each its type there, its own, and its name."""
     found: dict[str, tuple[int, str]] = {}
-    pairs = [p for t, u, name in zip(signature, types, names, strict=False) for p in _pairs(t, u, f"`{name}`")]
+    pairs = [p for t, u, name in arguments for p in _pairs(t, u, f"`{name}`")]
     for t, u, name in pairs:
         if t.rank != u.rank:
             raise ValueError(f"{name} has {u.rank} axes, the signature says {t}, which has {t.rank}")

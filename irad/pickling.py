@@ -35,8 +35,8 @@ def reduced(native: Any) -> Any:
     if _found(native) is native and not (whole and native.__module__ == "__main__"):
         return native.__qualname__
     if isinstance(core.fn, Module):
-        return _of_text, (str(core.fn), core.options)
-    return _restored, (_stored(core.fn, whole), core.options, _Places.of(core.function) if whole else None)
+        return _of_text, (str(core.fn), core.options, core.signature)
+    return _restored, (_stored(core.fn, whole), core.options, core.signature, _Places.of(core.function) if whole else None)
 
 
 def _stored(fn: Any, whole: bool) -> Any:
@@ -64,13 +64,13 @@ class _Stored:
         self.kind, self.fn, self.options = kind, fn, options
 
 
-def _restored(stored: Any, options: Options, places: _Places | None) -> Any:
+def _restored(stored: Any, options: Options, signature: str | None, places: _Places | None) -> Any:
     from irad.api import compiled_with
 
     fn = _taken_out(stored)
     if places is not None:
         places.restore(function_of(fn))
-    return compiled_with(fn, options)
+    return compiled_with(fn, options, signature)
 
 
 def _taken_out(stored: Any) -> Any:
@@ -80,10 +80,10 @@ def _taken_out(stored: Any) -> Any:
     return core.fn if core is not None else stored
 
 
-def _of_text(text: str, options: Options) -> Any:
+def _of_text(text: str, options: Options, signature: str | None) -> Any:
     from irad.api import compiled_with, parse_ir
 
-    return compiled_with(parse_ir(text), options)
+    return compiled_with(parse_ir(text), options, signature)
 
 
 def _found(f: Any) -> Any:

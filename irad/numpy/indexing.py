@@ -58,8 +58,9 @@ def positions(mask):
             n += 1
     out = ()
     for size in shape[:0:-1]:
-        out = (found % size, *out)
-        found = found // size
+        count = max(size, 1)  # of an empty array nothing is found
+        out = (found % count, *out)
+        found = found // count
     return (found, *out)
 
 

@@ -110,9 +110,6 @@ def dim_of(n: Node, known: dict[Node, Dim]) -> int | Dim:
     p = polynomial(n)
     if isinstance(p, int) or (p is not None and (p.least(SMALLEST) or 0) >= 0 and p.least(SMALLEST) is not None):
         return p
-    found = _axis_of(n)
-    if found is not None:
-        return found
     if n not in known:
-        known[n] = fresh_dim()
-    return known[n]
+        known[n] = Dim.of(_axis_of(n) or fresh_dim())
+    return known[n].simplest()

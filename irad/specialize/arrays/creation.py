@@ -207,7 +207,7 @@ def _arange(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         count = b.floordiv(b.add(b.sub(stop, start), b.add(step, towards)), step)
     else:
         count = b.convert(b.ceil(b.div(b.sub(stop, start), step)), to=INT)
-    count = count if never_negative(count) else b.maximum(count, literal(0))
+    count = count if never_negative(count) or count in s.dims else b.maximum(count, literal(0))
     n = dim_of(count, s.dims)
     dims = [] if isinstance(n, int) else [count]
     index = b.iota(*dims, of=Array(I64, (n,)))

@@ -155,7 +155,11 @@ def _keeps_order(shape: Shape, spec: tuple[Any, ...]) -> bool:
 
 def size_of(s: Specializer, v: Ref, axis: int) -> Node:
     d = array_type(s, v).shape[axis]
-    return literal(d) if isinstance(d, int) else s.b.dim(read(s, v), axis=axis)
+    if isinstance(d, int):
+        return literal(d)
+    size = s.b.dim(read(s, v), axis=axis)
+    s.dims.setdefault(size, d)
+    return size
 
 
 def count_of(s: Specializer, v: Ref) -> Node:

@@ -158,7 +158,8 @@ def _fold(combine: Callable[[Builder, list[Node], Scalar], Node]) -> Callable[..
         if not isinstance(node.type, Array):
             return combine(b, list(x.flat), dtype)
         kept = [i for i in range(x.ndim) if i not in axes]
-        rows = np.transpose(x, (*kept, *axes)).reshape(math.prod(node.type.shape), -1)  # type: ignore[arg-type]
+        count = math.prod(x.shape[i] for i in axes)
+        rows = np.transpose(x, (*kept, *axes)).reshape(math.prod(node.type.shape), count)  # type: ignore[arg-type]
         return elements_of([combine(b, list(row), dtype) for row in rows], node.type.shape)  # type: ignore[arg-type]
 
     return reduce

@@ -38,6 +38,14 @@ def is_kernel(node: Apply) -> bool:
     )
 
 
+def is_view(node: Apply) -> bool:
+    """Whether the elements are those of its argument in memory, by other strides."""
+    if node.fn.name == "reshape":  # by axes of one element
+        shapes = [[d for d in array_type(x).shape if d != 1] for x in (node, node.args[0])]
+        return shapes[0] == shapes[1]
+    return node.fn.name in ("transpose", "slice") or (node.fn.name == "broadcast" and isinstance(node.args[0].type, Array))
+
+
 def find_virtual(graph: Graph) -> set[Node]:
     """The array operations of a graph whose result is never stored."""
     uses: dict[Node, list[Apply]] = {}
@@ -48,7 +56,12 @@ def find_virtual(graph: Graph) -> set[Node]:
                 uses.setdefault(a, []).append(node)
         for g in node.graphs:
             foreign |= _captured(g, graph) if g.parent is graph else set()
-    found: set[Node] = set()
+    strided: set[Node] = set()  # of those, what products read by its strides
+    for node in reversed(graph.body):
+        users = uses.get(node, ())
+        if is_view(node) and node not in foreign and users and all(u.fn.name in PRODUCTS or u in strided for u in users):
+            strided.add(node)
+    found = set(strided)
     for node in graph.body:
         if not isinstance(node.type, Array) or node in foreign:
             continue
@@ -58,7 +71,7 @@ def find_virtual(graph: Graph) -> set[Node]:
         if (
             lazy
             and users
-            and all(is_kernel(u) or (u.fn.name == "broadcast" and repeats) for u in users)
+            and all((is_kernel(u) and u not in strided) or (u.fn.name == "broadcast" and repeats) for u in users)
             and (repeats or (len(users) == 1 and users[0].args.count(node) == 1))
         ):
             found.add(node)

@@ -67,13 +67,17 @@ class _Contraction:
 
     def __init__(self, e: Any, node: Apply) -> None:
         self.e, self.node = e, node
-        self.made: dict[tuple[str, str], str] = {}  # products of sizes; a sign of equality
+        self.made: dict[tuple[str, ...], str] = {}  # products by their factors: equal ones have one name
+        self.factors: dict[str, tuple[str, ...]] = {}
         self.blocks: list[str] = []  # of copies
         self.sizes = result_shape(e, node) if isinstance(node.type, Array) else []
         x, y = node.args
+        self.axes = axes_of(x, y, *node.static)
+        pairs = (*zip(*self.axes.batch, strict=True), *zip(*self.axes.over, strict=True))
+        dims = shape(e, x), shape(e, y)
+        self.names = {dims[1][j]: dims[0][i] for i, j in pairs}  # of sizes that are known to be equal
         self.x, self.y = self.view(x), self.view(y)
         self.t = self.x.type
-        self.axes = axes_of(x, y, *node.static)
         over = sorted(range(len(self.axes.over[0])), key=lambda i: -_width(self.x.strides[self.axes.over[0][i]]))
         self.over_x, self.over_y = ([pairs[i] for i in over] for pairs in self.axes.over)
 
@@ -84,9 +88,11 @@ class _Contraction:
             return str(int(a) * int(b))
         if "0" in (a, b) or "1" in (a, b):
             return "0" if "0" in (a, b) else b if a == "1" else a
-        if (a, b) not in self.made:
-            self.made[a, b] = self.e.emit(f"mul nsw i64 {a}, {b}")
-        return self.made[a, b]
+        factors = tuple(sorted(self.factors.get(a, (a,)) + self.factors.get(b, (b,))))
+        if factors not in self.made:
+            self.made[factors] = name = self.e.emit(f"mul nsw i64 {a}, {b}")
+            self.factors[name] = factors
+        return self.made[factors]
 
     def in_order(self, data: str, dims: Sequence[str], t: Array) -> View:
         """An array in C order."""
@@ -99,19 +105,25 @@ class _Contraction:
         """An operand where it lies: through the transposes, slices and broadcasts that are not stored."""
         e, t = self.e, array_type(node)
         if node not in e.virtual:
-            return self.in_order(e.get(node)[0], shape(e, node), t)
+            return self.in_order(e.get(node)[0], self.sizes_of(node), t)
         assert isinstance(node, Apply)
-        below, dims = self.view(node.args[0]), tuple(shape(e, node))
+        below, dims = self.view(node.args[0]), tuple(self.sizes_of(node))
         if node.fn.name == "transpose":
             return replace(below, sizes=dims, strides=tuple(below.strides[i] for i in node.static[0]), type=t)
         if node.fn.name == "broadcast":
             own = ["0" if d == 1 else s for d, s in zip(below.type.shape, below.strides, strict=True)]
             return replace(below, sizes=dims, strides=(*["0"] * (len(dims) - len(own)), *own), type=t)
+        if node.fn.name == "reshape":
+            feed = iter([s for d, s in zip(below.type.shape, below.strides, strict=True) if d != 1])
+            return replace(below, sizes=dims, strides=tuple("0" if d == 1 else next(feed) for d in t.shape), type=t)
         starts, steps = node.args[1 : 1 + t.rank], node.static[1]
         place = self.place(below, [e.one(i) for i in starts], range(t.rank))
         strides = tuple(self.times(s, str(k)) for s, k in zip(below.strides, steps, strict=True))
         even = below.even and all(k > 0 or known(s) for k, s in zip(steps, below.strides, strict=True))
         return View(place, dims, strides, t, even)
+
+    def sizes_of(self, node: Node) -> list[str]:
+        return [self.names.get(d, d) for d in shape(self.e, node)]
 
     def place(self, v: View, index: Sequence[str], axes: Sequence[int]) -> str:
         """The first element that has this index along some axes."""

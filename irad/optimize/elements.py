@@ -92,7 +92,7 @@ def _block(node: Apply) -> tuple[slice | Any, ...] | None:
     else:
         starts, shape, steps = node.args[2:], node.args[1].type.shape, node.static[0]  # type: ignore[attr-defined]
     where = constant_places(starts)
-    if where is None:
+    if not where:  # not known, or no axes
         return None
     places = [a + s * np.arange(n) for a, s, n in zip(where, steps, shape, strict=True)]
     if any(np.any((p < 0) | (p >= d)) for p, d in zip(places, x.type.shape, strict=True)):  # type: ignore[attr-defined]
@@ -158,9 +158,8 @@ def _fold(combine: Callable[[Builder, list[Node], Scalar], Node]) -> Callable[..
         if not isinstance(node.type, Array):
             return combine(b, list(x.flat), dtype)
         kept = [i for i in range(x.ndim) if i not in axes]
-        count = math.prod(x.shape[i] for i in axes)
-        rows = np.transpose(x, (*kept, *axes)).reshape(math.prod(node.type.shape), count)  # type: ignore[arg-type]
-        return elements_of([combine(b, list(row), dtype) for row in rows], node.type.shape)  # type: ignore[arg-type]
+        rows = np.transpose(x, (*kept, *axes)).reshape(size(node.type), math.prod(x.shape[a] for a in axes))
+        return elements_of([combine(b, list(row), dtype) for row in rows], known_shape(node.type))
 
     return reduce
 

@@ -146,6 +146,13 @@ def f(n, p):
         y = down(y, n - i) * 0.25
     return y.sum()
 """,
+    "no elements": """
+def f(n, p):
+    y, z = np.array([p, 1.0]), np.zeros((0, 2))
+    for _ in range(n):
+        y = y * 1.5 + z.sum(axis=0) + z.T @ np.ones(0) + (z * y).prod(axis=0)
+    return y.sum() + z.sum() + (z @ y).sum()
+""",
     "arrays in tuples": """
 def f(n, p):
     state = (np.array([p, 1.0]), (0.5, np.array([2.0, p])))

@@ -22,7 +22,7 @@ from irad.types import Stack, Struct, Type
 __all__ = ["BLOCKS", "STRUCTURE", "Placement", "array_paths", "part", "place"]
 
 GROWTH = 16_000  # operations on elements that one module may get, before any vanishes
-LANES = 4  # arrays of more elements are left to vector instructions where they meet arrays that stay in memory
+LANES = 4  # arrays of more elements may be better off with loops, and with vector instructions
 DEAR = 6  # the cost of an operation that is better done on vectors
 STRUCTURE = frozenset({"getitem", "make_tuple", "make_record", "push", "pop", "empty_stack", "stack_size"})
 BLOCKS = frozenset({"slice_update", "slice_add"})
@@ -31,19 +31,10 @@ UPDATES = frozenset({"index_update", "index_add", *BLOCKS})
 
 def place(module: Module) -> Placement | None:
     """Where the small arrays of a module go; None where all stay in memory."""
-    if not any(_saves(n) for g in all_graphs(module) for n in g.body):
+    if not any(array_paths(n.type) for g in all_graphs(module) for n in g.body):
         return None
     found = Placement(module)
     return found if found.chosen else None
-
-
-def _saves(node: Apply) -> bool:
-    """Whether an operation is one that a small array in registers saves work in."""
-    if node.fn.name == "index":
-        return small(node.args[0].type) and not isinstance(node.args[0], Parameter)
-    return (node.fn.name in ("array", *PRODUCTS, *UPDATES) or bool(node.graphs)) and any(
-        small(t) for t in (node.type.items if isinstance(node.type, Struct) else (node.type,))
-    )
 
 
 @functools.cache
@@ -189,11 +180,12 @@ class Placement(Slots):
         sizes = [size(n.type) for n in (*node.args, node) if small(n.type)]
         group.size = max(group.size, *sizes)
         group.work += _multiplications(node) * 2 if name in PRODUCTS else max(sizes)
+        reads = any(self.may(a, memory) for a in node.args)
         if name == "array":
             group.saves |= node in self.read
-        elif name in ("index", *PRODUCTS, *UPDATES):
-            group.saves |= self.may(node.args[0], memory) or name != "index"
-        elif node.fn.elementwise and node.fn.cost >= DEAR:
+        elif name in (*PRODUCTS, *UPDATES) or (reads and (name == "index" or max(sizes) <= LANES)):
+            group.saves = True
+        if node.fn.elementwise and node.fn.cost >= DEAR:
             group.vectors = True
         if any(small(a.type) and a in self.apart and not isinstance(a, Parameter) for a in node.args):
             group.vectors = True

@@ -197,6 +197,28 @@ def test_a_trip_stores_numbers():
     assert [r.bytes for r in stored] == [8, 8]
 
 
+ROWS = """
+def f(x, n):
+    e = 0.0
+    for i in range(n):
+        for j in range(i + 1, n):
+            d = x[i] - x[j]
+            e -= 1.0 / np.sqrt(DOT + 0.01)
+    return e
+"""
+
+
+@pytest.mark.parametrize("dot", ["d @ d", "np.sum(d**2)", "(d * d).sum()"])
+def test_rows_of_a_larger_array(dot):
+    """Rows are read element by element, and their cotangents are added so."""
+    f = load(ROWS.replace("DOT", dot))
+    x = np.random.default_rng(0).normal(size=(7, 3))
+    for g in (f, irad.grad(f)):
+        assert {str(t) for t in arrays_in(lowered(g, x, 7))} <= {"f64[7,3]"}
+    assert irad.compile(f)(x, 7) == pytest.approx(f(x, 7), rel=1e-13)
+    np.testing.assert_allclose(irad.grad(f)(x, 7), irad.compile(irad.grad(f), backend="interpreter")(x, 7), rtol=1e-12)
+
+
 def test_arguments_are_read_and_results_put_together():
     f = load("""
 def f(x, n):

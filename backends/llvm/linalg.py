@@ -14,6 +14,7 @@ from irad.backends.llvm.arrays import address, allocate, array_type, item_size, 
 from irad.backends.llvm.layout import HEADER, SCALAR
 
 from irad.graph.nodes import Apply, Node
+from irad.graph.walk import nested_graphs
 from irad.types import Array, Struct
 
 __all__ = ["KERNELS"]
@@ -120,6 +121,14 @@ def _turned(e: Any, x: Node) -> Operands:
     out, p = allocate(e, turned, dims[::-1]), e.get(x)[0]
     nest(e, dims, lambda i: store(e, t, load(e, t, address(e, t, p, i, dims)), address(e, t, out[0], i[::-1], dims[::-1])))
     return out
+
+
+def _only_values(node: Apply, index: int) -> bool:
+    """Whether nobody reads anything but one of several results."""
+    assert node.graph is not None
+    graphs = nested_graphs(node.graph)
+    uses = [n for g in graphs for n in g.body if node in n.args]
+    return all(n.fn.name == "getitem" and n.static[0] == index for n in uses) and all(g.output is not node for g in graphs)
 
 
 def _columns(dims: list[str]) -> str:
@@ -270,7 +279,7 @@ def cholesky(e: Any, node: Apply) -> Operands:
 
 
 def eigh(e: Any, node: Apply) -> Operands:
-    """By divide and conquer (syevd), in memory that becomes the eigenvectors."""
+    """By divide and conquer (syevd), in memory that becomes the eigenvectors, where these are read."""
     (a,) = node.args
     t, n = array_type(a), shape(e, a)[0]
     rows = _turned(e, a)
@@ -278,7 +287,7 @@ def eigh(e: Any, node: Apply) -> Operands:
     twice = _times(e, n, _plus(e, _times(e, n, "2"), "6"))
     count, ints = _plus(e, twice, "1"), _plus(e, _times(e, n, "5"), "3")
     (work, block), (narrow, other) = _workspace(e, count, item_size(t)), _workspace(e, ints, 4)
-    call = Call(e, "syevd", t).flags(f"V{'L' if node.static[0] else 'U'}").ints(n)
+    call = Call(e, "syevd", t).flags(f"{'N' if _only_values(node, 0) else 'V'}{'L' if node.static[0] else 'U'}").ints(n)
     call.memory(rows[0]).ints(_at_least_one(e, n)).memory(values[0], work).ints(count).memory(narrow).ints(ints)
     info = call.info()
     _release(e, block, other)
@@ -319,7 +328,7 @@ def qr(e: Any, node: Apply) -> Operands:
 
 
 def svd(e: Any, node: Apply) -> Operands:
-    """By divide and conquer (gesdd)."""
+    """By divide and conquer (gesdd), with vectors where these are read."""
     (a,) = node.args
     t = array_type(a)
     m, n = shape(e, a)
@@ -330,7 +339,15 @@ def svd(e: Any, node: Apply) -> Operands:
     room = _plus(e, _times(e, k, _plus(e, _times(e, k, "4"), "7")), _plus(e, _times(e, _plus(e, m, n), "64"), "1"))
     (work, own), (narrow, other) = _workspace(e, room, size), _workspace(e, _times(e, k, "8"), 4)
     ld = _at_least_one(e, m)
-    call = Call(e, "gesdd", t).flags("S").ints(m, n).memory(copy).ints(ld).memory(s[0], ut[0]).ints(ld)
+    call = (
+        Call(e, "gesdd", t)
+        .flags("N" if _only_values(node, 1) else "S")
+        .ints(m, n)
+        .memory(copy)
+        .ints(ld)
+        .memory(s[0], ut[0])
+        .ints(ld)
+    )
     info = call.memory(v[0]).ints(_at_least_one(e, k)).memory(work).ints(room).memory(narrow).info()
     _release(e, block, own, other)
     _fail(e, e.emit(f"icmp ne i32 {info}, 0"), "SVD did not converge")

@@ -28,6 +28,7 @@ from irad.compiled import core_of
 from irad.errors import CompileError
 from irad.graph.nodes import Module
 from irad.graph.walk import all_graphs
+from irad.primitives.linalg import LINALG
 from irad.primitives.products import PRODUCTS
 from irad.structures import flatten
 from irad.types import Array, Scalar, Static, Struct, Type
@@ -44,7 +45,7 @@ FUEL = 1.5  # seconds that the interpreter gets; what takes it longer is not run
 PATIENCE = 60.0  # seconds until a process counts as hanging
 MEMORY = 6 << 30  # bytes of address space
 TEXTS_A_PROCESS = 400
-REORDERED = frozenset({"sum", "prod"}) | PRODUCTS  # whose rounding differs between backends
+REORDERED = frozenset({"sum", "prod"}) | PRODUCTS | LINALG  # whose rounding differs between backends
 REORDERED_TOLERANCE = 1e-9
 
 

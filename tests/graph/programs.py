@@ -163,6 +163,14 @@ def matrices(x, n):
     return v.sum() + m[n % 3, 1]
 
 
+def factored(x, n):
+    a = np.eye(n + 1) * (x * x + 2.0) + np.ones((n + 1, n + 1)) * 0.5
+    a[0, 0] += x
+    m = np.array([[x, 1.0], [0.25, 3.0], [x * x, -2.0]])
+    size = np.linalg.slogdet(a)[1] + np.linalg.svd(m, full_matrices=False)[1][0] + np.linalg.qr(m)[1][0, 1]
+    return size + np.sum(np.linalg.cholesky(a) @ np.linalg.solve(a, a[0])) + np.linalg.eigvalsh(m.T @ m)[0]
+
+
 def sized(x, n):
     a = np.zeros(n + 1)
     for i in range(n):
@@ -220,7 +228,7 @@ PROGRAMS = [
     Program(straight, _TWO),
     *[Program(f, _NUMBERS) for f in (branches, counted, searching, nested, chosen, recursion, mutual, lists, structures)],
     Program(closures, _TWO),
-    *[Program(f, _NUMBERS) for f in (checked, vector, matrices, sized, pairs, unused, invariant)],
+    *[Program(f, _NUMBERS) for f in (checked, vector, matrices, factored, sized, pairs, unused, invariant)],
 ]
 GRADIENTS = [
     *[

@@ -18,6 +18,7 @@ __all__ = ["Gemm", "Writer", "emit", "loop", "operations", "scratch"]
 
 UNROLLED = 64  # multiplications of vectors that stand one after the other without a loop
 ON_STACK = 1 << 15  # bytes of a panel
+OFTEN, FAR = 32, 1 << 15  # rows of x, and bytes between the ends of y, from which panels of y in order are copied as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,9 +204,10 @@ def shape(g: Gemm) -> Shape:
     return Shape(lanes, wide, rows)
 
 
-def transposes(g: Gemm) -> bool:
-    """Whether panels of y are copied before they are used."""
-    return g.y[1] != 1 and g.n > 1
+def packs(g: Gemm) -> bool:
+    """Whether panels of y are copied before they are used: where neighbours on a row do not lie side by side, and where rows
+    are far apart and read often (apart by powers of two, few of them fit in the caches)."""
+    return g.n > 1 and (g.y[1] != 1 or (g.m >= OFTEN and g.y[0] * g.k * g.bytes > FAR))
 
 
 def sums_along(g: Gemm) -> bool:
@@ -218,12 +220,12 @@ def operations(g: Gemm) -> int:
     if sums_along(g):
         return g.m * g.n * -(-g.k * g.bytes // g.vector)
     s = shape(g)
-    return g.m * g.k * -(-g.n // s.lanes) + (g.k * g.n if transposes(g) else 0)
+    return g.m * g.k * -(-g.n // s.lanes) + (g.k * g.n if packs(g) else 0)
 
 
 def scratch(g: Gemm) -> int:
     """The bytes that `emit` needs for a panel of y."""
-    if sums_along(g) or not transposes(g):
+    if sums_along(g) or not packs(g):
         return 0
     s = shape(g)
     return g.k * min(s.lanes * s.wide, g.n) * g.bytes
@@ -241,20 +243,20 @@ def by_columns(e: Any, g: Gemm, out: str, x: str, y: str, panel: str) -> None:
     s = shape(g)
     width = min(s.lanes * s.wide, g.n)
     places = s.places(g.n)
-    packs = transposes(g)
+    copies = packs(g)
 
     def of_panel(j: str, _: list[str]) -> list[str]:
         column = starts(e, j, width, g.n)
         source = moved(e, g, y, column, g.y[1])
-        if packs:
-            pack(e, g, source, panel, width)
+        if copies:
+            pack(e, g, source, panel, width, places)
             source = panel
         target = moved(e, g, out, column, 1)
 
         def of_block(i: str, _: list[str]) -> list[str]:
             row = starts(e, i, s.rows, g.m)
             block(
-                e, g, s, places, moved(e, g, target, row, g.n), moved(e, g, x, row, g.x[0]), source, width if packs else g.y[0]
+                e, g, s, places, moved(e, g, target, row, g.n), moved(e, g, x, row, g.x[0]), source, width if copies else g.y[0]
             )
             return []
 
@@ -299,11 +301,18 @@ def block(e: Any, g: Gemm, s: Shape, places: list[int], out: str, x: str, y: str
             store(e, g, total, offset(e, g, out, r * g.n + at), s.lanes)
 
 
-def pack(e: Any, g: Gemm, y: str, panel: str, width: int) -> None:
+def pack(e: Any, g: Gemm, y: str, panel: str, width: int, places: list[int]) -> None:
     """Copy `width` columns of y, so that they lie side by side."""
     if g.y[0] != 1:
 
         def row(p: str, _: list[str]) -> list[str]:
+            if g.y[1] == 1:
+                lanes = shape(g).lanes
+                for at in places:
+                    v = load(e, g, offset(e, g, moved(e, g, y, p, g.y[0]), at), lanes)
+                    store(e, g, v, offset(e, g, moved(e, g, panel, p, width), at), lanes)
+                return []
+
             def element(j: str, _: list[str]) -> list[str]:
                 v = load(e, g, moved(e, g, moved(e, g, y, p, g.y[0]), j, g.y[1]), 1)
                 store(e, g, v, moved(e, g, moved(e, g, panel, p, width), j, 1), 1)

@@ -8,6 +8,7 @@ included; an operand whose axes do not join is copied first.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -27,7 +28,7 @@ __all__ = ["KERNELS"]
 
 Operands = tuple[str, ...]
 INLINE = 48  # multiplications of vectors that stand where the product is read
-OWN = 1 << 25  # multiplications; of larger products BLAS keeps more in the caches
+OWN = 1 << 26  # multiplications; of larger products BLAS keeps more in the caches
 MOST = (1 << 31) - 1  # what BLAS can count
 ROWS, AT_ONCE = 256, 1 << 26  # the rows that BLAS is given at least between two looks outside, and the multiplications
 
@@ -236,13 +237,10 @@ class _Contraction:
 
     def is_own(self) -> bool:
         """Whether it is computed by code of its own, not by BLAS or a loop over elements."""
-        sizes = [*self.x.sizes, *(self.y.sizes[j] for j in self.axes.columns)]
-        if not known(*sizes, *self.x.strides, *self.y.strides):
+        if not known(*self.x.sizes, *self.y.sizes, *self.x.strides, *self.y.strides):
             return False
-        total = 1
-        for d in sizes:
-            total *= int(d)
-        return total <= OWN or self.t.dtype.kind != "f"
+        each = [self.x.sizes[i] for i in (*self.axes.rows, *self.over_x)] + [self.y.sizes[j] for j in self.axes.columns]
+        return math.prod(map(int, each)) <= OWN or self.t.dtype.kind != "f"
 
     def way(self, of: Matrices) -> Run:
         if self.is_own():

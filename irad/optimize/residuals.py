@@ -3,7 +3,8 @@
 A forward loop pushes what the reverse loop asks for. Whatever can be computed again from the state, from values outside
 the loops, or from other stored values need not be pushed. Which to store is a minimum cut between the loop's state and
 the values asked for: to cut a value costs its bytes, to compute it again costs its operations (so arithmetic is done
-again, sines and exponentials are kept).
+again, sines and exponentials are kept). An array is computed again by operations element by element, and by slices, from
+arrays that are kept.
 
     forward  push(stack, (sin x, x*y, x+y))         reverse  (s, p, q) = pop(stack)
     =>       push(stack, (x, y, sin x))                      (x, y, s) = pop(stack); p = x*y; q = x+y
@@ -25,7 +26,7 @@ from irad.optimize.mincut import INFINITE, Network
 from irad.optimize.rebuild import Rebuild, is_undef
 from irad.optimize.rewrite import kind_of
 from irad.optimize.stacks import Path, Stacks
-from irad.types import Scalar, Stack, Struct, Tuple, Type, leaves
+from irad.types import Array, Scalar, Stack, Struct, Tuple, Type, leaves
 
 __all__ = ["choose_residuals", "nbytes", "padding"]
 
@@ -34,6 +35,10 @@ CHEAP = 6  # operations that cost more are never repeated
 WHOLE_DIVISION = 3  # the cost of an integer divided by a constant
 COUNTING = 2  # the cost of a counter from the number of the trip
 WORD = 8  # bytes: what the items of stacks are filled up to, so that a truth value takes as much
+ARRAY_BYTE = 6  # the price of a byte of an array: its memory is new, written, and read when it has left the caches
+BLOCK = 200  # the price of an array whatever its size
+SYMBOL = 1000  # what the size of an axis is taken for that is known at run time only
+REPEATED, MOVED = 1, 1  # the cost of an element that is repeated or copied
 
 
 def nbytes(t: Type) -> int:
@@ -71,6 +76,22 @@ class _Pair:
     @property
     def reverse_body(self) -> Graph:
         return self.reverse.graphs[0]
+
+
+def price(t: Type) -> int:
+    """The price of keeping a value of a trip, in units of the cut."""
+    total = 0
+    for x in leaves(t):
+        if isinstance(x, Array):
+            total += min(BLOCK + ARRAY_BYTE * x.dtype.nbytes * elements(x), INFINITE >> 8)
+        else:
+            total += BYTE * max(nbytes(x), WORD)
+    return total
+
+
+def elements(t: Type) -> int:
+    """How many numbers a number or array has, about."""
+    return math.prod(d if isinstance(d, int) else SYMBOL for d in t.shape) if isinstance(t, Array) else 1
 
 
 def choose_residuals(module: Module) -> Module:
@@ -179,6 +200,8 @@ def _decide(p: _Pair, entry: Graph) -> bool:
         """What computing x again costs, and from what; an infinite cost where it cannot be."""
         if x in counters:
             return COUNTING, ()
+        if isinstance(x, Apply) and x.graph is body and isinstance(x.type, Array):
+            return _array_cost(x), x.args
         if not isinstance(x, Apply) or x.graph is not body or not isinstance(x.type, Scalar):
             return math.inf, ()
         cost = cheap(x)
@@ -205,9 +228,9 @@ def _decide(p: _Pair, entry: Graph) -> bool:
         prices[x] = again_at(x)
         todo.extend(prices[x][1])
     for x in inside:
-        network.edge(inside[x], outside[x], BYTE * max(nbytes(x.type), WORD))
+        network.edge(inside[x], outside[x], price(x.type))
         cost, reads = prices[x]
-        network.edge(source, inside[x], int(OPERATION * cost) if cost < math.inf else INFINITE)
+        network.edge(source, inside[x], int(min(OPERATION * cost, INFINITE)) if cost < math.inf else INFINITE)
         for a in reads:
             if a in inside:
                 network.edge(outside[a], inside[x], INFINITE)
@@ -261,6 +284,20 @@ def _cost(x: Apply, entry: Graph) -> float:
     by = x.args[-1]  # a branch may not have checked it
     whole = x.fn.name in ("floordiv", "mod") and kind_of(by) == "i" and is_constant(by) and not is_constant(by, 0)
     return WHOLE_DIVISION if whole else math.inf
+
+
+def _array_cost(x: Apply) -> float:
+    """What it costs to compute an array again; infinite where it cannot be. Functions of the C library may be repeated: the
+    price of keeping their results decides."""
+    n = elements(x.type)
+    if x.fn.name == "broadcast":
+        return REPEATED * n
+    if x.fn.name == "slice":  # only of what has few elements more: the array below is kept for it
+        of, shape = x.args[0].type, (*x.args[0].type.shape, *x.type.shape)  # type: ignore[attr-defined]
+        return MOVED * n if all(isinstance(d, int) for d in shape) and 2 * n >= elements(of) else math.inf
+    if not x.fn.elementwise or x.fn.order != "total":
+        return math.inf
+    return x.fn.cost * n
 
 
 def _needed(wanted: Iterable[Node], again: set[Node], prices: dict[Node, tuple[float, Sequence[Node]]]) -> set[Node]:

@@ -411,12 +411,12 @@ class Statements(Expressions):
         u, v, i, c, n = self.name("u"), self.name("u"), self.name("i"), self.number(-0.6, 0.6), self.rng.randint(1, 4)
         forms: list[Lines] = [
             [
-                f"{u}, {v} = {x.text}, 0.5 * {x.text}",
+                f"{u}, {v} = {x.text} + 0.0, 0.5 * {x.text}",
                 f"for {i} in range({n}):",
                 f"    {u}, {v} = {v}, {c!r} * {u} + np.tanh({v})",
             ],
             [
-                f"{u} = {x.text}",
+                f"{u} = {x.text} * 1.0",
                 f"for {i} in range({n}):",
                 f"    {v} = 0.8 * {u} - 0.1 * {i}",
                 f"    if np.sum({v} * {v}) < np.sum({u} * {u}):",
@@ -439,9 +439,10 @@ class Statements(Expressions):
             ],
         ]
         self.tags.add("arrays change places")
-        lines = self.kept(self.pick(forms))
+        out = self.name("v")
+        lines = self.kept([*self.pick(forms), f"{out} = {u} * 1.0"])  # u is one of two: it is not written to
         if lines:
-            self.ours.add(u)
+            self.ours.add(out)
         return lines
 
     def branch(self) -> Lines:

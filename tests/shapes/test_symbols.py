@@ -50,7 +50,7 @@ def test_values_at_every_size(names: str, text: str, request: pytest.FixtureRequ
     for backend in backend_of(text, request):
         rng = np.random.default_rng(zlib.crc32(text.encode()))
         compiled = irad.compile(f, backend=backend)
-        for size in (*FIRST[names], *sizes(names, 0, 6 if names == "x" else 4)):
+        for size in (*FIRST[names], *sizes(names, 0, 5 if names == "x" else 3)):
             args = arguments(names, size, rng)
             want, got = outcome(f, args), outcome(compiled, args)
             if isinstance(want, Exception) or isinstance(got, Exception):
@@ -83,15 +83,17 @@ def total(text: str, names: str) -> Any:
     return lambda x: np.sum(np.sin(f(x))) + 0.5 * np.sum(f(x) ** 2)
 
 
-DIFFERENTIABLE = [
-    (names, text)
-    for names, text in CALLS
-    if not any(s in text for s in ("len(x) % 3", "a.size, a.ndim", "broadcast_shapes", "[v * 2", "[u * v", "[r.sum", "u, *v"))
-]
+NO_NUMBER = ("len(x) % 3", "a.size, a.ndim", "broadcast_shapes", "[v * 2", "[u * v", "[r.sum", "u, *v")
+DIFFERENTIABLE = [(names, text) for names, text in CALLS if not any(s in text for s in NO_NUMBER)]
+
+
+def pytest_generate_tests(metafunc: Any) -> None:
+    if metafunc.function is test_gradients_at_small_sizes:
+        every = metafunc.config.getoption("--all-variants")
+        metafunc.parametrize(("names", "text"), [c for c in DIFFERENTIABLE if every or zlib.crc32(c[1].encode()) % 2])
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-@pytest.mark.parametrize(("names", "text"), DIFFERENTIABLE)
 def test_gradients_at_small_sizes(names: str, text: str, request: pytest.FixtureRequest) -> None:
     f = total(text, names)
     for backend in backend_of(text, request):

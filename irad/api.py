@@ -50,9 +50,9 @@ def compile(
     debug_nans: bool = False,
     trace: Callable[[str], Any] | None = None,
 ) -> Any:
-    """A compiled function: native code for each combination of argument types it is called with. Sizes of arrays that are
-    others in a later call are compiled as symbols then, for all further sizes.
+    """A compiled function: native code for each combination of argument types it is called with.
 
+    Sizes of arrays that are others in a later call are compiled as symbols then, for all further sizes.
     f: a function (or a transformed one), or a module from `parse_ir`; without it, a decorator is returned.
     signature: "f64[n,3], int -> f64[n]" compiles ahead of the first call, for every n; calls with other sizes raise
     ValueError. backend: "llvm", "interpreter" or "source" (Python).

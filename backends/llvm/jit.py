@@ -13,6 +13,8 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from irad.backends.llvm.heap import keep_freed_memory
+
 from irad.errors import InternalError
 from irad.lock import LOCK
 
@@ -117,6 +119,7 @@ def link(objects: Sequence[bytes], exports: Sequence[str], symbols: Mapping[str,
         library.import_symbol(name, address)
     for name in exports:
         library.export_symbol(name)
+    keep_freed_memory()
     with LOCK:
         if _linked % PROGRAMS_PER_LLJIT == 0:
             _jit = llvm.create_lljit_compiler(_machine(1))

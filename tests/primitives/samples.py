@@ -140,7 +140,7 @@ FACTS: dict[str, Any] = {
     "index": lambda types: range(3),
     "leaf": lambda types: range(3),
     "case": lambda types: range(3),
-    "batch": lambda types: [((0,), (0,)), ((0,), (1,)), ((1, 0), (1, 0)), ((2,), (0,)), ((), ())],
+    "batch": lambda types: [((0,), (0,)), ((1,), (0,)), ((0,), (1,)), ((1, 0), (1, 0)), ((2,), (0,)), ((), ())],
     "over": lambda types: [
         *(((i,), (j,)) for i in range(3) for j in range(2)),
         *(((0, 1), p) for p in ((0, 1), (1, 0))),

@@ -12,6 +12,9 @@ GRADIENTS = {
     "w01_blackscholes": ("Black-Scholes price, 5 numbers", 4.5),
     "w02a_lv_rk4": ("Lotka-Volterra, 10,000 RK4 steps", 1.15),
     "w03a_kepler": ("Kepler's equation, Newton's `while`", 1.7),
+    "w03b_kepler_batch": ("the same at 100,000 points, by `vmap`", 1.5),
+    "w08a_arm": ("a robot arm of 6 joints: its Jacobian", 3.5),
+    "w08b_arm_batch": ("the same at 100,000 points, by `vmap`", 0.6),
 }
 COMPILES = {
     "cube": "gradient of `x**3`, first call",

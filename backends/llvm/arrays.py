@@ -195,6 +195,8 @@ def owned(e: Any, node: Node, dims: Sequence[str]) -> tuple[str, str]:
     sees it, else a copy."""
     e.note_update(node)
     data, block = e.get(node)[:2]
+    if node in e.alone:
+        return data, block
     t = array_type(node)
     ours, shared, copy, go_on = (e.new_label(n) for n in ("ours", "block", "copy", "own"))
     e.branch(e.emit(f"icmp eq ptr {block}, null"), copy, ours)

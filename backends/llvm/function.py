@@ -34,6 +34,7 @@ class FunctionEmitter(ScalarOps):
         self.values: dict[Node, Operands] = {}
         self.notes: list[tuple[Apply | Graph, tuple[Part, ...]]] = []  # what is decided here, for those who look
         self.retained: list[Ref] = []  # by the operation at hand
+        self.alone: set[Node] = set()  # arrays that are given up where nobody else has them
         self.frame: list[str] = []  # allocas, in the entry block
         self.failures: list[tuple[Span | None, list[str]]] = []  # cold blocks, with their places
         self.places: list[tuple[int, int, Span | None]] = []  # lines first ... last - 1 come from there; inner ones first
@@ -118,7 +119,7 @@ class FunctionEmitter(ScalarOps):
         elif any(r in self.retained for r in refs(x)):
             self.note("copies ", x, ", which is read again")
         else:
-            self.note("in place, where ", x, " has no other owner")
+            self.note("in place") if x in self.alone else self.note("in place, where ", x, " has no other owner")
 
     # -- failure ---------------------------------------------------------------------------------------------------------
 
@@ -232,7 +233,9 @@ class FunctionEmitter(ScalarOps):
         if not self.m.any_managed:
             return None
         self.virtual |= self.m.captures.virtual(graph)
-        return plan(graph, owned, self.m.captures)
+        found = plan(graph, owned, self.m.captures)
+        self.alone |= found.alone
+        return found
 
     def body(self, graph: Graph, p: Plan | None) -> Task:
         """The operations of a graph; its output's blocks are then owned by whoever takes it."""

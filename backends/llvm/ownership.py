@@ -43,6 +43,7 @@ UPDATES = frozenset(
         "list_plus",
     }
 )
+NEW = frozenset({"zeros", "index_update", "index_add", "slice_update", "slice_add"})  # their result has one owner
 END = 1 << 60
 
 
@@ -92,6 +93,7 @@ class Plan:
     first: list[Ref] = field(default_factory=list)
     end: list[Ref] = field(default_factory=list)
     moved: set[tuple[int, Ref]] = field(default_factory=set)
+    alone: set[Node] = field(default_factory=set)  # arrays made here that nobody else has where they are given up
 
 
 class Captures:
@@ -123,6 +125,11 @@ class Captures:
             found.update((r, None) for r in refs(graph.output) if r[0].graph is not graph)
             self._found[graph] = found
         return found
+
+
+def _is_new(x: Node, graph: Graph) -> bool:
+    """Whether a node makes an array that nobody else has, in its own graph."""
+    return isinstance(x, Apply) and x.graph is graph and x.fn.name in NEW
 
 
 def plan(graph: Graph, owned: Iterable[Ref], captures: Captures) -> Plan:
@@ -173,6 +180,9 @@ def plan(graph: Graph, owned: Iterable[Ref], captures: Captures) -> Plan:
             p.release.setdefault(last, []).append(r)
         elif consuming:
             p.moved.add((last, r))
+            before = places[:-1]  # an operation that reads it leaves its count as it is; one with graphs may not
+            if _is_new(r[0], graph) and not any(c or i == last or graph.body[i].graphs for i, c in before):
+                p.alone.add(r[0])
         elif last_node is not None and last_node.fn.name == "cond":
             for g in last_node.graphs:
                 p.adopted.setdefault(g, {})[r] = None

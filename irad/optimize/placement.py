@@ -19,7 +19,7 @@ from irad.optimize.slots import Path, Slot, Slots
 from irad.primitives.products import PRODUCTS, axes_of
 from irad.types import Stack, Struct, Type
 
-__all__ = ["BLOCKS", "STRUCTURE", "Placement", "array_paths", "part", "place"]
+__all__ = ["BLOCKS", "STRUCTURE", "Placement", "array_paths", "numbers_put", "part", "place"]
 
 GROWTH = 16_000  # operations on elements that one module may get, before any vanishes
 LANES = 4  # arrays of more elements may be better off with loops, and with vector instructions
@@ -31,10 +31,22 @@ UPDATES = frozenset({"index_update", "index_add", *BLOCKS})
 
 def place(module: Module) -> Placement | None:
     """Where the small arrays of a module go; None where all stay in memory."""
-    if not any(array_paths(n.type) for g in all_graphs(module) for n in g.body):
+    nodes = [n for g in all_graphs(module) for n in g.body]
+    put = any(numbers_put(n) is not None for n in nodes)
+    if not put and not any(array_paths(n.type) for n in nodes):
         return None
     found = Placement(module)
-    return found if found.chosen else None
+    return found if put or found.chosen else None
+
+
+def numbers_put(node: Apply) -> tuple[Node, ...] | None:
+    """The numbers that a block is made of where it is put into an array; None for all else."""
+    if node.fn.name not in BLOCKS:
+        return None
+    block = node.args[1]
+    while isinstance(block, Apply) and block.fn.name == "reshape":
+        block = block.args[0]
+    return block.args if isinstance(block, Apply) and block.fn.name == "array" else None
 
 
 @functools.cache

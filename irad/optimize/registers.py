@@ -19,7 +19,7 @@ import numpy as np
 
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node, Parameter
 from irad.optimize.elements import by_elements, elements_of, has_elements, known_shape, size, small
-from irad.optimize.placement import BLOCKS, STRUCTURE, Placement, array_paths, part, place
+from irad.optimize.placement import BLOCKS, STRUCTURE, Placement, array_paths, numbers_put, part, place
 from irad.optimize.rebuild import Rebuild, is_undef
 from irad.optimize.slots import Path
 from irad.types import Array, Record, Scalar, Stack, Struct, Tuple, Type
@@ -155,6 +155,10 @@ class _Registers(Rebuild):
         if name in STRUCTURE:
             self.structure(node)
             return
+        numbers = numbers_put(node)
+        if numbers is not None and not self.holds(node):
+            self.bind(node, self.put_each(node, [self.get(a) for a in numbers]))
+            return
         arrays = [a for a in node.args if small(a.type)]
         if not arrays and not small(node.type):
             super().plain(node)
@@ -172,7 +176,7 @@ class _Registers(Rebuild):
         elif name == "slice" and self.holds(node):
             self.bind(node, self.block(node))
         elif name in BLOCKS and node.args[1] in arrays and isinstance(self.get(node.args[1]).type, Tuple):
-            self.bind(node, self.put_each(node))
+            self.bind(node, self.put_each(node, self.items(self.get(node.args[1]))))
         else:
             args = [self.whole(a) for a in node.args]
             new = b.apply(node.fn, args, node.static)
@@ -211,14 +215,14 @@ class _Registers(Rebuild):
         places = self.places(node.args[1 : 1 + rank], *node.static)
         return b.make_tuple(*[b.index(x, *where) for where in places])
 
-    def put_each(self, node: Apply) -> Node:
-        """A block put into an array in memory, element by element."""
+    def put_each(self, node: Apply, values: list[Node]) -> Node:
+        """A block of these elements put into an array in memory, one by one."""
         b = self.b
         x, v, *starts = node.args
         put = b.index_update if node.fn.name == "slice_update" else b.index_add
         out = self.get(x)
         places = self.places(starts, v.type.shape, node.static[0])  # type: ignore[attr-defined]
-        for where, value in zip(places, self.items(self.get(v)), strict=True):
+        for where, value in zip(places, values, strict=True):
             out = put(out, value, *where)
         return out
 

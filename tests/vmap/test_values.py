@@ -338,10 +338,12 @@ def test_trips_allocate_and_check_nothing():
     def two(x):
         return math.sin(x), 2.0 * x
 
-    (m,) = arrays((4, 3))
+    (m,) = arrays((40, 3))
     for f, count in ((irad.vmap(two), 2), (irad.vmap(lambda r: r[0] * r[2], in_axes=1), 1)):
         text = str(irad.ir(f, m[:, 0] if count == 2 else m.T, stage="lowered"))
         assert text.count("a new array") == count
         assert "retains" not in text
+    text = str(irad.ir(irad.vmap(irad.jacobian(lambda r: np.outer(r, r).ravel()[:7])), m, stage="lowered"))
+    assert text.count("a new array") == text.count("has no other owner") == 1  # asked once for 21 numbers
     for f in (irad.vmap(irad.vmap(math.sin)), lambda m: irad.vmap(lambda r: sum(r[i] for i in range(3)))(m)):
         assert "assert" not in irad.ir(f, m).operations

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from irad.graph.nodes import Module
 from irad.internal import ours
-from irad.optimize.passes import Pass, drop, hoist, inline, nans, quotients, registers, residuals, simplify, unroll
+from irad.optimize.passes import Pass, drop, eliminate, hoist, inline, nans, quotients, registers, residuals, simplify, unroll
 from irad.transforms.expand import expand_transforms, has_transforms
 from irad.verify import verify
 
@@ -36,6 +36,7 @@ OPTIMIZE = (
 
 NATIVE: Passes = (  # of each group, the rest runs only where the first pass changed something
     (unroll,),  # indices become constants
+    (eliminate,),  # small factors become numbers
     (registers, drop, (residuals, drop)),  # what loops store is chosen again, among numbers
 )
 

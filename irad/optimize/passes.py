@@ -9,6 +9,7 @@ from irad.graph.nodes import Graph, Module
 from irad.graph.walk import nested_graphs
 from irad.optimize import rules as rules  # the Builder tries them
 from irad.optimize.demand import demand
+from irad.optimize.eliminate import eliminate as _eliminate
 from irad.optimize.nans import check_nans
 from irad.optimize.quotients import divide
 from irad.optimize.rebuild import rebuild
@@ -16,7 +17,20 @@ from irad.optimize.registers import into_registers
 from irad.optimize.residuals import choose_residuals
 from irad.optimize.unroll import unrolled
 
-__all__ = ["Pass", "drop", "hoist", "inline", "nans", "pass_", "quotients", "registers", "residuals", "simplify", "unroll"]
+__all__ = [
+    "Pass",
+    "drop",
+    "eliminate",
+    "hoist",
+    "inline",
+    "nans",
+    "pass_",
+    "quotients",
+    "registers",
+    "residuals",
+    "simplify",
+    "unroll",
+]
 
 SMALL = 60  # operations: inlined wherever it is called
 GROWTH = 20_000  # operations: what inlining one graph at all its calls may cost
@@ -147,6 +161,12 @@ def quotients(module: Module) -> Module:
 def nans(module: Module) -> Module:
     """Check after every floating-point operation that its result holds no nan."""
     return check_nans(module)
+
+
+@pass_("eliminate")
+def eliminate(module: Module) -> Module:
+    """Write out factors of small matrices."""
+    return _eliminate(module)
 
 
 @pass_("registers")

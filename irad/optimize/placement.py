@@ -103,9 +103,9 @@ class Placement(Slots):
     def is_apart(self, node: Apply) -> bool:
         if node.fn.name == "getitem":
             return node.args[0] in self.apart
-        if node.graphs or node.fn.name in STRUCTURE or (small(node.type) and (node.fn.name == "slice" or has_elements(node))):
-            return False
-        return bool(array_paths(node.type))
+        return small(node.type) and not (
+            node.graphs or node.fn.name in STRUCTURE or node.fn.name == "slice" or has_elements(node)
+        )
 
     def same(self, x: Node | Graph, px: Path, y: Node | Graph, py: Path, t: Type) -> None:
         if x.__class__ is Constant or y.__class__ is Constant:

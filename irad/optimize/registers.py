@@ -121,12 +121,14 @@ class _Registers(Rebuild):
         return [self.b.getitem(new, index=i) for i in range(len(new.type.items))]
 
     def numbers(self, new: Node) -> Node:
-        """The elements of an array in memory, read where it is made."""
+        """The elements of an array in memory: read where it is made, or, if it may be absent there, where it is asked for."""
         b, t = self.b, new.type
         assert isinstance(t, Array)
         if is_undef(new):
             return b.undef(Tuple([t.dtype] * size(t)))
-        here, b.graph = b.graph, new.graph or b.graph
+        here = b.graph
+        if new.graph is self.module.entry if isinstance(new, Parameter) else _is_there(new):
+            b.graph = new.graph  # type: ignore[assignment]
         before, b.adjoint = b.adjoint, b.adjoint and isinstance(new, Apply) and new.adjoint
         found = [b.index(new, *map(b.literal, where)) for where in np.ndindex(*known_shape(t))]
         b.graph, b.adjoint = here, before
@@ -264,3 +266,10 @@ class _Registers(Rebuild):
             values = [next(feed) for _ in self.flat_types(node, (0, i), t)]
             parts.append(self.gathered(values, node, (0, i)))
         return b.make_tuple(*parts)
+
+
+def _is_there(x: Node) -> bool:
+    """Whether an array is one wherever the operation has run: results of branches and parts of tuples may be absent."""
+    while isinstance(x, Apply) and x.fn.name in ("reshape", "retype"):  # they look at nothing
+        x = x.args[0]
+    return isinstance(x, Apply) and not x.graphs and x.fn.name != "getitem"

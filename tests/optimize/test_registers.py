@@ -197,6 +197,26 @@ def test_a_trip_stores_numbers():
     assert [r.bytes for r in stored] == [8, 8]
 
 
+@pytest.mark.parametrize("first", [0.25, 0.75])
+def test_an_array_that_may_be_absent(first):
+    """What only one branch makes, and is in memory, is read where it is there: in the derivative of that branch."""
+    f = load("""
+def f(x, n):
+    s = 0.0
+    if x[0] > 0.5:
+        w = x * x
+        s = np.sum(np.sin(w) * x[::-1])
+        for i in range(n):
+            s += np.sin(w[i % 3] * s)
+    return s
+""")
+    x = np.array([first, 1.0, 2.0, 3.0])
+    g = irad.grad(f)
+    want = irad.compile(g, backend="interpreter")(x, 5)
+    np.testing.assert_allclose(interpreted(lowered(g, x, 5))([x, 5]), want, rtol=1e-14)
+    np.testing.assert_allclose(g(x, 5), want, rtol=1e-13)
+
+
 ROWS = """
 def f(x, n):
     e = 0.0

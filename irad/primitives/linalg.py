@@ -464,14 +464,14 @@ def _svd_vjp(b: Any, out: Any, a: Any, ct: Any) -> Any:
         if vt.type.shape[0] != vt.type.shape[1]:
             extra = _sum_of(b, extra, b.matmul(u, _t(b, outside(v, of_v))))
     if of_s is not None:
-        middle = _sum_of(b, middle, _on_diagonal(b, of_s, middle if middle is not None else _square(b, s)))
+        middle = _sum_of(b, middle, _on_diagonal(b, of_s, _columns_of(b, s)))
     return (_sum_of(b, b.matmul(u, b.matmul(middle, vt)), extra),)
 
 
-def _square(b: Any, s: Any) -> Any:
-    """A square matrix of the size of s."""
-    own = b.dims(s)
-    return b.broadcast(b.reshape(s, *own, shape=(1, *s.type.shape)), *own, *own, shape=(*s.type.shape, *s.type.shape))
+def _columns_of(b: Any, s: Any) -> Any:
+    """The square matrix of which each row is s."""
+    own, (n,) = b.dims(s), s.type.shape
+    return b.broadcast(s, *own, *own, shape=(n, n))
 
 
 def _svd_jvp(b: Any, out: Any, a: Any, da: Any) -> Any:

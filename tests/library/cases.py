@@ -259,15 +259,15 @@ CASES = {
             *("np.linalg.solve(np.stack([m[:, 1:], m[:, :3]]), m[:, :2])", "np.linalg.solve(m[:, 1:], v)", "np.linalg.solve([[0, 1], [2, 1]], v[:2])"),
             *("np.linalg.solve(np.zeros((0, 0)), m[:0])", "np.linalg.solve(m[:1, :1], v[:1])", "np.linalg.solve(np.stack([m[:, 1:], m[:, :3]]), v[:3])", "np.linalg.solve(m[:, 1:].T, m[:, ::-1])"),
         ],
-        "inv": ["np.linalg.inv(m[:, 1:])", "np.linalg.inv(np.stack([m[:, 1:], m[:, :3]]))", "np.linalg.inv(m[:2, :2] * 0.0)", "np.linalg.inv(m[:0, :0])"],
+        "inv": ["np.linalg.inv(m[:, 1:] + 2.0 * np.eye(3, dtype=m.dtype))", "np.linalg.inv(np.stack([m[:, 1:], m[:, :3]]))", "np.linalg.inv(m[:2, :2] * 0.0)", "np.linalg.inv(m[:0, :0])"],
         "det": [
             *("np.linalg.det(m[:, :3])", "np.linalg.det(np.stack([m[:, 1:], m[:, :3]]))", "np.linalg.det([[0.0, 1.0], [1.0, 0.0]]) * v"),
             *("np.linalg.det(np.outer(v[:2], v[:2]) * 0.0)", "np.linalg.det(m[:1, :1])", "np.linalg.det(m[:0, :0])", "z = m[:, :3].copy(); z[2] = 2.0 * z[0]; return np.linalg.det(z + 0.0)"),
         ],
-        "slogdet": ["np.linalg.slogdet(m[:, 1:])", "np.linalg.slogdet(np.stack([m[:, 1:], m[:, :3]])).logabsdet", "sign, size = np.linalg.slogdet(m[:, :3]); return sign * size", "np.linalg.slogdet(np.zeros((2, 2)))[0] * v"],
+        "slogdet": ["np.linalg.slogdet(m[:, 1:] + 2.0 * np.eye(3, dtype=m.dtype))", "np.linalg.slogdet(np.stack([m[:, 1:], m[:, :3]])).logabsdet", "sign, size = np.linalg.slogdet(m[:, :3]); return sign * size", "np.linalg.slogdet(np.zeros((2, 2)))[0] * v"],
         "cholesky": [
-            *("np.linalg.cholesky(m @ m.T + np.eye(3))", "np.linalg.cholesky(m[:, :3] - 9.0 * np.eye(3))", "z = m.astype(float); return np.linalg.cholesky(z @ z.T + np.eye(3), upper=True)"),
-            *("np.linalg.cholesky(m[:, :3] + 3.0 * np.eye(3))", "np.linalg.cholesky(np.stack([m.T @ m, np.eye(4)]) + np.eye(4))", "np.linalg.cholesky(m[:1, :1] ** 2)"),
+            *("z = m.astype(float); return np.linalg.cholesky(z @ z.T + np.eye(3))", "np.linalg.cholesky(m[:, :3] - 9.0 * np.eye(3))", "z = m.astype(float); return np.linalg.cholesky(z @ z.T + np.eye(3), upper=True)"),
+            *("np.linalg.cholesky(m[:, :3] + 3.0 * np.eye(3))", "z = m.astype(float); return np.linalg.cholesky(np.stack([z.T @ z, np.eye(4)]) + np.eye(4))", "np.linalg.cholesky(m[:1, :1] ** 2)"),
         ],
         "qr": [
             *("np.linalg.qr(m[:, :3])", "np.linalg.qr(m)", "np.linalg.qr(m.T)", "np.linalg.qr(np.stack([m, m[::-1] + 1.0])).R", "np.linalg.qr(m.T, 'r')", "np.linalg.qr(m, mode='complete')[0]", "np.linalg.qr(m[:1, :1])"),
@@ -282,7 +282,7 @@ CASES = {
         "lstsq": ["np.linalg.lstsq(m.T + 2.0 * np.eye(4, 3), m[:2].T)", "np.linalg.lstsq(m, v[:3])", "np.linalg.lstsq(m.T, v[:4])", "np.linalg.lstsq(np.outer(v.astype(float), w), w)[0]", "np.linalg.lstsq(m, v)"],
         "matrix_rank": ["np.linalg.matrix_rank(m) * v", "np.linalg.matrix_rank(np.outer(v.astype(float), w)) * v", "np.linalg.matrix_rank(np.stack([m, m * 0.0])) * v[:2]", "np.linalg.matrix_rank(v, 0.1)"],
         "cond": ["np.linalg.cond(m)", "np.linalg.cond(m[:, :3], -2)"],
-        "matrix_power": ["np.linalg.matrix_power(m[:, :3], 5)", "np.linalg.matrix_power(m[:, :3], -2)", "np.linalg.matrix_power(m[:, :3], 0) * v[0]"],
+        "matrix_power": ["np.linalg.matrix_power(m[:, :3], 5)", "np.linalg.matrix_power(m[:, :3] + 2.0 * np.eye(3, dtype=m.dtype), -2)", "np.linalg.matrix_power(m[:, :3], 0) * v[0]"],
         "multi_dot": ["np.linalg.multi_dot([m, m.T, v[:3]])"],
     },
     "matrices": {
@@ -299,7 +299,7 @@ CASES = {
         "svdvals": ["linalg.svdvals(m)"],
         "eigh": ["linalg.eigh(m @ m.T, eigvals_only=True)", "w, u = linalg.eigh(m[:, :3], lower=False); return (u * w) @ u.T"],
         "eigvalsh": ["linalg.eigvalsh(m[:, 1:], lower=False)"],
-        "solve": ["linalg.solve(m[:, 1:], v[:3])", "linalg.solve(m[:, 1:] / 0.0, m)", "linalg.solve(np.zeros((2, 2)), v[:2])"],
+        "solve": ["linalg.solve(m[:, 1:] + 2.0 * np.eye(3, dtype=m.dtype), v[:3])", "linalg.solve(m[:, 1:] / 0.0, m)", "linalg.solve(np.zeros((2, 2)), v[:2])"],
         "solve_triangular": [
             *("linalg.solve_triangular(m[:, :3], v[:3])", "linalg.solve_triangular(m[:, :3], m, trans='T', lower=True)", "linalg.solve_triangular(m[:, :3], m, 1, unit_diagonal=True)"),
             *("linalg.solve_triangular(m[:, :3] * 0.0, v[:3])", "linalg.solve_triangular(m[:0, :0], v[:0])", "linalg.solve_triangular(m[:, :3], v[:3], 0, True, True)"),
@@ -308,7 +308,7 @@ CASES = {
             *("linalg.solve_banded((1, 1), m + np.array([[0.0], [2.0], [0.0]]), v[:4])", "linalg.solve_banded((0, 1), m[:2], m.T)", "linalg.solve_banded((2, 0), m[::-1], v[:4])"),
             *("linalg.solve_banded((1, 0), m, v[:4])", "linalg.solve_banded((0, 0), m[:1] * 0.0, v[:4])"),
         ],
-        "inv": ["linalg.inv(m[:, 1:])"],
+        "inv": ["linalg.inv(m[:, 1:] + 2.0 * np.eye(3, dtype=m.dtype))"],
         "det": ["linalg.det(m[:, 1:].astype(float))"],
         "pinv": ["linalg.pinv(m)", "linalg.pinv(m.T.astype(float), atol=0.3, return_rank=True)"],
         "norm": ["linalg.norm(m, 2)", "linalg.norm(v / 0.0)"],

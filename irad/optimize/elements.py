@@ -79,6 +79,8 @@ def has_elements(node: Apply) -> bool:
         return where is not None and all(0 <= i < n for i, n in zip(where, args[0].type.shape, strict=True))  # type: ignore[attr-defined]
     if name in ("slice", "slice_update", "slice_add"):
         return _block(node) is not None
+    if name == "retype":
+        return args[0].type is node.type  # else it raises
     if name in ("max", "min"):
         return math.prod(args[0].type.shape) > 0  # type: ignore[attr-defined]
     return name in BY_ELEMENTS

@@ -451,6 +451,22 @@ def test_the_growth_is_bounded():
     assert pipeline.native(module) is module
 
 
+def test_what_raises_still_does():
+    text = """
+graph @f(%x: float) -> float {
+  %y: f64[2] = array(%x, 1.0, shape=(2,));
+  %z: f64[2] = add(%y, %y);
+  %0: f64[3] = retype(%z, to=f64[3]);
+  %1: f64[3] = mul(%0, %0);
+  %2: f64 = index(%1, WHERE);
+  return %2;
+}"""
+    for where, error in ((0, ValueError), (3, (ValueError, IndexError))):
+        f = irad.compile(irad.parse_ir(text.replace("WHERE", str(where))))
+        with pytest.raises(error):
+            f(1.0)
+
+
 def test_errors_cite_the_line():
     f = load("""
 def f(k, p):

@@ -97,6 +97,7 @@ class Program:
     owner: Any = None  # the Compiled whose captured functions the stub checks
     seconds: tuple[float, float, float] = (0.0, 0.0, 0.0)  # that it took to specialise, to optimise, to make code
     passes: dict[str, float] = field(default_factory=dict)  # seconds of each
+    reason: str = ""  # why it was made
 
     @property
     def general(self) -> bool:
@@ -313,7 +314,7 @@ class Compiled:
         made = self.compile(taken, keywords, Hook())
         if is_general(taken):
             _refuse_printing(made.module)
-        self.last = (key, types, keywords)
+        self.last, made.reason = (key, types, keywords), reason.text
         log.compiled(self, made, taken, keywords, reason)
         _programs[key] = [*_programs.get(key, ())[-7:], made]
         _programs.move_to_end(key)

@@ -19,7 +19,7 @@ from types import CellType
 from typing import Any, NamedTuple
 
 from irad.graph.walk import all_graphs
-from irad.types import Array, Record, Scalar, Static, Tuple, Type
+from irad.types import SMALLEST, Array, Record, Scalar, Static, Tuple, Type
 
 __all__ = ["Reason", "compiled", "forgotten", "named", "short", "turned", "why"]
 
@@ -66,6 +66,8 @@ def why(
         text += ": compiled for " + ", ".join(f"`{n}`: {g}" for n, t, g in named if g is not t)
     elif exact and _are_sizes(*pairs[0][1:]):
         text += f": compiled for these sizes, since {exact}"
+    elif any(_are_sizes(s, t) and min(t.shape) < SMALLEST for _, s, t in pairs):  # type: ignore[attr-defined]
+        text += ": sizes of 0 and 1 are compiled as they are"
     return Reason(text, _advice(*pairs[0][1:]))
 
 

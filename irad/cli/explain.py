@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import difflib
 import functools
@@ -15,10 +16,11 @@ from typing import Any
 from rich.console import Console
 
 import irad
+from irad.cli.calls import explain_calls
 from irad.cli.command import Commands, command
 from irad.cli.output import add_json, console, print_json
 from irad.cli.passes import EXPAND, PASSES
-from irad.cli.target import UsageError
+from irad.cli.target import UsageError, add_grad
 from irad.errors import CompileError
 from irad.explain import errors
 from irad.optimize.passes import Pass
@@ -26,7 +28,7 @@ from irad.pipeline import LEAN, NATIVE, OPTIMIZE, each, optimize
 from irad.primitives import REGISTRY, Missing, Primitive
 from irad.transforms.expand import expand_transforms
 
-__all__ = ["add", "explain"]
+__all__ = ["add", "explain", "run"]
 
 FACETS = {
     "ref": "meaning",
@@ -44,18 +46,30 @@ def add(commands: Commands) -> None:
     p = command(
         commands,
         "explain",
-        lambda a: explain(a.name, json=a.json),
-        "explain an operation, a pass, a rule or an error",
+        run,
+        "explain an operation, a pass, a rule, an error, or why a call compiles",
         "Explains an operation of the IR, a pass, a rewrite rule, or a kind of error by its name.\n"
-        "Without a name it lists them.",
+        "Without a name it lists them. Of a function it says which calls compile, and why.",
         (
             "irad explain exp                 its type, meaning, derivatives, rules, with file and line",
             "irad explain hoist               what the pass does, and where it runs",
             "irad explain shape-mismatch      why the error comes, and what to write instead",
+            'irad explain docs/tour.py:growth --types "f64[10], float" --types "f64[11], float"',
         ),
     )
-    p.add_argument("name", nargs="?", metavar="NAME")
+    p.add_argument("name", nargs="?", metavar="NAME | FILE:FUNCTION")
+    p.add_argument("--types", action="append", metavar="TYPES", help="the types of the arguments of a call; one for each call")
+    add_grad(p)
     add_json(p)
+
+
+def run(a: argparse.Namespace) -> int:
+    """Explain what the command names."""
+    if a.types:
+        return explain_calls(a.name or "", a.types, a.grad, json=a.json)
+    if a.grad is not None:
+        raise UsageError("--grad belongs to --types: the calls of a function")
+    return explain(a.name, json=a.json)
 
 
 def explain(name: str | None, *, json: bool = False) -> int:

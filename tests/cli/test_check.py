@@ -177,6 +177,9 @@ def test_the_table(capsys, model):
         ["check", "MODEL:smooth", "--types", "list[float], int, float"],
         ["check", "model.irad"],
         ["explain", "nothing-like-it"],
+        ["explain", "--types", "f64[3]"],
+        ["explain", "exp", "--grad"],
+        ["explain", "docs/tour.irad", "--types", "f64[3]"],
     ],
     ids=" ".join,
 )
@@ -187,6 +190,17 @@ def test_usage(capsys, model, argv):
 
 
 # -- explain --------------------------------------------------------------------------------------------------------------
+
+
+def test_which_calls_compile(capsys):
+    calls = [x for n in (10, 11, 12, 1) for x in ("--types", f"f64[{n}], float")]
+    _, out, _ = run(capsys, "explain", "docs/tour.py:growth", *calls, "--json")
+    assert [(c["compiled"], c["program"][0], c["why"]) for c in json.loads(out)["calls"]] == [
+        (True, "x: f64[10]", "first call"),
+        (True, "x: f64[n]", "`x` was f64[10], is f64[11]: compiled for `x`: f64[n]"),
+        (False, "x: f64[n]", "there is a program for them"),
+        (True, "x: f64[1]", "`x` was f64[11], is f64[1]: sizes of 0 and 1 are compiled as they are"),
+    ]
 
 
 def test_everything_is_explained(capsys):

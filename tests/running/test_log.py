@@ -143,8 +143,8 @@ def test_a_storm_is_warned_of_once(caplog: pytest.LogCaptureFixture) -> None:
     (record,) = [r for r in caplog.records if r.name == "irad"]
     assert record.levelname == "WARNING"
     assert record.getMessage() == (
-        "<lambda> was compiled 33 times, now because: `x` was f64[0,1,1,1,1,1], is f64[1,0,0,0,0,0]; each shape is compiled: "
-        "pad arrays to a few shapes. IRAD_LOG=info says why each time"
+        "<lambda> was compiled 33 times, now because: `x` was f64[0,1,1,1,1,1], is f64[1,0,0,0,0,0]: sizes of 0 and 1 "
+        "are compiled as they are; each shape is compiled: pad arrays to a few shapes. IRAD_LOG=info says why each time"
     )
 
 

@@ -15,7 +15,7 @@ from collections.abc import Collection
 from irad.graph.nodes import Apply, Constant, Graph, Module
 from irad.graph.walk import applies, nested_graphs
 from irad.primitives.linalg import LINALG
-from irad.primitives.products import PRODUCTS
+from irad.primitives.products import PRODUCTS, axes_of
 from irad.types import Array
 
 __all__ = ["BUDGET", "Work", "is_long"]
@@ -24,6 +24,7 @@ BUDGET = 1 << 20  # operations between two polls: some 1 ms
 LARGE = 1 << 16  # elements
 ARRAY_COST = 30  # of making an array, besides its elements
 LONG = 20_000  # operations: some 10 µs; giving up the lock and taking it again costs 0.1 µs
+AT_ONCE = 8  # multiplications of products, which are done in vectors, count as one operation
 UNKNOWN_TRIPS, UNKNOWN_DIM = 10_000, 1000
 WHILE_TRIPS = 10
 # Array operations that go through the elements, besides those that are done element by element.
@@ -122,6 +123,8 @@ def _operations(function: Graph) -> int:
             t = node.type
             if node.fn.name in LINALG:
                 count += int(max(_elements(a.type) for a in node.args if isinstance(a.type, Array)) ** 1.5)
+            elif node.fn.name in PRODUCTS:
+                count += _multiplications(node) // AT_ONCE
             elif isinstance(t, Array):
                 count += _elements(t)
             elif any(isinstance(a.type, Array) for a in node.args) and node.fn.order == "total":
@@ -132,6 +135,15 @@ def _operations(function: Graph) -> int:
                 count += total.get(h, 0) * _trips(node)
         total[g] = count
     return total[function]
+
+
+def _multiplications(product: Apply) -> int:
+    """Each element of x with the columns of y."""
+    x, y = product.args
+    assert isinstance(x.type, Array)
+    assert isinstance(y.type, Array)
+    columns = [y.type.shape[j] for j in axes_of(x, y, *product.static).columns]
+    return _elements(x.type) * _elements(Array(y.type.dtype, columns))
 
 
 def _trips(node: object) -> int:

@@ -453,6 +453,8 @@ class Compiled:
         entry = self.specialized(types, keywords)
         specialized = time.perf_counter()
         module = optimize(entry.module, hook, debug_nans=self.options.debug_nans)
+        if isinstance(self.fn, Module):
+            module = with_contracts(module)
         if self.options.backend == "llvm":
             module = native(module, hook)
         optimized = time.perf_counter()
@@ -463,8 +465,6 @@ class Compiled:
 
     def _program(self, entry: Entry, module: Module, types: Sequence[Type], keywords: Sequence[str]) -> Program:
         """What runs an optimized module."""
-        if isinstance(self.fn, Module):
-            module = with_contracts(module)
         if self.options.backend == "interpreter":
             from irad.backends.interpreter.run import loaded
 

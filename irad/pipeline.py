@@ -10,7 +10,20 @@ from dataclasses import dataclass, field
 
 from irad.graph.nodes import Module
 from irad.internal import ours
-from irad.optimize.passes import Pass, drop, eliminate, hoist, inline, nans, quotients, registers, residuals, simplify, unroll
+from irad.optimize.passes import (
+    Pass,
+    drop,
+    eliminate,
+    fuse,
+    hoist,
+    inline,
+    nans,
+    quotients,
+    registers,
+    residuals,
+    simplify,
+    unroll,
+)
 from irad.transforms.expand import expand_transforms, has_transforms
 from irad.verify import verify
 
@@ -38,6 +51,7 @@ NATIVE: Passes = (  # of each group, the rest runs only where the first pass cha
     (unroll,),  # indices become constants
     (eliminate,),  # small factors become numbers
     (registers, drop, (residuals, drop)),  # what loops store is chosen again, among numbers
+    (fuse,),  # when it is known which arrays there are
 )
 
 DEBUG_NANS = (

@@ -23,7 +23,8 @@ from irad.types import OBJECT, UNBOUND, Dim, Form, List, Record, Scalar, Stack, 
 __all__ = ["TRANSFORMS", "InvalidModule", "argument_count", "verify"]
 
 TRANSFORMS = frozenset({"jvp", "vjp_forward", "vjp_backward"})
-BLOCKS = {"cond": "branch", "for_loop": "loop", "while_loop": "loop"}  # what runs graphs in place, and their role
+# What runs graphs in place, and their role.
+BLOCKS = {"cond": "branch", "fused": "branch", "for_loop": "loop", "while_loop": "loop"}
 
 
 class InvalidModule(InternalError):

@@ -95,8 +95,8 @@ class _Interpreter:
         name, graphs = node.fn.name, node.graphs
         if name == "call":
             return (yield self.graph(graphs[0], xs, frame))
-        if name == "cond":
-            return (yield self.body(graphs[0 if xs[0] else 1], (), frame))
+        if name in ("cond", "fused"):
+            return (yield self.body(graphs[0 if name == "fused" or xs[0] else 1], (), frame))
         (body,) = graphs
         if name == "for_loop":
             state, n = xs[1:], int(xs[0])

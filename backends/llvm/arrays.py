@@ -18,6 +18,7 @@ from irad.backends.llvm.work import BLOCKS, REDUCTIONS
 
 from irad.errors import InternalError
 from irad.graph.nodes import Apply, Graph, Node
+from irad.nests.statements import is_view, reads_in_place
 from irad.primitives.linalg import LINALG
 from irad.primitives.products import PRODUCTS, axes_of
 from irad.types import F64, Array, Dim, Scalar
@@ -26,56 +27,22 @@ __all__ = ["KERNELS", "find_virtual", "zero_array"]
 
 Operands = tuple[str, ...]
 MOST_ELEMENTS = 2.0**40  # of an array; more is not asked for, so that no size overflows
-LAZY = frozenset({"broadcast", "transpose", "slice", "iota"})
-
-
-def is_kernel(node: Apply) -> bool:
-    """Whether the operation is a loop nest that reads each element of its array arguments once."""
-    return (
-        (node.fn.elementwise and isinstance(node.type, Array))
-        or node.fn.name in REDUCTIONS
-        or node.fn.name in ("transpose", "slice")
-    )
-
-
-def is_view(node: Apply) -> bool:
-    """Whether the elements are those of its argument in memory, by other strides."""
-    if node.fn.name == "reshape":  # by axes of one element
-        shapes = [[d for d in array_type(x).shape if d != 1] for x in (node, node.args[0])]
-        return shapes[0] == shapes[1]
-    return node.fn.name in ("transpose", "slice") or (node.fn.name == "broadcast" and isinstance(node.args[0].type, Array))
 
 
 def find_virtual(graph: Graph) -> set[Node]:
-    """The array operations of a graph whose result is never stored."""
-    uses: dict[Node, list[Apply]] = {}
-    foreign: set[Node] = {graph.output}
-    for node in graph.body:
-        for a in node.args:
-            if a.graph is graph:
-                uses.setdefault(a, []).append(node)
-        for g in node.graphs:
-            foreign |= _captured(g, graph) if g.parent is graph else set()
-    strided: set[Node] = set()  # of those, what products read by its strides
+    """The views of a graph that are never stored: all that read them do so where they lie."""
+    views = [n for n in graph.body if is_view(n) and n.fn.name != "reshape"]
+    if not views:
+        return set()
+    stored: set[Node] = {graph.output}
+    read: set[Node] = set()
     for node in reversed(graph.body):
-        users = uses.get(node, ())
-        if is_view(node) and node not in foreign and users and all(u.fn.name in PRODUCTS or u in strided for u in users):
-            strided.add(node)
-    found = set(strided)
-    for node in graph.body:
-        if not isinstance(node.type, Array) or node in foreign:
-            continue
-        lazy = node.fn.name in LAZY or node.fn.elementwise
-        users = uses.get(node, ())
-        repeats = (node.fn.name == "broadcast" and isinstance(node.args[0].type, Scalar)) or node.fn.name == "iota"
-        if (
-            lazy
-            and users
-            and all((is_kernel(u) and u not in strided) or (u.fn.name == "broadcast" and repeats) for u in users)
-            and (repeats or (len(users) == 1 and users[0].args.count(node) == 1))
-        ):
-            found.add(node)
-    return found
+        for g in node.graphs:
+            stored |= _captured(g, graph) if g.parent is graph else set()
+        read.update(node.args)
+        whole = is_view(node) and node in stored
+        stored.update(a for k, a in enumerate(node.args) if whole or not reads_in_place(node, k))
+    return read.intersection(views) - stored
 
 
 def _captured(graph: Graph, outer: Graph) -> set[Node]:
@@ -295,11 +262,8 @@ def at(e: Any, node: Node, index: list[str], dims: Sequence[str]) -> str:
         return e.one(x) if isinstance(x.type, Scalar) else at(e, x, _into(x, index), dims)
     if name == "transpose":
         return at(e, node.args[0], _untransposed(index, node.static[0]), dims)
-    if name == "slice":
-        return at(e, node.args[0], _sliced(e, node, index), dims)
-    if name == "iota":
-        return index[0]
-    return e.instruction(node, [at(e, a, index, dims) for a in node.args])  # type: ignore[no-any-return]
+    assert name == "slice"
+    return at(e, node.args[0], _sliced(e, node, index), dims)
 
 
 def _into(x: Node, index: list[str]) -> list[str]:
@@ -357,39 +321,6 @@ def make_virtual(e: Any, node: Apply) -> Operands:
     return ("null", "null", *run_time(array_type(node), e.virtual_shape[node]))
 
 
-def materialize(e: Any, node: Apply) -> Operands:
-    """Compute and store all elements."""
-    t = array_type(node)
-    dims = result_shape(e, node)
-    out = allocate(e, t, dims)
-    e.virtual.add(node)
-    e.virtual_shape[node] = dims
-
-    def element(i: list[str]) -> None:
-        store(e, t, at(e, node, i, dims), address(e, t, out[0], i, dims))
-
-    _flat_or_nest(e, node, dims, element)
-    e.virtual.discard(node)
-    return out
-
-
-def _flat_or_nest(e: Any, node: Apply, dims: list[str], element: Callable[[list[str]], None]) -> None:
-    """One loop where all arrays have the result's shape in memory, else a loop an axis."""
-    if len(dims) > 1 and _is_flat(e, node):
-        nest(e, [product(e, dims)], lambda i: element(["0"] * (len(dims) - 1) + i))
-    else:
-        nest(e, dims, element)
-
-
-def _is_flat(e: Any, node: Node) -> bool:
-    if node not in e.virtual:
-        return True
-    assert isinstance(node, Apply)
-    if node.fn.name == "broadcast":
-        return isinstance(node.args[0].type, Scalar)
-    return node.fn.elementwise and all(_is_flat(e, a) for a in node.args)
-
-
 def zeros(e: Any, node: Apply) -> Operands:
     return allocate(e, array_type(node), result_shape(e, node), zeroed=True)
 
@@ -431,84 +362,28 @@ def check_slice(e: Any, node: Apply) -> None:
     check_block(e, rest[: array_type(x).rank], result_shape(e, node), node.static[1], shape(e, x))
 
 
-def slice_(e: Any, node: Apply) -> Operands:
-    check_slice(e, node)
-    return materialize(e, node)
-
-
-def slice_update(e: Any, node: Apply) -> Operands:
-    return _put_block(e, node, add=False)
-
-
-def slice_add(e: Any, node: Apply) -> Operands:
-    return _put_block(e, node, add=True)
-
-
-def _put_block(e: Any, node: Apply, *, add: bool) -> Operands:
-    x, v, *starts = node.args
-    (steps,) = node.static
-    t = array_type(x)
-    dims, size = shape(e, x), shape(e, v)
-    check_block(e, starts, size, steps, dims)
-    data, block = owned(e, x, dims)
-
-    def element(i: list[str]) -> None:
-        place = []
-        for k, start, step in zip(i, starts, steps, strict=True):
-            offset = k if step == 1 else e.emit(f"mul nsw i64 {k}, {step}")
-            first = e.one(start)
-            place.append(offset if first == "0" else e.emit(f"add nsw i64 {first}, {offset}"))
-        p = address(e, t, data, place, dims)
-        value = at(e, v, i, size)
-        store(e, t, e.plus(t.dtype, load(e, t, p), value) if add else value, p)
-
-    nest(e, size, element)
-    return (data, block, *run_time(t, dims))
+def iota(e: Any, node: Apply) -> Operands:
+    t = array_type(node)
+    dims = result_shape(e, node)
+    out = allocate(e, t, dims)
+    nest(e, dims, lambda i: store(e, t, i[0], address(e, t, out[0], i, dims)))
+    return out
 
 
 # -- reductions -------------------------------------------------------------------------------------------------------------
 
 
-def reduction(e: Any, node: Apply) -> Operands:
+def check_nonempty(e: Any, node: Apply) -> None:
+    """ValueError for the greatest or least of nothing."""
     (x,) = node.args
-    axes = sorted(node.static[0])
-    t, dims = array_type(x), shape(e, x)
-    ll = SCALAR[str(t.dtype)]
-    kept = [i for i in range(t.rank) if i not in axes]
-    if node.fn.name in ("max", "min"):
-        count = product(e, [dims[a] for a in axes])
-        if not count.isdigit() or count == "0":
-            e.fail_if(
-                e.emit(f"icmp eq i64 {count}, 0"),
-                "ValueError",
-                "zero-size array to reduction operation which has no identity",
-            )
-
-    def reduced(outer: list[str]) -> str:
-        """The reduction over `axes` for one index of the other axes."""
-        cell = f"%cell{len(e.frame)}"
-        e.frame.append(f"{cell} = alloca {ll}")
-        e.do(f"store {ll} {_identity(node.fn.name, t.dtype)}, ptr {cell}")
-
-        def step(inner: list[str]) -> None:
-            feed_outer, feed_inner = iter(outer), iter(inner)
-            index = [next(feed_outer) if i in kept else next(feed_inner) for i in range(t.rank)]
-            before = e.emit(f"load {ll}, ptr {cell}")
-            e.do(f"store {ll} {_combined(e, node, t.dtype, before, at(e, x, index, dims))}, ptr {cell}")
-
-        nest(e, [dims[a] for a in axes], step)
-        return e.emit(f"load {ll}, ptr {cell}")  # type: ignore[no-any-return]
-
-    if not kept:
-        return (reduced([]),)
-    out_type = array_type(node)
-    sizes = [dims[i] for i in kept]
-    out = allocate(e, out_type, sizes)
-    nest(e, sizes, lambda i: store(e, out_type, reduced(i), address(e, out_type, out[0], i, sizes)))
-    return out
+    dims = shape(e, x)
+    count = product(e, [dims[a] for a in node.static[0]])
+    if not count.isdigit() or count == "0":
+        message = "zero-size array to reduction operation which has no identity"
+        e.fail_if(e.emit(f"icmp eq i64 {count}, 0"), "ValueError", message)
 
 
-def _identity(name: str, t: Scalar) -> str:
+def identity(name: str, t: Scalar) -> str:
     if t.kind == "f":
         return {"sum": "0.0", "prod": "1.0", "max": "0xFFF0000000000000", "min": "0x7FF0000000000000"}[name]
     if t.kind == "b":
@@ -517,10 +392,10 @@ def _identity(name: str, t: Scalar) -> str:
     return {"sum": "0", "prod": "1", "max": str(least), "min": str(most)}[name]
 
 
-def _combined(e: Any, node: Apply, t: Scalar, x: str, y: str) -> str:
+def combined(e: Any, node: Apply, name: str, t: Scalar, x: str, y: str) -> str:
+    """x and y in one, as a reduction of this name does it, on behalf of an operation."""
     before = e.node, e.operand
     e.node, e.operand = node, t
-    name = node.fn.name
     if name == "sum":
         out = e.arith("fadd", "add", x, y)
     elif name == "prod":
@@ -537,16 +412,10 @@ KERNELS: dict[str, Callable[[Any, Apply], Operands]] = {
     "index": index,
     "index_update": index_update,
     "index_add": index_add,
-    "slice": slice_,
-    "slice_update": slice_update,
-    "slice_add": slice_add,
-    "broadcast": materialize,
-    "transpose": materialize,
-    "iota": materialize,
+    "iota": iota,
     "zeros": zeros,
     "array": made_of,
     "reshape": reshape,
     "retype": retype,
     "dim": dim,
-    **dict.fromkeys(REDUCTIONS, reduction),
 }

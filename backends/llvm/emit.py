@@ -6,6 +6,7 @@ fail gives a flag with its result; where it fails it notes an error's number and
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,7 +170,9 @@ class _ModuleEmitter:
         for name in self.used:
             if name.startswith("llvm."):
                 symbol, arity = name.split("/")
-                t = "double" if symbol.endswith("f64") else "float"
+                lanes, width = re.search(r"\.(?:v(\d+))?f(\d+)$", symbol).groups()  # type: ignore[union-attr]
+                t = "double" if width == "64" else "float"
+                t = f"<{lanes} x {t}>" if lanes else t
                 declared.add(f"declare {t} @{symbol}({', '.join([t] * int(arity))})")
         for name in external:
             base, t, suffix = (name[:-4], "float", "f32") if name.endswith(".f32") else (name, "double", "f64")

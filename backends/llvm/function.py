@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from irad.backends.llvm import arrays, cotangents, linalg, lists, polls, products, runtime, stacks
+from irad.backends.llvm import arrays, cotangents, kernels, linalg, lists, polls, products, runtime, stacks
 from irad.backends.llvm.layout import flat, item_layout, literal_text, offsets, scalar_type
 from irad.backends.llvm.ownership import Plan, Ref, plan, refs
 from irad.backends.llvm.scalar import ScalarOps
 from irad.backends.llvm.work import BUDGET
 
-from irad.errors import Span
+from irad.errors import InternalError, Span
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Node, Parameter
 from irad.graph.walk import Task
 from irad.types import Array, Scalar, Struct, Type
@@ -283,7 +283,9 @@ class FunctionEmitter(ScalarOps):
             return
         special = OPERATIONS.get(node.fn.name)
         if special is not None or (node.fn.elementwise and isinstance(node.type, Array)):
-            self.values[node] = (special or arrays.materialize)(self, node)
+            if special is None:
+                raise InternalError(f"{node!r} is an operation on arrays outside of kernels")
+            self.values[node] = special(self, node)
             if self.m.work.is_large(node):
                 polls.charge(self, arrays.elements(self, node))
             return
@@ -583,6 +585,7 @@ CONTROL = {
     "for_loop": FunctionEmitter.for_loop,
     "while_loop": FunctionEmitter.while_loop,
     "call": FunctionEmitter.call,
+    "fused": kernels.fused,
 }
 OPERATIONS = {
     "assert": FunctionEmitter.assert_,
@@ -594,6 +597,7 @@ OPERATIONS = {
     **stacks.OPERATIONS,
     **cotangents.OPERATIONS,
     **arrays.KERNELS,
+    **kernels.KERNELS,
     **linalg.KERNELS,
     **products.KERNELS,
     **lists.OPERATIONS,

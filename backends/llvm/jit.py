@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from irad.backends.llvm.heap import keep_freed_memory
+from irad.backends.llvm.vectors import load_vector_library
 
 from irad.errors import InternalError
 from irad.lock import LOCK
@@ -33,6 +34,7 @@ def _target() -> Any:
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    load_vector_library()
     return llvm.Target.from_default_triple()
 
 

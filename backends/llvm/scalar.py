@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from irad.backends.llvm.layout import SCALAR, literal_text
+from irad.backends.llvm.vectors import vector_function
 
 from irad.errors import InternalError, refuse
-from irad.graph.nodes import UNDEF, Apply, Constant
+from irad.graph.build import constant_value
+from irad.graph.nodes import Apply
 from irad.primitives.table import Missing
 from irad.types import F64, Scalar
 
@@ -29,7 +32,6 @@ class ScalarOps:
     """Emits scalar instructions; `self.node` is the operation, `self.operand` the scalar type of its arguments."""
 
     node: Apply
-    true = "true"
 
     def __init__(self) -> None:
         self.lines: list[str] = []
@@ -37,6 +39,7 @@ class ScalarOps:
         self.counter = 0
         self.used: set[str] = set()
         self.libm_used: set[tuple[str, str, int]] = set()
+        self.lanes = 0  # of the vectors that are operated on; 0 for scalars
 
     def emit(self, text: str) -> str:
         """An instruction with a result."""
@@ -48,6 +51,9 @@ class ScalarOps:
     label: str
 
     def fail_if(self, bad: str, error: str, message: str, values: Any = ()) -> None:
+        raise NotImplementedError
+
+    def declare(self, text: str) -> None:
         raise NotImplementedError
 
     def new_label(self, name: str) -> str:
@@ -62,24 +68,41 @@ class ScalarOps:
     def branch(self, test: str, then: str, orelse: str, *, unlikely: bool = False) -> None:
         raise NotImplementedError
 
+    def vector(self, t: str) -> str:
+        """The LLVM type of operands whose scalar type is t."""
+        return f"<{self.lanes} x {t}>" if self.lanes else t
+
     @property
     def ll(self) -> str:
-        return SCALAR[str(self.operand)]
+        return self.vector(SCALAR[str(self.operand)])
+
+    @property
+    def bit(self) -> str:
+        return self.vector("i1")
+
+    def literal(self, t: str, text: str) -> str:
+        """A constant, in every lane."""
+        return f"splat ({t} {text})" if self.lanes else text
 
     @property
     def flags(self) -> str:
-        return " contract" if self.node.adjoint or self.fast else ""
+        return " contract" if self.node.adjoint or self.fast or self.contracts else ""
 
     fast = False
+    contracts = False  # what is emitted promises no rounding of its steps: a product in a sum
 
     def is_float(self, x: str) -> bool:
         return self.operand.kind == "f"
 
     def real(self, value: float) -> str:
-        return literal_text(self.operand, value)
+        return self.literal(SCALAR[str(self.operand)], literal_text(self.operand, value))
 
     def integer(self, value: int) -> str:
-        return str(value)
+        return self.literal(SCALAR[str(self.operand)], str(value))
+
+    @property
+    def true(self) -> str:
+        return self.literal("i1", "true")
 
     def instruction(self, node: Apply, operands: list[str]) -> str:
         """A scalar operation by its record."""
@@ -103,48 +126,75 @@ class ScalarOps:
         return self.emit(f"{op} {self.ll} {x}, {y}")
 
     def negate(self, x: str) -> str:
-        return self.emit(f"fneg{self.flags} {self.ll} {x}") if self.operand.kind == "f" else self.emit(f"sub {self.ll} 0, {x}")
+        return (
+            self.emit(f"fneg{self.flags} {self.ll} {x}")
+            if self.operand.kind == "f"
+            else self.emit(f"sub {self.ll} {self.integer(0)}, {x}")
+        )
 
     def absolute(self, x: str) -> str:
         if self.operand.kind == "f":
             return self.intrinsic("fabs", x)
-        minus = self.emit(f"sub {self.ll} 0, {x}")
-        below = self.emit(f"icmp slt {self.ll} {x}, 0")
-        return self.emit(f"select i1 {below}, {self.ll} {minus}, {self.ll} {x}")
+        minus = self.emit(f"sub {self.ll} {self.integer(0)}, {x}")
+        below = self.emit(f"icmp slt {self.ll} {x}, {self.integer(0)}")
+        return self.emit(f"select {self.bit} {below}, {self.ll} {minus}, {self.ll} {x}")
 
     def intrinsic(self, name: str, *xs: str) -> str:
         if name not in INTRINSICS:
             raise InternalError(f"no intrinsic {name}")
-        suffix = "f64" if self.operand.width == 64 else "f32"
+        suffix = (f"v{self.lanes}" if self.lanes else "") + f"f{self.operand.width}"
         self.used.add(f"llvm.{name}.{suffix}/{len(xs)}")
         args = ", ".join(f"{self.ll} {x}" for x in xs)
         return self.emit(f"call{self.flags if name == 'sqrt' else ''} {self.ll} @llvm.{name}.{suffix}({args})")
 
     def libm(self, name: str, *xs: str) -> str:
-        self.libm_used.add((name, self.ll, len(xs)))
+        """A function of the C library: of all lanes at once where libmvec has it."""
         suffix = "" if self.operand.width == 64 else "f"
-        return self.emit(f"call {self.ll} @{name}{suffix}({', '.join(f'{self.ll} {x}' for x in xs)}) #1")
+        args = ", ".join(f"{self.ll} {x}" for x in xs)
+        if self.lanes:
+            symbol = vector_function(name + suffix, self.lanes * self.operand.width, self.lanes, len(xs))
+            if symbol is None:
+                return self.each_lane(lambda *lane: self.libm(name, *lane), xs)
+            self.declare(f"declare {self.ll} @{symbol}({', '.join([self.ll] * len(xs))}) #1")
+            return self.emit(f"call {self.ll} @{symbol}({args}) #1")
+        self.libm_used.add((name, self.ll, len(xs)))
+        return self.emit(f"call {self.ll} @{name}{suffix}({args}) #1")
+
+    def each_lane(self, f: Callable[..., str], xs: Sequence[str]) -> str:
+        """A scalar operation on one lane after the other."""
+        vector, lanes, scalar = self.ll, self.lanes, SCALAR[str(self.operand)]
+        out = "poison"
+        for i in range(lanes):
+            one = [self.emit(f"extractelement {vector} {x}, i64 {i}") for x in xs]
+            self.lanes = 0
+            value = f(*one)
+            self.lanes = lanes
+            out = self.emit(f"insertelement {vector} {out}, {scalar} {value}, i64 {i}")
+        return out
 
     def helper(self, name: str, *xs: str) -> str:
         """A function of the run time, of which each has a version for floats."""
+        if self.lanes:
+            return self.each_lane(lambda *lane: self.helper(name, *lane), xs)
         name += ".f32" if self.ll == "float" else ""
         self.used.add(name)
         return self.emit(f"call {self.ll} @irad.{name}({', '.join(f'{self.ll} {x}' for x in xs)}) #1")
 
     def constant_argument(self, i: int) -> float | None:
-        a = self.node.args[i]
-        return a.value if isinstance(a, Constant) and a.value is not UNDEF else None
+        return constant_value(self.node.args[i])  # type: ignore[no-any-return]
 
     def power(self, x: str, y: str) -> str:
         """x ** y: a known whole exponent is a product of squares, 1/2 is a square root."""
         n = self.constant_argument(1)
         if n is not None and math.isfinite(n) and n == int(n) and 0 < abs(n) <= 64:
+            if n < 0 and self.lanes:
+                return self.product(self.emit(f"fdiv{self.flags} {self.ll} {self.real(1.0)}, {x}"), -int(n))
             power = self.product(x, abs(int(n)))
             return power if n > 0 else self.inverse_power(x, y, power)
         if n == 0.5:
             root = self.intrinsic("sqrt", self.emit(f"fadd {self.ll} {x}, {self.real(0.0)}"))
             infinite = self.emit(f"fcmp oeq {self.ll} {x}, {self.real(-math.inf)}")
-            return self.emit(f"select i1 {infinite}, {self.ll} {self.real(math.inf)}, {self.ll} {root}")
+            return self.emit(f"select {self.bit} {infinite}, {self.ll} {self.real(math.inf)}, {self.ll} {root}")
         return self.libm("pow", x, y)
 
     def inverse_power(self, x: str, y: str, power: str) -> str:
@@ -173,12 +223,12 @@ class ScalarOps:
         if self.operand.kind == "f":
             order = self.emit(f"fcmp {'oge' if which == 'max' else 'ole'} {self.ll} {x}, {y}")
             nan = self.emit(f"fcmp uno {self.ll} {x}, {x}")
-            first = self.emit(f"or i1 {order}, {nan}")
+            first = self.emit(f"or {self.bit} {order}, {nan}")
         elif self.operand.kind == "b":
             return self.inst("or" if which == "max" else "and", x, y)
         else:
             first = self.emit(f"icmp {'sge' if which == 'max' else 'sle'} {self.ll} {x}, {y}")
-        return self.emit(f"select i1 {first}, {self.ll} {x}, {self.ll} {y}")
+        return self.emit(f"select {self.bit} {first}, {self.ll} {x}, {self.ll} {y}")
 
     # -- comparison ----------------------------------------------------------------------------------------------------
 
@@ -194,8 +244,8 @@ class ScalarOps:
         return self.emit(f"fcmp {predicate} {self.ll} {x}, {y}")
 
     def choose(self, c: str, x: str, y: str) -> str:
-        t = SCALAR[str(self.scalar(self.node.type))]
-        return self.emit(f"select i1 {c}, {t} {x}, {t} {y}")
+        t = self.vector(SCALAR[str(self.scalar(self.node.type))])
+        return self.emit(f"select {self.bit} {c}, {t} {x}, {t} {y}")
 
     @staticmethod
     def scalar(t: Any) -> Scalar:
@@ -221,7 +271,7 @@ class ScalarOps:
         out = self.emit(f"select i1 {down}, {self.ll} {less}, {self.ll} {q}")
         if minus is None:
             return out
-        negated = self.emit(f"sub {self.ll} 0, {x}")
+        negated = self.emit(f"sub {self.ll} {self.integer(0)}, {x}")
         return self.emit(f"select i1 {minus}, {self.ll} {negated}, {self.ll} {out}")
 
     def rounds_down(self, r: str, d: str) -> str:
@@ -265,12 +315,12 @@ class ScalarOps:
 
     def convert(self, x: str, to: Scalar) -> str:
         """x as `to`."""
-        source, target = self.ll, SCALAR[str(to)]
+        source, target = self.ll, self.vector(SCALAR[str(to)])
         a, b = self.operand.kind, to.kind
         if source == target:
             return x
         if b == "b":
-            zero = self.real(0.0) if a == "f" else "0"
+            zero = self.real(0.0) if a == "f" else self.integer(0)
             return self.emit(f"fcmp une {source} {x}, {zero}" if a == "f" else f"icmp ne {source} {x}, {zero}")
         if a == "f" and b == "f":
             return self.emit(f"{'fpext' if to.width > self.operand.width else 'fptrunc'} {source} {x} to {target}")

@@ -14,7 +14,7 @@ from irad.types import Record, Tuple, Type
 __all__ = ["Application", "Linker", "Places", "Reference", "Statement", "Text"]
 
 Places = dict[Any, Any]  # node or graph -> the token that names it
-ROLES = {"cond": "branch", "for_loop": "loop", "while_loop": "loop"}
+ROLES = {"cond": "branch", "fused": "branch", "for_loop": "loop", "while_loop": "loop"}
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ from irad.graph.walk import nested_graphs
 from irad.optimize import rules as rules  # the Builder tries them
 from irad.optimize.demand import demand
 from irad.optimize.eliminate import eliminate as _eliminate
+from irad.optimize.fuse import fuse_arrays
 from irad.optimize.nans import check_nans
 from irad.optimize.quotients import divide
 from irad.optimize.rebuild import rebuild
@@ -21,6 +22,7 @@ __all__ = [
     "Pass",
     "drop",
     "eliminate",
+    "fuse",
     "hoist",
     "inline",
     "nans",
@@ -179,3 +181,9 @@ def registers(module: Module) -> Module:
 def unroll(module: Module) -> Module:
     """Put the trips of short loops over small arrays one behind the other."""
     return unrolled(module)
+
+
+@pass_("fuse", "lowered")
+def fuse(module: Module) -> Module:
+    """Put array operations that share loops into kernels: one loop nest, in which what only they read is never stored."""
+    return fuse_arrays(module)

@@ -17,7 +17,7 @@ from irad.graph.walk import all_graphs
 from irad.optimize.elements import has_elements, known_shape, size, small
 from irad.optimize.slots import Path, Slot, Slots
 from irad.primitives.products import PRODUCTS, axes_of
-from irad.types import Stack, Struct, Type
+from irad.types import Array, Stack, Struct, Type
 
 __all__ = ["BLOCKS", "STRUCTURE", "Placement", "array_paths", "numbers_put", "part", "place"]
 
@@ -124,6 +124,8 @@ class Placement(Slots):
             self.same(node, (), callee, (), node.type)
             self.kept.update(self.slots([node, *callee.params]))
             return
+        if name in ("push", "pop", "pop_zero") and isinstance(node.args[0].type.item, Array):  # type: ignore[attr-defined]
+            self.memory.append((node.args[0], ("*",)))  # only tuples of arrays become tuples of numbers
         if self.follow(node):
             if node.graphs:
                 self.kept.update(self.slots([node]))

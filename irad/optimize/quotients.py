@@ -7,6 +7,10 @@ Derivative rules multiply by reciprocals, so that one division serves every quot
 
 Derivative values only: the two round differently. In a loop the reciprocal stays: the other factor is the cotangent that
 one trip hands to the next, and the reciprocal of a primal value need not wait for it.
+
+And a quotient of the primal that only derivative values are computed from is a product, where they need the reciprocal too:
+
+    %y = div(%x, %s); %r ~ div(1.0, %s)   =>   %r ~ div(1.0, %s); %y ~ mul(%x, %r)
 """
 
 from __future__ import annotations
@@ -21,22 +25,27 @@ from irad.optimize.rebuild import Rebuild
 __all__ = ["divide"]
 
 
+ARITHMETIC = frozenset({"add", "sub", "mul", "div", "neg", "sum", "broadcast", "reshape", "transpose", "matmul", "contract"})
+
+
 def divide(module: Module) -> Module:
-    """The module with the reciprocals that are used once put into their products."""
-    reciprocals = [
-        n
-        for g in all_graphs(module)
-        if not _in_loop(g)
-        for n in g.body
-        if n.adjoint and n.fn.name == "div" and is_constant(n.args[0], 1.0)
-    ]
+    """The module with as few divisions as that."""
+    graphs = list(all_graphs(module))
+    reciprocals = [n for g in graphs for n in g.body if n.adjoint and n.fn.name == "div" and is_constant(n.args[0], 1.0)]
     if not reciprocals:
         return module
-    uses = Counter(a for g in all_graphs(module) for n in g.body for a in n.args)
-    uses.update(g.output for g in all_graphs(module))
-    once = {r for r in reciprocals if uses[r] == 1}
+    users: dict[Node, list[Node | None]] = {}
+    for g in graphs:
+        for n in g.body:
+            for a in n.args:
+                users.setdefault(a, []).append(n)
+        users.setdefault(g.output, []).append(None)
+    products = _products(graphs, reciprocals, users)
+    uses = Counter({n: len(us) for n, us in users.items()})
+    uses.update(r for r in products.values())
+    once = {r for r in reciprocals if uses[r] == 1 and not _in_loop(r.graph)}
     found: dict[Apply, tuple[Node, Apply]] = {}
-    for g in all_graphs(module):
+    for g in graphs:
         for n in g.body:
             if n.adjoint and n.fn.name == "mul":
                 for r, x in (n.args, n.args[::-1]):
@@ -44,7 +53,32 @@ def divide(module: Module) -> Module:
                         found[n] = (x, r)
                         once.remove(r)
                         break
-    return _Divide(module, found).run() if found else module
+    return _Divide(module, found, products).run() if found or products else module
+
+
+def _products(graphs: list[Graph], reciprocals: list[Apply], users: dict[Node, list[Node | None]]) -> dict[Apply, Apply]:
+    """The quotients that become products, each with the reciprocal that it is multiplied by."""
+    by_divisor = {(r.graph, r.args[1]): r for r in reciprocals}
+    free: dict[Node, bool] = {}
+
+    def is_free(n: Node) -> bool:
+        """Whether only derivative values are computed from n. Users come after what they use, so they are known."""
+        return all(
+            u is not None and u.fn.name in ARITHMETIC and (u.adjoint or free.get(u, False))  # type: ignore[attr-defined]
+            for u in users.get(n, (None,))
+        )
+
+    for g in reversed(graphs):
+        for n in reversed(g.body):
+            free[n] = n.fn.name in ARITHMETIC and is_free(n)
+    return {
+        n: r
+        for g in graphs
+        for n in g.body
+        if n.fn.name == "div" and not n.adjoint and free[n]
+        for r in (by_divisor.get((g, n.args[1])),)
+        if r is not None
+    }
 
 
 def _in_loop(graph: Graph | None) -> bool:
@@ -56,14 +90,20 @@ def _in_loop(graph: Graph | None) -> bool:
 
 
 class _Divide(Rebuild):
-    def __init__(self, module: Module, found: dict[Apply, tuple[Node, Apply]]) -> None:
+    def __init__(self, module: Module, found: dict[Apply, tuple[Node, Apply]], products: dict[Apply, Apply]) -> None:
         super().__init__(module)
-        self.found, self.gone = found, {r for _, r in found.values()}
+        self.found, self.products = found, products
+        self.gone = {r for _, r in found.values()}
 
     def plain(self, node: Apply) -> None:
+        b = self.b
         if node in self.found:
             x, r = self.found[node]
-            self.b.adjoint = True
-            self.bind(node, self.b.div(self.get(x), self.get(r.args[1])))
+            b.adjoint = True
+            self.bind(node, b.div(self.get(x), self.get(r.args[1])))
+        elif node in self.products:
+            b.adjoint = True
+            s = self.get(node.args[1])
+            self.bind(node, b.mul(self.get(node.args[0]), b.div(b.like(1.0, s), s)))
         elif node not in self.gone:
             super().plain(node)

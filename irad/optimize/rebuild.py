@@ -226,6 +226,9 @@ class Rebuild:
             yield self.call(node)
         elif name in ("for_loop", "while_loop"):
             yield self.loop(node)
+        elif name == "fused":  # what is in a kernel stands for itself until it is fused again
+            yield self.body(node.graphs[0])
+            self.forward(node, node.graphs[0].output)
         else:
             for g in node.graphs:
                 yield self.ensure(g)

@@ -63,9 +63,8 @@ class _Registers(Rebuild):
             return Record(t.form, items) if isinstance(t, Record) else Tuple(items)
         if isinstance(t, Stack):
             inner = (*path, "*")
-            if self.form(x, inner, t.item) is t.item:
+            if not isinstance(t.item, Struct) or self.form(x, inner, t.item) is t.item:
                 return t
-            assert isinstance(t.item, Struct)
             return Stack(Tuple(u for k, v in enumerate(t.item.items) for u in self.flat_types(x, (*inner, k), v)))
         return t
 

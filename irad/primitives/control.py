@@ -83,6 +83,25 @@ cond = primitive(
 )
 
 
+def _fused_infer(types: tuple[Type, ...], *, graphs: tuple[Any, ...]) -> Type:
+    (g,) = graphs
+    if types or g.params:
+        raise refuse("type-mismatch", "`fused` and its graph take no arguments: they read what is around them")
+    return g.result  # type: ignore[no-any-return]
+
+
+fused = primitive(
+    "fused",
+    _fused_infer,
+    layout=(0, 1),
+    doc="fused(@kernel): the output of a graph of array operations, which one loop nest computes.",
+    ref=IN_BACKENDS,
+    vjp=Missing("operations are fused after all transforms"),
+    jvp=Missing("operations are fused after all transforms"),
+    llvm=IN_BACKENDS,
+)
+
+
 def _state_type(what: str, state: list[Any], types: tuple[Type, ...], got: Type) -> Type:
     wanted = result_type(tuple(p.type for p in state))
     _check_arguments(what, state, types)

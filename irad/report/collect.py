@@ -19,7 +19,7 @@ import irad
 from irad.compiled import Compiled, Transform
 from irad.errors import CompileError, Span
 from irad.graph.nodes import Module
-from irad.pipeline import Hook, Step, optimize
+from irad.pipeline import Hook, Step, native, optimize
 from irad.report.compare import Comparison, compare
 from irad.types import Type
 from irad.views import IR, STAGES, of_module, program_at
@@ -121,7 +121,8 @@ def _machine_times(module: Module, fast: bool) -> list[tuple[str, float]]:
     from irad.backends.llvm.emit import emit_module
     from irad.backends.llvm.jit import object_code
 
-    program, emitting = _timed(lambda: emit_module(module, fast=fast))
+    lowered = native(module)
+    program, emitting = _timed(lambda: emit_module(lowered, fast=fast))
     _, generating = _timed(lambda: object_code(program.text))
     return [("emit LLVM", emitting), ("machine code", generating)]
 

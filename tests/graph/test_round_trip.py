@@ -21,7 +21,7 @@ from irad.demo.model import loss
 from irad.graph.nodes import Module
 from irad.graph.normal import normal_form
 from irad.graph.text import print_graph
-from irad.pipeline import expand, optimize
+from irad.pipeline import expand, native, optimize
 from irad.primitives import REGISTRY
 from irad.specialize.entry import type_of
 from irad.verify import verify
@@ -62,7 +62,7 @@ def unnamed(module):
 
 def code(module):
     """LLVM text without the numbers of places that can fail: text tells lines apart, not columns."""
-    return re.sub(r"(store i64) \d+(, ptr %ctx$)", r"\1 n\2", emit_module(module).text, flags=re.MULTILINE)
+    return re.sub(r"(store i64) \d+(, ptr %ctx$)", r"\1 n\2", emit_module(native(module)).text, flags=re.MULTILINE)
 
 
 def again(module: Module, stage: str) -> Module:

@@ -59,6 +59,18 @@ def _cond(b: Builder, p: Node, x: Node, y: Node) -> Node:
     return b.either(p, lambda: b.mul(x, y), lambda: b.sub(b.mul(x, x), y))
 
 
+def _fused(b: Builder, x: Node, y: Node) -> Node:
+    """A kernel: the sum of three products."""
+
+    def build() -> Node:
+        return b.sum(b.mul(b.broadcast(x, shape=(3,)), b.broadcast(y, shape=(3,))), axes=(0,))
+
+    b.folding = False
+    kernel = nested(b, "branch", (), build)
+    b.folding = True
+    return b.fused(graphs=(kernel,))
+
+
 def _for(b: Builder, n: Node, x: Node, y: Node) -> Node:
     body = nested(b, "loop", (INT, F64), lambda i, s: b.add(b.mul(s, y), b.convert(i, to=F64)))
     return b.for_loop(n, x, graphs=(body,))
@@ -133,6 +145,7 @@ CONTROL: dict[str, Program] = {
     "cond": _program(
         (BOOL, F64, F64), _cond, lambda p, x, y: x * y if p else x * x - y, [(p, *xs) for p in (True, False) for xs in PAIRS]
     ),
+    "fused": _program((F64, F64), _fused, lambda x, y: 3 * (x * y), PAIRS),
     "for_loop": _program((INT, F64, F64), _for, _for_meaning, [(n, *xs) for n in (0, 1, 4) for xs in PAIRS]),
     "while_loop": _program((F64, F64), _while, _while_meaning, GROWING),
     "assert": _program(

@@ -16,7 +16,7 @@ from irad.backends.source.run import Loaded
 
 from irad.graph.build import UNIT_VALUE, Builder, literal
 from irad.graph.nodes import Graph, Module, Node
-from irad.pipeline import optimize
+from irad.pipeline import native, optimize
 from irad.primitives import REGISTRY
 from irad.types import BOOL, INT, Array, Dim, List, Record, Scalar, Stack, Struct, Sum, Tuple, Type, is_float, tangent_type
 from irad.verify import verify
@@ -238,7 +238,7 @@ def load(module: Module, backend: str) -> Callable[[Sequence[Any]], Any]:
         return loaded(module)
     if backend == "source":
         return Loaded(module, "", "")
-    return llvm.load(module, [llvm.Dynamic(p.type) for p in module.entry.params])
+    return llvm.load(native(module), [llvm.Dynamic(p.type) for p in module.entry.params])
 
 
 def looped(build: Build) -> Build:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from irad.graph.build import is_constant
@@ -198,6 +199,33 @@ def _is_zero(x: Node) -> bool:
     return is_constant(x, 0.0) or is_constant(x, -0.0) or (isinstance(x, Apply) and x.fn.name == "zeros")
 
 
+@rewrites("slice-whole", "slice")
+def slice_whole(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """slice(?x, 0, ...) => ?x, of all of it; sizes known"""
+    x, *rest = args
+    return x if static[0] == x.type.shape and _all_of(x, rest, static[1]) else None  # type: ignore[attr-defined]
+
+
+@rewrites("update-whole", "slice_update")
+def update_whole(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """slice_update(?x, ?v, 0, ...) => ?v, which takes the place of all of it; sizes known"""
+    x, v, *starts = args
+    return v if v.type.shape == x.type.shape and _all_of(x, starts, static[0]) else None  # type: ignore[attr-defined]
+
+
+@rewrites("add-whole", "slice_add")
+def add_whole(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """slice_add(?x, ?v, 0, ...) => add(?x, ?v), to all of it; sizes known"""
+    x, v, *starts = args
+    same = v.type.shape == x.type.shape  # type: ignore[attr-defined]
+    return b.add(x, v) if same and _all_of(x, starts, static[0]) else None
+
+
+def _all_of(x: Node, starts: Sequence[Node], steps: tuple[int, ...]) -> bool:
+    """Whether a block of x's own size begins at its first element."""
+    return _known(x) and set(steps) <= {1} and all(isinstance(a, Constant) and a.value == 0 for a in starts[: len(steps)])
+
+
 @rewrites("slice-of-update", "slice")
 def slice_of_update(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
     """slice(slice_update(?x, ?v, i), i) => ?v, the block that was put there"""
@@ -258,6 +286,9 @@ RULES: tuple[Rule, ...] = (
     matmul_of_zeros,
     contract_of_zeros,
     slice_of_update,
+    slice_whole,
+    update_whole,
+    add_whole,
     slice_beside_update,
     update_by_slice,
 )

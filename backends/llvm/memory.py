@@ -1,0 +1,172 @@
+"""Elements of arrays in a loop nest: one at a time, or a vector of those that the lanes are at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from irad.backends.llvm.layout import SIZE
+from irad.backends.llvm.levels import Levels, Value, known
+
+__all__ = ["Buffer", "Index", "Memory", "memory_type"]
+
+Index = tuple[Value, int]  # along an axis, of the first lane; and how much it grows from lane to lane
+
+
+class Buffer(NamedTuple):
+    """Memory of an array: its axes in the order in which they are laid out, and their sizes. `lanes`: each item is a
+    vector. `block`: what owns it. `first`, `steps`: of a block of an array, where it begins, and how far its elements are
+    apart along each axis."""
+
+    data: str
+    axes: tuple[int, ...]
+    dims: tuple[str, ...]
+    lanes: bool = False
+    block: str | None = None
+    first: tuple[Value, ...] = ()
+    steps: tuple[int, ...] = ()
+
+
+def memory_type(t: str) -> str:
+    return "i8" if t == "i1" else t
+
+
+def short(t: str) -> str:
+    """The name of a type in an intrinsic's name."""
+    return {"double": "f64", "float": "f32"}.get(t, t)
+
+
+class Memory(Levels):
+    mask: Value | None = None  # the lanes that are on
+
+    def inside(self, b: Buffer, indices: Sequence[Index]) -> list[tuple[Value, int, str]]:
+        """(index, lane step, stride) of an item of a buffer."""
+        out: list[tuple[Value, int, str]] = []
+        stride = Value(str(self.lanes) if b.lanes else "1")
+        for q, d in zip(reversed(b.axes), reversed(b.dims), strict=True):
+            i, lane = indices[q]
+            if b.steps:
+                i, lane = self.add(b.first[q], self.mul(Value(str(b.steps[q])), i)), lane * b.steps[q]
+            out.append((i, lane, stride.text))
+            stride = self.mul(stride, Value(d))
+        return out
+
+    def get(self, t: str, b: Buffer, indices: Sequence[Index], *, fixed: bool = False) -> Value:
+        """An item of a buffer, or one a lane."""
+        p, step = self.pointer(memory_type(t), b.data, self.inside(b, indices))
+        if not b.lanes:
+            return self.load(t, p, step, fixed=fixed)
+        mask, self.mask = self.mask, None
+        v = self.load(t, p, Value("1"), fixed=fixed)
+        self.mask = mask
+        return v
+
+    def put(self, t: str, b: Buffer, indices: Sequence[Index], v: Value) -> None:
+        p, step = self.pointer(memory_type(t), b.data, self.inside(b, indices))
+        if b.lanes:
+            mask, self.mask = self.mask, None
+            self.store(t, v, p, Value("1"))
+            self.mask = mask
+        else:
+            self.store(t, v, p, step)
+
+    def pointer(self, t: str, data: str, terms: Sequence[tuple[Value, int, str]]) -> tuple[Value, Value]:
+        """The address of the sum of index * stride over (index, lane step, stride), and its step from lane to lane: indices
+        of outer loops first."""
+        by_level: dict[int, Value] = {}
+        constant, step = 0, Value("0")
+        for i, lane, stride in terms:
+            part = self.mul(i, Value(stride))
+            step = self.add(step, self.mul(Value(str(lane)), Value(stride)))
+            if known(part.text):
+                constant += int(part.text)
+            else:
+                before = by_level.get(part.level)
+                by_level[part.level] = part if before is None else self.add(before, part)
+        p = Value(data)
+        for level in sorted(by_level):
+            p = self.pure(f"getelementptr {t}, ptr {p.text}, i64 {by_level[level].text}", level)
+        if constant:
+            p = self.pure(f"getelementptr {t}, ptr {p.text}, i64 {constant}", p.level)
+        return p, step
+
+    def load(self, t: str, p: Value, step: Value, *, fixed: bool) -> Value:
+        """What is at an address: an item, or one a lane. `fixed`: nothing writes there."""
+        e, n = self.e, self.lanes
+        memory = memory_type(t)
+        level = p.level if fixed else self.depth
+        if step.text == "0":
+            v = self.once(f"load {memory}, ptr {p.text}", level, fixed=fixed)
+            return self.once(f"trunc i8 {v.text} to i1", level, fixed=fixed) if t == "i1" else v
+        vector = f"<{n} x {memory}>"
+        size = SIZE[t]
+        filler = "zeroinitializer" if memory != t or t.startswith("i") else f"splat ({t} {'1.0'})"
+        if self.mask is not None:
+            level = max(level, self.mask.level)
+        if step.text in ("1", "-1"):
+            back = step.text == "-1"
+            if back:
+                p = self.pure(f"getelementptr {memory}, ptr {p.text}, i64 {1 - n}", p.level)
+            if self.mask is None:
+                v = self.once(f"load {vector}, ptr {p.text}, align {size}", level, lane=True, fixed=fixed)
+            else:
+                mask = self.reversed(self.mask, "i1") if back else self.mask.text
+                name = f"llvm.masked.load.v{n}{short(memory)}.p0"
+                e.declare(f"declare {vector} @{name}(ptr, i32, <{n} x i1>, {vector})")
+                text = f"call {vector} @{name}(ptr {p.text}, i32 {size}, <{n} x i1> {mask}, {vector} {filler})"
+                v = self.once(text, level, lane=True, fixed=fixed)
+            if back:
+                v = Value(self.reversed(v, memory), level, True)
+        else:
+            name = f"llvm.masked.gather.v{n}{short(memory)}.v{n}p0"
+            e.declare(f"declare {vector} @{name}(<{n} x ptr>, i32, <{n} x i1>, {vector})")
+            where = self.scattered(memory, p, step)
+            mask = "splat (i1 true)" if self.mask is None else self.mask.text
+            text = f"call {vector} @{name}(<{n} x ptr> {where.text}, i32 {size}, <{n} x i1> {mask}, {vector} {filler})"
+            v = self.once(text, level, lane=True, fixed=fixed)
+        if t == "i1":
+            v = self.once(f"trunc <{n} x i8> {v.text} to <{n} x i1>", level, lane=True, fixed=fixed)
+        return v
+
+    def once(self, text: str, level: int, *, fixed: bool, lane: bool = False) -> Value:
+        return self.pure(text, level, lane=lane) if fixed else Value(self.e.emit(text), self.depth, lane)
+
+    def reversed(self, v: Value, t: str) -> str:
+        n = self.lanes
+        order = ", ".join(f"i32 {n - 1 - i}" for i in range(n))
+        text = f"shufflevector <{n} x {t}> {v.text}, <{n} x {t}> poison, <{n} x i32> <{order}>"
+        return self.pure(text, v.level, lane=True).text
+
+    def scattered(self, memory: str, p: Value, step: Value) -> Value:
+        """The addresses of all lanes."""
+        n = self.lanes
+        lanes = ", ".join(f"i64 {i}" for i in range(n))
+        if known(step.text):
+            offsets = "<" + ", ".join(f"i64 {i * int(step.text)}" for i in range(n)) + ">"
+        else:
+            offsets = self.pure(f"mul <{n} x i64> {self.splat(step, 'i64')}, <{lanes}>", step.level, lane=True).text
+        return self.pure(f"getelementptr {memory}, ptr {p.text}, <{n} x i64> {offsets}", max(p.level, step.level), lane=True)
+
+    def store(self, t: str, v: Value, p: Value, step: Value) -> None:
+        e, n = self.e, self.lanes
+        memory = memory_type(t)
+        if step.text == "0" and not v.lane:
+            e.put(t, v.text, p.text, 0)
+            return
+        text = self.splat(v, t)
+        vector, size = f"<{n} x {memory}>", SIZE[t]
+        if t == "i1":
+            text = e.emit(f"zext <{n} x i1> {text} to {vector}")
+        if step.text == "1" and self.mask is None:
+            e.do(f"store {vector} {text}, ptr {p.text}, align {size}")
+        elif step.text == "1":
+            assert self.mask is not None
+            name = f"llvm.masked.store.v{n}{short(memory)}.p0"
+            e.declare(f"declare void @{name}({vector}, ptr, i32, <{n} x i1>)")
+            e.do(f"call void @{name}({vector} {text}, ptr {p.text}, i32 {size}, <{n} x i1> {self.mask.text})")
+        else:
+            name = f"llvm.masked.scatter.v{n}{short(memory)}.v{n}p0"
+            e.declare(f"declare void @{name}({vector}, <{n} x ptr>, i32, <{n} x i1>)")
+            where = self.scattered(memory, p, step)
+            mask = "splat (i1 true)" if self.mask is None else self.mask.text
+            e.do(f"call void @{name}({vector} {text}, <{n} x ptr> {where.text}, i32 {size}, <{n} x i1> {mask})")

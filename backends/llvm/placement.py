@@ -1,0 +1,130 @@
+"""Where a kernel keeps its values: in registers where they are read as they are made, else in memory of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from irad.backends.llvm import arrays
+from irad.backends.llvm.layout import HEADER, SCALAR, SIZE
+from irad.backends.llvm.memory import Buffer
+from irad.backends.llvm.sums import Sums, scalar_of
+
+from irad.nests.statements import Place, Statement
+from irad.nests.tree import Loop, Tree
+
+__all__ = ["Placement"]
+
+ON_STACK = 4096  # bytes of a buffer that is not made on the heap
+UNROLLED, UNROLLED_OPERATIONS = 16, 400  # trips of a loop that is unrolled; statements that unrolling may make
+
+
+class Placement(Sums):
+    tree: list[Tree]
+    lane_loops: set[Loop]
+    temporary: list[str]
+
+    def choose_unrolled(self) -> set[Loop]:
+        """Loops that are short, from the inside out, while the text stays short."""
+        size: dict[Any, float] = {}
+        out: set[Loop] = set()
+
+        def measure(item: Tree) -> float:
+            if not isinstance(item, Loop):
+                return 1.0
+            inner = sum(map(measure, item.items))
+            d = self.extent[item]
+            trips = int(d) if d.isdigit() else 0
+            inside = all(i in out for i in item.items if isinstance(i, Loop))
+            if 0 < trips <= UNROLLED and inside and trips * inner <= UNROLLED_OPERATIONS:
+                out.add(item)
+                inner *= trips
+            size[item] = inner
+            return inner
+
+        for item in self.tree:
+            measure(item)
+        return out
+
+    def lane_loop(self, s: Statement) -> Loop | None:
+        return next((loop for loop in self.path[s] if loop in self.lane_loops), None)
+
+    def users(self, s: Statement) -> list[tuple[Statement, tuple[Place, ...]]]:
+        return [(t, r.places) for t in self.order for r in t.reads if r.source is s.node]
+
+    def common(self, s: Statement) -> int:
+        """How many loops a statement shares with all that read its value."""
+        path = self.path[s]
+        least = len(path)
+        for t, _ in self.users(s):
+            shared = 0
+            for x, y in zip(path, self.path[t], strict=False):
+                if x is not y:
+                    break
+                shared += 1
+            least = min(least, shared)
+        return least
+
+    def local_axes(self, s: Statement) -> tuple[int, ...]:
+        """The axes of a value (by their number in it) that it has inside the loops it shares with its readers."""
+        shared = {loop.axis for loop in self.path[s][: self.common(s)]}
+        return tuple(q for q, i in enumerate(s.value) if s.classes[i] not in shared)
+
+    def in_registers(self, s: Statement) -> bool:
+        """Whether a value is read only where it was just made, or everywhere along unrolled loops."""
+        local = self.local_axes(s)
+        loops = {loop.axis: loop for loop in self.path[s]}
+        if any(loops[s.classes[s.value[q]]] not in self.unrolled for q in local):
+            return False
+        for t, places in self.users(s):
+            mine = {loop.axis: loop for loop in self.path[t]}
+            for q in local:
+                p = places[q]
+                if p.terms or (p.axis is not None and mine[t.classes[p.axis]] not in self.unrolled):
+                    return False
+        return True
+
+    def ll(self, s: Statement) -> str:
+        return SCALAR[str(scalar_of(s.node))]
+
+    def buffer(self, s: Statement, axes: Sequence[int]) -> Buffer:
+        """Memory for the axes of a value that are local; an axis in lanes is the last."""
+        lane = self.lane_loop(s)
+        fixed = lane is not None and any(s.classes[i] == lane.axis and q not in axes for q, i in enumerate(s.value))
+        ordered = sorted(axes, key=lambda q: lane is not None and s.classes[s.value[q]] == lane.axis)
+        dims = tuple(self.dims[s][s.value[q]] for q in ordered)
+        return self.memory(s, tuple(ordered), dims, lanes=fixed)
+
+    def partial_buffer(self, s: Statement) -> Buffer:
+        """Memory in which a reduction is summed up: the axes it keeps inside of those it sums over."""
+        inside = [loop.axis for loop in self.path[s][self.outermost(s) :]]
+        lane = self.lane_loop(s)
+        axes = [q for q, i in enumerate(s.value) if s.classes[i] in inside]
+        is_lane = [lane is not None and s.classes[s.value[q]] == lane.axis for q in axes]
+        ordered = [q for _, q in sorted(zip(is_lane, axes, strict=True))]
+        vectors = lane is not None and not any(is_lane)
+        whole = self.places.get(s)
+        if (
+            whole is not None
+            and not vectors
+            and not whole.lanes
+            and (not any(is_lane) or whole.axes[-1:] == tuple(ordered[-1:]))
+        ):
+            return whole
+        return self.memory(s, tuple(ordered), tuple(self.dims[s][s.value[q]] for q in ordered), lanes=vectors)
+
+    def memory(self, s: Statement, axes: tuple[int, ...], dims: tuple[str, ...], *, lanes: bool) -> Buffer:
+        return self.memory_of(self.ll(s), axes, dims, lanes=lanes)
+
+    def memory_of(self, t: str, axes: tuple[int, ...], dims: tuple[str, ...], *, lanes: bool) -> Buffer:
+        e = self.e
+        item = SIZE[t] * (self.lanes if lanes else 1)
+        count = arrays.product(e, dims)
+        if count.isdigit() and int(count) * item <= ON_STACK:
+            cell = f"%buffer{len(e.frame)}"
+            e.frame.append(f"{cell} = alloca [{int(count) * item} x i8], align 64")
+            return Buffer(cell, axes, dims, lanes)
+        size = str(int(count) * item) if count.isdigit() else e.emit(f"mul nsw i64 {count}, {item}")
+        block = e.allocate(size, "null")
+        self.temporary.append(block)
+        return Buffer(e.address(block, HEADER), axes, dims, lanes)

@@ -1,0 +1,7 @@
+"""Array operations as loop nests: what each reads element by element, and the tree of loops that runs them together.
+
+    statements   an operation on arrays as a statement over axes; views dissolve into places of what they read
+    tree         which statements share which loops
+
+The pass `fuse` cuts programs by it, and a backend runs what was cut out by the same tree.
+"""

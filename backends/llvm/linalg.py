@@ -83,6 +83,12 @@ def _plus(e: Any, x: str, y: str) -> str:
     return str(int(x) + int(y)) if x.isdigit() and y.isdigit() else e.emit(f"add nsw i64 {x}, {y}")
 
 
+def _lesser(e: Any, x: str, y: str) -> str:
+    if x.isdigit() and y.isdigit():
+        return str(min(int(x), int(y)))
+    return e.emit(f"select i1 {e.emit(f'icmp slt i64 {x}, {y}')}, i64 {x}, i64 {y}")  # type: ignore[no-any-return]
+
+
 def _fail(e: Any, bad: str, message: str) -> None:
     e.fail_if(bad, "LinAlgError", message)
 
@@ -332,7 +338,7 @@ def svd(e: Any, node: Apply) -> Operands:
     (a,) = node.args
     t = array_type(a)
     m, n = shape(e, a)
-    k = m if t.shape[0] == t.shape[1] else str(min(int(m), int(n)))
+    k = m if t.shape[0] == t.shape[1] else _lesser(e, m, n)
     types, size = _results(node), item_size(t)
     copy, block, *_ = _turned(e, a)
     ut, s, v = allocate(e, types[0], [k, m]), allocate(e, types[1], [k]), allocate(e, types[2], [n, k])

@@ -421,13 +421,14 @@ qr = _operation(
 )
 
 
-def _svd_infer(types: tuple[Type, ...]) -> Type:
+def _svd_infer(types: tuple[Type, ...], shape: tuple[Any, ...]) -> Type:
     (t,) = types
     a = _matrix("svd", t)
     m, n = a.shape
-    if not (m == n or (isinstance(m, int) and isinstance(n, int))):
-        raise refuse("unknown-shape", f"`svd` takes a matrix whose sizes are known, or equal, not {a}")
-    k: Any = m if m == n else min(m, n)  # type: ignore[type-var]
+    k: Any = shape[0] if len(shape) == 1 else None
+    known = m if m == n else min(m, n) if isinstance(m, int) and isinstance(n, int) else None
+    if k != known if known is not None else not isinstance(k, Dim):
+        raise refuse("shape-mismatch", f"`svd` of {a} gives as many values as its smaller size, not {shape}")
     return Tuple((Array(a.dtype, (k, m)), Array(a.dtype, (k,)), Array(a.dtype, (n, k))))
 
 
@@ -436,7 +437,7 @@ def _scaled(b: Any, x: Any, s: Any, axis: int) -> Any:
     return b.mul(x, b.spread(s, x, (1 - axis,)))
 
 
-def _svd_vjp(b: Any, out: Any, a: Any, ct: Any) -> Any:
+def _svd_vjp(b: Any, out: Any, a: Any, ct: Any, *, shape: Any) -> Any:
     """Townsend, "Differentiating the singular value decomposition", 2016."""
     ut, s, v = (b.getitem(out, index=i) for i in range(3))
     of_ut, of_s, of_v = ct
@@ -474,7 +475,7 @@ def _columns_of(b: Any, s: Any) -> Any:
     return b.broadcast(s, *own, *own, shape=(n, n))
 
 
-def _svd_jvp(b: Any, out: Any, a: Any, da: Any) -> Any:
+def _svd_jvp(b: Any, out: Any, a: Any, da: Any, *, shape: Any) -> Any:
     ut, s, v = (b.getitem(out, index=i) for i in range(3))
     u, vt = _t(b, ut), _t(b, v)
     inner = b.matmul(ut, b.matmul(da, v))
@@ -497,9 +498,11 @@ svd = _operation(
     "svd",
     _svd_infer,
     "(the transpose of u, s, v): singular values, descending, and the vectors that belong to them, u @ diag(s) @ v.T.",
-    lapack.svd,
+    lambda a, *, shape: lapack.svd(a),
     _svd_vjp,
     _svd_jvp,
+    statics=("shape",),
+    source=lambda s, a, *, shape: s.helper("svd", a),
 )
 
 

@@ -145,3 +145,34 @@ def test_a_gradient_stores_a_few_matrices(f, most):
         if isinstance(t, Array)
     )
     assert total <= most * n * n
+
+
+SIZED = {
+    "solve": (lambda a, b: np.linalg.solve(a, b), "f64[n,n], f64[n]"),
+    "pinv": (lambda a, b: np.linalg.pinv(a) @ b, "f64[n,m], f64[n]"),
+    "svd": (lambda a, b: np.linalg.svd(a, full_matrices=False)[0].T @ b, "f64[n,m], f64[n]"),
+    "qr": (lambda a, b: np.linalg.qr(a)[0].T @ b, "f64[n,n], f64[n]"),
+    "eigh": (lambda a, b: np.linalg.eigh(a)[1] @ b, "f64[n,n], f64[n]"),
+    "det": (lambda a, b: np.linalg.det(a) * b, "f64[n,n], f64[n]"),
+    "solve_banded": (lambda a, b: linalg.solve_banded((1, 1), a, b), "f64[3,n], f64[n]"),
+}
+
+
+@pytest.mark.parametrize("name", SIZED)
+def test_sizes_that_are_symbols(name):
+    """One program for all sizes, and one gradient."""
+    f, signature = SIZED[name]
+    compiled = irad.compile(f, signature=signature)
+    gradient = irad.compile(irad.grad(lambda a, b: np.sum(f(a, b) ** 2)), signature=signature)
+    for n, m in ((4, 4), (6, 6), (5, 3), (2, 4)):
+        a = (
+            RNG.standard_normal((n, m)) + 2.0 * np.eye(n, m)
+            if "n,m" in signature
+            else RNG.standard_normal((n, n)) + n * np.eye(n)
+        )
+        a = RNG.standard_normal((3, n)) + np.array([[0.0], [4.0], [0.0]]) if "[3,n]" in signature else a
+        b = RNG.standard_normal(n)
+        np.testing.assert_allclose(compiled(a, b), f(a, b), rtol=1e-10, atol=1e-12)
+        want = irad.compile(irad.grad(lambda a, b: np.sum(f(a, b) ** 2)), backend="interpreter")(a, b)
+        np.testing.assert_allclose(gradient(a, b), want, rtol=1e-7, atol=1e-9)
+    assert compiled.cache_info().misses == gradient.cache_info().misses == 1

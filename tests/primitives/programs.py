@@ -200,7 +200,9 @@ def build_graph(b: Builder, name: str, types: Sequence[Type], build: Build) -> G
 
 
 def _inverted(b: Any, p: Node, a: Node) -> list[Node]:
-    ut, s, v = b.parts(b.svd(a), 3)
+    assert isinstance(a.type, Array)
+    values = min(a.type.shape, key=lambda d: d if isinstance(d, int) else {"m": 2, "n": 3}[str(d)])
+    ut, s, v = b.parts(b.svd(a, shape=(values,)), 3)
     return [b.matmul(b.div(v, b.spread(s, v, (0,))), ut), a]
 
 

@@ -298,7 +298,7 @@ def _consistent(t: Type, v: Any) -> bool:
     """Whether sizes that are known at run time only are what they are elsewhere in the program."""
     if isinstance(t, Array):
         return all(n == SIZES[str(d)] for n, d in zip(np.shape(v), t.shape, strict=True) if isinstance(d, Dim))
-    return True
+    return not isinstance(t, Tuple) or all(map(_consistent, t.items, v))
 
 
 UNCHECKED = frozenset({"slice", "slice_update", "slice_add", "project"})  # whoever writes them sees to their bounds

@@ -12,7 +12,7 @@ from irad.specialize.arrays.creation import numeric
 from irad.specialize.arrays.table import HANDLERS, Handler
 from irad.specialize.arrays.values import new_array
 from irad.specialize.values import Compound
-from irad.types import Array, Dim, Tuple
+from irad.types import Array, Dim, Tuple, fresh_dim
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -37,11 +37,9 @@ def _operation(name: str) -> Handler:
     statics = REGISTRY[name].statics
 
     def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        out = s.b.apply(
-            REGISTRY[name],
-            _joined(s, [numeric(s, a, name) for a in args], SIZES[name]),
-            tuple(_fact(kwargs[k]) for k in statics),
-        )
+        nodes = _joined(s, [numeric(s, a, name) for a in args], SIZES[name])
+        facts = (_values(nodes[0]),) if name == "svd" else tuple(_fact(kwargs[k]) for k in statics)
+        out = s.b.apply(REGISTRY[name], nodes, facts)
         if not isinstance(out.type, Tuple):
             return new_array(s, out)
         return Compound("tuple", None, [new_array(s, s.b.getitem(out, index=i)) for i in range(len(out.type.items))])
@@ -56,6 +54,15 @@ def _stop_gradient(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> A
 def _fact(v: Any) -> Any:
     """What is known of a value: a number or a truth value."""
     return v.value
+
+
+def _values(a: Node) -> tuple[int | Dim]:
+    """How many singular values a matrix has."""
+    assert isinstance(a.type, Array)
+    m, n = a.type.shape
+    if m == n:
+        return (m,)
+    return (min(m, n),) if isinstance(m, int) and isinstance(n, int) else (fresh_dim(),)
 
 
 def _joined(s: Specializer, nodes: list[Node], letters: tuple[str, ...]) -> list[Node]:

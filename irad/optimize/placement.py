@@ -175,8 +175,9 @@ class Placement(Slots):
         work = 0
         chosen: set[_Group] = set()
         for group in sorted(groups.all(), key=lambda g: g.work):
-            work += group.work
-            if group.saves and not (group.vectors and group.size > LANES) and work <= GROWTH:
+            better = group.saves and group.work and not (group.vectors and group.size > LANES)
+            if better and work + group.work <= GROWTH:
+                work += group.work
                 chosen.add(group)
         return {root for root in groups.roots() if groups.of(root) in chosen}
 

@@ -295,6 +295,21 @@ def f(big, p, n):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-14)
 
 
+def test_what_is_only_handed_on_stays_in_memory():
+    """Nothing is done with elements of x and y: they are not taken apart in one branch to be put together behind it."""
+    f = load("""
+def f(a, b, p, n):
+    x, y = a @ np.ones(5), b @ np.ones(5)
+    for i in range(n):
+        x, y = y, (a @ np.ones(5) if i > p else b @ np.ones(5))
+    return x, y
+""")
+    args = (np.ones((4, 5)), np.full((4, 5), 2.0), 1.0, 3)
+    assert irad.ir(f, *args, stage="lowered").operations["index"] == 0
+    for got, want in zip(irad.compile(f)(*args), f(*args), strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
 # -- generated programs -----------------------------------------------------------------------------------------------------
 
 

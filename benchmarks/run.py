@@ -68,7 +68,9 @@ def one(workload: str, tool: str, budget: float, grad_file: Path, jax: str) -> d
     return json.loads(lines[-1][2:]) if lines else {"error": done.stderr.strip()[-200:]}  # type: ignore[no-any-return]
 
 
-def measure(workload: str, tools: list[str], rounds: int, budget: float, jax: str = sys.executable) -> dict[str, dict[str, Any]]:
+def measure(
+    workload: str, tools: list[str], rounds: int, budget: float, jax: str = sys.executable
+) -> dict[str, dict[str, Any]]:
     """tool -> its least times over the rounds, with `rel_err` of its gradient against the first tool's."""
     tools = [tool for tool in tools if tool != "irad2" or WORKLOADS[workload].threads]
     rows: dict[str, dict[str, Any]] = {}

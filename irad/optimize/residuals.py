@@ -15,7 +15,7 @@ After Griewank and Walther, "Evaluating Derivatives", 2008, ch. 12; the cut as i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from irad.graph.build import is_constant, literal
@@ -199,7 +199,7 @@ def _decide(p: _Pair, entry: Graph) -> bool:
     def again_at(x: Node) -> tuple[float, Sequence[Node]]:
         """What computing x again costs, and from what; an infinite cost where it cannot be."""
         if x in counters:
-            return COUNTING, ()
+            return COUNTING, (counters[x][0],)
         if isinstance(x, Apply) and x.graph is body and isinstance(x.type, Array):
             return _array_cost(x), x.args
         if not isinstance(x, Apply) or x.graph is not body or not isinstance(x.type, Scalar):
@@ -218,7 +218,7 @@ def _decide(p: _Pair, entry: Graph) -> bool:
     inside: dict[Node, int] = {}
     outside: dict[Node, int] = {}
     prices: dict[Node, tuple[float, Sequence[Node]]] = {}
-    counters = _counters(p)
+    counters = _counters(p, free)
     todo = list(p.wanted)
     while todo:
         x = todo.pop()
@@ -253,12 +253,12 @@ def _decide(p: _Pair, entry: Graph) -> bool:
     return len(p.stored) < len(item.args) or bool(p.again)
 
 
-def _counters(p: _Pair) -> dict[Node, tuple[Node, Node]]:
-    """Integers of a `while` that each trip changes by a constant: where they start, and by how much."""
-    if p.forward.fn.name != "while_loop":
-        return {}
+def _counters(p: _Pair, free: Callable[[Node], bool]) -> dict[Node, tuple[Node, Node]]:
+    """Integers that each trip changes by a constant, and that start with what the reverse loop has: where, and by how much."""
+    first = 1 if p.forward.fn.name == "for_loop" else 0
     found: dict[Node, tuple[Node, Node]] = {}
-    for x, start, new in zip(p.body.params, p.forward.args, state_of(p.body, "while_loop"), strict=True):
+    states = zip(p.body.params[first:], p.forward.args[first:], state_of(p.body, p.forward.fn.name), strict=True)
+    for x, start, new in states:
         if (
             isinstance(new, Apply)
             and new.fn.name == "add"
@@ -267,7 +267,7 @@ def _counters(p: _Pair) -> dict[Node, tuple[Node, Node]]:
             and x.type.kind == "i"
         ):
             step = new.args[1]
-            if step.__class__ is Constant and (start.__class__ is Constant or p.reverse_body.within(start.graph)):
+            if step.__class__ is Constant and free(start):
                 found[x] = start, step
     return found
 
@@ -394,7 +394,7 @@ class _Rewrite(Rebuild):
         for x, (start, step) in p.counters.items():
             trips, j = self.get(p.reverse.args[0]), self.get(p.reverse_body.params[0])
             trip = b.sub(b.sub(trips, literal(1)), j)
-            known[x] = called_as(b.add(self.get(start), b.mul(trip, step)), x)
+            known[x] = called_as(b.add(self.value(p, start), b.mul(trip, step)), x)
         for x in p.again:
             b.span, b.adjoint = x.span, x.adjoint
             if x in p.branched:

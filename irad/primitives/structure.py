@@ -88,6 +88,7 @@ empty_stack = primitive(
     _empty_infer,
     statics=("of",),
     doc="A stack without items.",
+    fresh=True,
     ref=lambda *, of: (),
     source=lambda s, *, of: s.listed(()),
     vjp=BY_TRANSFORM,

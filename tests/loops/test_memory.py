@@ -29,7 +29,7 @@ def test_ten_million_trips(name: str) -> None:
     agree(*found["gradient"], rtol=1e-6)
     assert found["forward"] < 2**20
     per_trip = sum(bytes for _, bytes, _ in listed(found["residuals"], name))
-    growing = 1.1 if name in ("counted_down", "left") else 1.01  # trips not known before: the stack grows as needed
+    growing = 1.25 if name in ("counted_down", "left") else 1.01  # a stack that grows leaves what it moves from to the heap
     assert 0.98 * TRIPS * per_trip <= found["reverse"] + 2**20
     assert found["reverse"] <= growing * TRIPS * per_trip + 2**20
 

@@ -176,7 +176,7 @@ class Statements(Expressions):
     def write_to(self, x: E) -> Lines:
         place = self.place(x.value, 0.3, new=self.chance(0.2))
         target = self.evaluated(f"{x.text}[{place}]")
-        op = "=" if self.chance(0.5) else self.pick(IN_PLACE)
+        op = "=" if self.chance(0.5) else self.pick(IN_PLACE if target.kind == "f" else IN_PLACE[:3])
         e = self.value_for(target)
         self.tags.add(f"written {'element' if not target.shape else 'part'} {'by =' if op == '=' else 'in place'}")
         return self.kept([f"{x.text}[{place}] {op} {e.text}"])

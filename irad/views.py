@@ -20,8 +20,8 @@ from irad.types import Stack, Tuple, Type
 
 __all__ = ["IR", "STAGES", "Residual", "language", "of_module", "program_at", "view"]
 
-STAGES = ("python", "typed", "adjoint", "optimized", "lowered", "source", "llvm", "asm")
-LANGUAGES = {"source": "python", "llvm": "llvm", "asm": "asm"}  # of the stages that are not IR
+STAGES = ("python", "typed", "adjoint", "optimized", "lowered", "source", "llvm", "asm", "cuda")
+LANGUAGES = {"source": "python", "llvm": "llvm", "asm": "asm", "cuda": "cuda"}  # of the stages that are not IR
 PLUMBING = frozenset({"make_tuple", "make_record", "getitem", "push", "pop", "pop_zero", "empty_stack", "stack_size"})
 
 
@@ -115,11 +115,14 @@ def program_at(core: Any, types: Sequence[Type], keywords: Sequence[str], stage:
         module = expand(module, hook)
     elif stage != "typed":
         module = optimize(module, hook, debug_nans=core.options.debug_nans)
-    if stage in ("lowered", "llvm", "asm"):
+    if stage in ("lowered", "llvm", "asm", "cuda"):
         module = native(module, hook)
     if stage in ("llvm", "asm"):
         with ours("code generation", lambda: str(module), f"ir {{file}} --stage {stage}"):
             return _machine(stage, module, core.options.fast_math)
+    if stage == "cuda":
+        with ours("code generation", lambda: str(module), "ir {file} --stage cuda"):
+            return _cuda(module)
     if stage == "source":
         with ours("code generation", lambda: str(module), "ir {file} --stage source"):
             return _source(module, core.title(module), core.label())
@@ -159,6 +162,14 @@ def _source(module: Module, title: str, entry: str) -> IR:
     for n, spans in found.spans.items():
         places[n - 1] = spans[0]
     return IR("source", found.text, module, lambda: places)
+
+
+def _cuda(module: Module) -> IR:
+    """The fused kernels of a module in CUDA C."""
+    from irad.backends.cupy.emit import emit_module
+
+    program = emit_module(module)
+    return IR("cuda", program.text, module, lambda: program.spans)
 
 
 def of_module(stage: str, module: Module) -> IR:

@@ -36,6 +36,7 @@ FACETS = {
     "jvp": "forward mode",
     "vjp": "reverse mode",
     "llvm": "machine code",
+    "cuda": "CUDA C",
     "source": "generated Python",
 }
 DERIVED = {"partials": "not needed", "jvp": "from the partial derivatives", "vjp": "from the partial derivatives"}
@@ -120,6 +121,8 @@ def _operation(p: Primitive) -> dict[str, Any]:
     facets = {}
     for facet in FACETS:
         value = getattr(p, facet)
+        if facet == "cuda" and not p.elementwise:
+            continue
         if facet in DERIVED and value is None and (p.partials is not None or facet == "partials"):
             continue
         facets[facet] = _facet(value)

@@ -56,6 +56,7 @@ lgamma = primitive(
     ref=log_gamma,
     partials=lambda b, out, x: (lambda: _digamma(b, x),),
     llvm=lambda e, x: e.libm("lgamma", x),
+    cuda=lambda e, x: e.call("lgamma", x),
     cost=3 * FUNCTION_COST,
     source=lambda s, x: s.helper("log_gamma", x),
 )

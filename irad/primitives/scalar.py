@@ -53,6 +53,7 @@ add = primitive(
     vjp=lambda b, out, x, y, ct: (ct, ct),
     jvp=lambda b, out, x, y, dx, dy: dy if dx is None else dx if dy is None else b.add(dx, dy),
     llvm=lambda e, x, y: e.arith("fadd", "add", x, y),
+    cuda=lambda e, x, y: e.arith("+", x, y),
     source=lambda s, x, y: s.integer("x + y", x, y),
 )
 sub = primitive(
@@ -63,6 +64,7 @@ sub = primitive(
     vjp=lambda b, out, x, y, ct: (ct, lambda: b.neg(ct)),
     jvp=lambda b, out, x, y, dx, dy: b.neg(dy) if dx is None else dx if dy is None else b.sub(dx, dy),
     llvm=lambda e, x, y: e.arith("fsub", "sub", x, y),
+    cuda=lambda e, x, y: e.arith("-", x, y),
     source=lambda s, x, y: s.integer("x - y", x, y),
 )
 mul = primitive(
@@ -73,6 +75,7 @@ mul = primitive(
     commutes=True,
     partials=lambda b, out, x, y: (y, x),
     llvm=lambda e, x, y: e.arith("fmul", "mul", x, y),
+    cuda=lambda e, x, y: e.arith("*", x, y),
     source=lambda s, x, y: s.integer("x * y", x, y),
 )
 neg = primitive(
@@ -83,6 +86,7 @@ neg = primitive(
     vjp=lambda b, out, x, ct: (b.neg(ct),),
     jvp=lambda b, out, x, dx: b.neg(dx),
     llvm=lambda e, x: e.negate(x),
+    cuda=lambda e, x: e.negate(x),
     source=lambda s, x: s.integer("-x", x),
 )
 
@@ -105,6 +109,7 @@ div = primitive(
     vjp=_div_vjp,
     jvp=_div_jvp,
     llvm=lambda e, x, y: e.arith("fdiv", "", x, y),
+    cuda=lambda e, x, y: e.arith("/", x, y),
     cost=5,
     source=lambda s, x, y: s.quotient("/", x, y),
 )
@@ -130,6 +135,7 @@ floordiv = primitive(
     order=CHECKED,
     partials=lambda b, out, x, y: (None, None),
     llvm=lambda e, x, y: e.helper("floordiv", x, y) if e.is_float(x) else e.int_floordiv(x, y),
+    cuda=lambda e, x, y: e.helper("floordiv", x, y),
     cost=FUNCTION_COST,
     source=lambda s, x, y: s.whole("//", x, y),
 )
@@ -141,6 +147,7 @@ mod = primitive(
     order=CHECKED,
     partials=lambda b, out, x, y: (b.like(1.0, x), lambda: b.neg(b.floordiv(x, y))),
     llvm=lambda e, x, y: e.helper("mod", x, y) if e.is_float(x) else e.int_mod(x, y),
+    cuda=lambda e, x, y: e.helper("mod", x, y),
     cost=FUNCTION_COST,
     source=lambda s, x, y: s.whole("%", x, y),
 )
@@ -151,6 +158,7 @@ fmod = primitive(
     ref=libm("fmod"),
     partials=lambda b, out, x, y: (b.like(1.0, x), lambda: b.rint(b.div(b.sub(out, x), y))),  # x / y may round up
     llvm=lambda e, x, y: e.libm("fmod", x, y),
+    cuda=lambda e, x, y: e.call("fmod", x, y),
     cost=FUNCTION_COST,
     source=lambda s, x, y: s.libm("fmod", "fmod", x, y),
 )
@@ -176,6 +184,7 @@ pow_ = primitive(
     ref=libm("pow", "power"),
     partials=lambda b, out, x, y: (lambda: _pow_dx(b, x, y), lambda: _pow_dy(b, out, x)),
     llvm=lambda e, x, y: e.power(x, y),
+    cuda=lambda e, x, y: e.call("pow", x, y),
     cost=3 * FUNCTION_COST,
     source=lambda s, x, y: s.libm("pow", "power", x, y),
 )
@@ -194,6 +203,7 @@ ipow = primitive(
     ref=_ipow_ref,
     order=CHECKED,
     llvm=lambda e, x, n: e.int_power(x, n),
+    cuda=lambda e, x, n: e.helper("ipow", x, n),
     cost=FUNCTION_COST,
     source=lambda s, x, n: s.guarded("np.power", x, "exponent", n),
 )
@@ -204,6 +214,7 @@ abs_ = primitive(
     ref=np.abs,
     partials=lambda b, out, x: (lambda: b.sign(x),),
     llvm=lambda e, x: e.absolute(x),
+    cuda=lambda e, x: e.absolute(x),
     source=lambda s, x: s.integer("abs(x)", x),
 )
 sign = primitive(
@@ -213,6 +224,7 @@ sign = primitive(
     ref=np.sign,
     partials=lambda b, out, x: (None,),
     llvm=lambda e, x: e.helper("sign", x),
+    cuda=lambda e, x: e.helper("sign", x),
     cost=2,
 )
 
@@ -235,6 +247,7 @@ maximum = primitive(
     commutes=True,
     partials=_extreme_partials,
     llvm=lambda e, x, y: e.extreme("max", x, y),
+    cuda=lambda e, x, y: e.helper("maximum", x, y),
     cost=2,
 )
 minimum = primitive(
@@ -245,6 +258,7 @@ minimum = primitive(
     commutes=True,
     partials=_extreme_partials,
     llvm=lambda e, x, y: e.extreme("min", x, y),
+    cuda=lambda e, x, y: e.helper("minimum", x, y),
     cost=2,
 )
 copysign = primitive(
@@ -254,6 +268,7 @@ copysign = primitive(
     ref=np.copysign,
     partials=lambda b, out, x, y: (lambda: b.mul(b.sign(x), b.copysign(b.like(1.0, y), y)), None),
     llvm=lambda e, x, y: e.intrinsic("copysign", x, y),
+    cuda=lambda e, x, y: e.call("copysign", x, y),
 )
 
 
@@ -266,6 +281,7 @@ def _step(name: str, doc: str, ref: Any, intrinsic: str) -> Primitive:
         ref=ref,
         partials=lambda b, out, x: (None,),
         llvm=lambda e, x: e.intrinsic(intrinsic, x),
+        cuda=lambda e, x: e.call(name, x),
         cost=2,
     )
 
@@ -286,6 +302,7 @@ def _comparison(name: str, doc: str, ref: Any, predicate: str, *, signature: str
         ref=ref,
         commutes=name in ("eq", "ne"),
         llvm=lambda e, x, y: e.compare(predicate, x, y),
+        cuda=lambda e, x, y: e.compare(predicate, x, y),
         source=doc.rstrip("."),
     )
 
@@ -303,6 +320,7 @@ not_ = primitive(
     doc="not p.",
     ref=np.logical_not,
     llvm=lambda e, p: e.inst("xor", p, e.true),
+    cuda=lambda e, p: f"(!{p})",
     source=lambda s, p: s.negation(p),
 )
 and_ = primitive(
@@ -312,6 +330,7 @@ and_ = primitive(
     ref=np.bitwise_and,
     commutes=True,
     llvm=lambda e, x, y: e.inst("and", x, y),
+    cuda=lambda e, x, y: e.infix("&", x, y),
     source=lambda s, x, y: s.logical("and", "x & y", x, y),
 )
 or_ = primitive(
@@ -321,6 +340,7 @@ or_ = primitive(
     ref=np.bitwise_or,
     commutes=True,
     llvm=lambda e, x, y: e.inst("or", x, y),
+    cuda=lambda e, x, y: e.infix("|", x, y),
     source=lambda s, x, y: s.logical("or", "x | y", x, y),
 )
 xor = primitive(
@@ -330,10 +350,17 @@ xor = primitive(
     ref=np.bitwise_xor,
     commutes=True,
     llvm=lambda e, x, y: e.inst("xor", x, y),
+    cuda=lambda e, x, y: e.infix("^", x, y),
     source=lambda s, x, y: s.logical("!=", "x ^ y", x, y),
 )
 invert = primitive(
-    "invert", "[T: int] (T) -> T", doc="~x.", ref=np.invert, llvm=lambda e, x: e.inst("xor", x, e.integer(-1)), source="~x"
+    "invert",
+    "[T: int] (T) -> T",
+    doc="~x.",
+    ref=np.invert,
+    llvm=lambda e, x: e.inst("xor", x, e.integer(-1)),
+    cuda=lambda e, x: f"(~{x})",
+    source="~x",
 )
 
 
@@ -353,6 +380,7 @@ lshift = primitive(
     ref=_shift_ref(np.left_shift),
     order=CHECKED,
     llvm=lambda e, x, n: e.int_shift("shl", x, n),
+    cuda=lambda e, x, n: e.helper("lshift", x, n),
     source=lambda s, x, n: s.guarded("np.left_shift", x, "places", n),
 )
 rshift = primitive(
@@ -362,10 +390,16 @@ rshift = primitive(
     ref=_shift_ref(np.right_shift),
     order=CHECKED,
     llvm=lambda e, x, n: e.int_shift("ashr", x, n),
+    cuda=lambda e, x, n: e.helper("rshift", x, n),
     source=lambda s, x, n: s.guarded("np.right_shift", x, "places", n),
 )
 isnan = primitive(
-    "isnan", "[T: float] (T) -> bool", doc="x is not a number.", ref=np.isnan, llvm=lambda e, x: e.fcmp("uno", x, x)
+    "isnan",
+    "[T: float] (T) -> bool",
+    doc="x is not a number.",
+    ref=np.isnan,
+    llvm=lambda e, x: e.fcmp("uno", x, x),
+    cuda=lambda e, x: e.compare("ne", x, x),
 )
 isinf = primitive(
     "isinf",
@@ -373,6 +407,7 @@ isinf = primitive(
     doc="x is inf or -inf.",
     ref=np.isinf,
     llvm=lambda e, x: e.fcmp("oeq", e.absolute(x), e.real(math.inf)),
+    cuda=lambda e, x: e.compare("eq", e.absolute(x), e.real(math.inf)),
 )
 isfinite = primitive(
     "isfinite",
@@ -380,6 +415,7 @@ isfinite = primitive(
     doc="x is neither inf nor nan.",
     ref=np.isfinite,
     llvm=lambda e, x: e.fcmp("one", e.absolute(x), e.real(math.inf)),
+    cuda=lambda e, x: e.compare("lt", e.absolute(x), e.real(math.inf)),
 )
 
 
@@ -398,6 +434,7 @@ convert = primitive(
     doc="The value as another scalar type; floats are cut towards zero, as by int(); nan and overflow give the least integer.",
     ref=lambda x, *, to: _convert_ref(x, to),
     llvm=lambda e, x, *, to: e.convert(x, to),
+    cuda=lambda e, x, *, to: e.convert(x, to),
     vjp=lambda b, out, x, ct, *, to: (b.convert(ct, to=b.scalar_of(x)),),
     jvp=lambda b, out, x, dx, *, to: b.convert(dx, to=to),
     source=lambda s, x, *, to: s.convert(x, to),
@@ -432,6 +469,7 @@ select = primitive(
         c, b.like(0.0, dy) if dx is None else dx, b.like(0.0, dx) if dy is None else dy
     ),
     llvm=lambda e, c, x, y: e.choose(c, x, y),
+    cuda=lambda e, c, x, y: f"({c} ? {x} : {y})",
     source=lambda s, c, x, y: s.choice(c, x, y),
 )
 stop_gradient = primitive(
@@ -441,6 +479,7 @@ stop_gradient = primitive(
     ref=lambda x: x,
     partials=lambda b, out, x: (None,),
     llvm=lambda e, x: x,
+    cuda=lambda e, x: x,
     source="x",
 )
 
@@ -458,6 +497,7 @@ def _function(
         ref=libm(name, np_name),
         partials=lambda b, out, x: (lambda: partial(b, out, x),),
         llvm=(lambda e, x: e.intrinsic(intrinsic, x)) if intrinsic else (lambda e, x: e.libm(name, x)),
+        cuda=lambda e, x: e.call(name, x),
         source=lambda s, x: s.libm(name, np_name or name, x),
         cost=cost,
     )
@@ -483,6 +523,7 @@ exp2 = primitive(
     ref=np.exp2,
     partials=lambda b, out, x: (lambda: b.mul(out, b.like(math.log(2), x)),),
     llvm=lambda e, x: e.libm("exp2", x),
+    cuda=lambda e, x: e.call("exp2", x),
     cost=FUNCTION_COST,
 )
 expm1 = _function("expm1", "exp(x) - 1, exact near 0.", lambda b, out, x: b.add(out, b.like(1.0, x)))
@@ -541,6 +582,7 @@ cbrt = primitive(
     ref=libm("cbrt"),
     partials=lambda b, out, x: (lambda: b.mul(recip(b, _square(b, out)), b.like(1 / 3, x)),),
     llvm=lambda e, x: e.libm("cbrt", x),
+    cuda=lambda e, x: e.call("cbrt", x),
     cost=FUNCTION_COST,
     source=lambda s, x: s.libm("cbrt", "cbrt", x),
 )
@@ -563,6 +605,7 @@ atan2 = primitive(
     ref=libm("atan2", "arctan2"),
     partials=_atan2_partials,
     llvm=lambda e, y, x: e.libm("atan2", y, x),
+    cuda=lambda e, y, x: e.call("atan2", y, x),
     cost=FUNCTION_COST,
     source=lambda s, y, x: s.libm("atan2", "arctan2", y, x),
 )
@@ -574,6 +617,7 @@ hypot = primitive(
     commutes=True,
     partials=lambda b, out, x, y: (lambda: b.mul(x, recip(b, out)), lambda: b.mul(y, recip(b, out))),
     llvm=lambda e, x, y: e.libm("hypot", x, y),
+    cuda=lambda e, x, y: e.call("hypot", x, y),
     cost=FUNCTION_COST,
     source=lambda s, x, y: s.libm("hypot", "hypot", x, y),
 )

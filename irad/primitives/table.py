@@ -43,7 +43,7 @@ class Primitive:
     infer(types, *static): the result's type.    ref: the NumPy meaning, on NumPy values.
     partials(b, out, *xs): one local partial an input, None where it is zero.
     vjp(b, out, *xs, ct): one cotangent an input.    jvp(b, out, *xs, *dxs): the tangent; a dx may be None (zero).
-    llvm(e, *xs): the result of the scalar operation.
+    llvm(e, *xs): the result of the scalar operation.    cuda(e, *xs): the same as an expression of CUDA C (elementwise ones).
     source: the Python text, in which x, y, z stand for the inputs; or source(s, *xs), which makes it. Left out where
     `ref` is a function of NumPy's that says it.
     order: TOTAL operations move freely; CHECKED ones may be shared and dropped; EFFECTs stay where they are.
@@ -59,6 +59,7 @@ class Primitive:
     vjp: Callable[..., Any] | Missing | None = None
     jvp: Callable[..., Any] | Missing | None = None
     llvm: Callable[..., Any] | Missing | None = None
+    cuda: Callable[..., Any] | Missing | None = None
     source: str | Callable[..., Any] | None = None
     statics: tuple[str, ...] = ()
     defaults: tuple[Any, ...] = ()

@@ -12,6 +12,7 @@ from typing import Any
 
 from pygments.lexer import RegexLexer, words
 from pygments.lexers.asm import GasLexer, LlvmLexer
+from pygments.lexers.c_like import CudaLexer
 from pygments.lexers.python import PythonLexer
 from pygments.token import Comment, Generic, Keyword, Name, Number, Operator, String, Token
 
@@ -65,7 +66,13 @@ class IRLexer(RegexLexer):  # type: ignore[misc]
     }
 
 
-_LEXERS: dict[str, Any] = {"ir": IRLexer, "llvm": LlvmLexer, "asm": GasLexer, "python": PythonLexer}
+_LEXERS: dict[str, Any] = {
+    "ir": IRLexer,
+    "llvm": LlvmLexer,
+    "asm": GasLexer,
+    "python": PythonLexer,
+    "cuda": CudaLexer,
+}
 
 
 @functools.cache

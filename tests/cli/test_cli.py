@@ -90,11 +90,11 @@ def test_ir_prints_text_that_reads_back(capsys, model):
     assert f(1.0, 2.0, 3) == pytest.approx(6 * np.sin(1.0), rel=1e-15)
 
 
-@pytest.mark.parametrize("stage", ["python", "typed", "adjoint", "optimized", "lowered", "llvm", "asm"])
+@pytest.mark.parametrize("stage", ["python", "typed", "adjoint", "optimized", "lowered", "llvm", "asm", "cuda"])
 def test_ir_stages(capsys, model, stage):
     code, out, _ = run(capsys, "ir", f"{model}:square", "--types", "float", "--stage", stage, "--grad")
     assert code == 0
-    assert {"python": "py_binary", "llvm": "define", "asm": "ret"}.get(stage, "graph @") in out
+    assert {"python": "py_binary", "llvm": "define", "asm": "ret", "cuda": "// "}.get(stage, "graph @") in out
 
 
 def test_ir_of_a_gradient(capsys, model):

@@ -42,7 +42,7 @@ def test_pieces_and_places(program, stage):
     assert len(view.spans) == len(lines)
     files = {s.file for s in view.spans if s is not None}
     assert files <= {program.function.__code__.co_filename}
-    assert files
+    assert files or (stage == "cuda" and "__global__" not in text)
 
 
 @pytest.mark.parametrize("stage", ["typed", "adjoint", "optimized"])
@@ -114,7 +114,7 @@ def test_places_of_instructions():
         assert {s.line for t, s in lines if s and re.search(divide, t)} == {first + 2}
 
 
-@given(st.sampled_from(["ir", "llvm", "asm", "python"]), st.text(max_size=60))
+@given(st.sampled_from(["ir", "llvm", "asm", "cuda", "python"]), st.text(max_size=60))
 def test_any_text_in_pieces_is_that_text(kind, text):
     lines = pieces(text, kind)
     assert "\n".join("".join(t for _, t in line) for line in lines) + "\n" == (text if text.endswith("\n") else text + "\n")

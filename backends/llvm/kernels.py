@@ -448,7 +448,7 @@ def fused(e: Any, node: Apply, p: Any) -> Any:
     e.node = node
     e.note(*kernel.outline())
     e.values[node] = kernel.results(outputs)
-    if e.m.work.is_large(node):
+    if graph in e.m.work.counts:
         polls.charge(e, kernel.work())
 
 

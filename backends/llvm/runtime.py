@@ -12,10 +12,12 @@ null while it holds it. See `polls`.
 
 from __future__ import annotations
 
-__all__ = ["CONTEXT_BYTES", "ERROR", "HELPERS", "MAX_VALUES", "PRELUDE", "STACK_LIMIT", "VALUES", "needed"]
+__all__ = ["CONTEXT_BYTES", "ERROR", "FIELD_BYTES", "HELPERS", "MAX_VALUES", "PRELUDE", "STACK_LIMIT", "VALUES", "needed"]
 
 ERROR, VALUES, STACK_LIMIT, LINKS, BYTES, BUDGET, THREAD, NEXT_LOOK, PRINTER = 0, 8, 72, 80, 96, 104, 112, 120, 128
-CONTEXT_BYTES = 144
+ROOM = 136  # where the next small block begins, after the fields
+FIELD_BYTES = 192
+CONTEXT_BYTES = FIELD_BYTES + (8 << 10)
 RAISED = -1
 MAX_VALUES = 8
 PRINT = "print"  # the "error" of a place that prints
@@ -41,18 +43,38 @@ _COUNTED = """  %p3 = getelementptr i8, ptr %b, i64 24
   ret void
 }}"""
 
-HELPERS: dict[str, tuple[tuple[str, ...], str]] = {
-    "irad.alloc": (
-        ("irad.link",),
-        """
-define internal ptr @irad.alloc(ptr %ctx, i64 %bytes, ptr %visit) {
+
+def _allocator(name: str, heap: str, clear: str) -> str:
+    """A new block with one owner, or null: in the call's own room while there is some, where nothing is freed; else on the
+    heap, linked to the call's other blocks. What is not linked is framed: it ends with the call."""
+    return f"""
+define internal ptr @{name}(ptr %ctx, i64 %bytes, ptr %visit) {{
+entry:
   %size = add i64 %bytes, 48
-  %b = call ptr @malloc(i64 %size)
-  %null = icmp eq ptr %b, null
-  br i1 %null, label %fail, label %ok
+  %up = add i64 %size, 63
+  %whole = and i64 %up, -64
+  %place = getelementptr i8, ptr %ctx, i64 {ROOM}
+  %top = load ptr, ptr %place
+  %end = getelementptr i8, ptr %ctx, i64 {CONTEXT_BYTES}
+  %above = ptrtoint ptr %end to i64
+  %below = ptrtoint ptr %top to i64
+  %left = sub i64 %above, %below
+  %fits = icmp ule i64 %whole, %left
+  br i1 %fits, label %framed, label %heap
+framed:{clear}
+  %next = getelementptr i8, ptr %top, i64 %whole
+  store ptr %next, ptr %place
+  %links = getelementptr i8, ptr %top, i64 32
+  store ptr null, ptr %links
+  br label %made
+heap:
+  %new = {heap}
+  %null = icmp eq ptr %new, null
+  br i1 %null, label %fail, label %made
 fail:
   ret ptr null
-ok:
+made:
+  %b = phi ptr [ %top, %framed ], [ %new, %heap ]
   store i64 1, ptr %b
   %p1 = getelementptr i8, ptr %b, i64 8
   store ptr %visit, ptr %p1
@@ -60,29 +82,26 @@ ok:
   store i64 0, ptr %p2
   %p3 = getelementptr i8, ptr %b, i64 24
   store i64 %bytes, ptr %p3
+  br i1 %fits, label %done, label %link
+link:
   call void @irad.link(ptr %ctx, ptr %b)
+  br label %done
+done:
   ret ptr %b
-}""",
-    ),
+}}"""
+
+
+HELPERS: dict[str, tuple[tuple[str, ...], str]] = {
+    "irad.alloc": (("irad.link",), _allocator("irad.alloc", "call ptr @malloc(i64 %size)", "")),
     "irad.alloc_zeroed": (
         ("irad.link",),
-        """
-define internal ptr @irad.alloc_zeroed(ptr %ctx, i64 %bytes, ptr %visit) {
-  %size = add i64 %bytes, 48
-  %b = call ptr @calloc(i64 1, i64 %size)
-  %null = icmp eq ptr %b, null
-  br i1 %null, label %fail, label %ok
-fail:
-  ret ptr null
-ok:
-  store i64 1, ptr %b
-  %p1 = getelementptr i8, ptr %b, i64 8
-  store ptr %visit, ptr %p1
-  %p3 = getelementptr i8, ptr %b, i64 24
-  store i64 %bytes, ptr %p3
-  call void @irad.link(ptr %ctx, ptr %b)
-  ret ptr %b
-}""",
+        _allocator(
+            "irad.alloc_zeroed",
+            "call ptr @calloc(i64 1, i64 %size)",
+            """
+  %items = getelementptr i8, ptr %top, i64 48
+  call void @llvm.memset.p0.i64(ptr %items, i8 0, i64 %bytes, i1 false)""",
+        ),
     ),
     "irad.link": (
         (),

@@ -433,7 +433,8 @@ class _Stubs:
         """From operands to a new object, or null and an exception."""
         taken = [f"{t} %a{k}" for k, t in enumerate(self.operands)]
         f = Lines(f"internal ptr @stub.run({', '.join(taken)})")
-        f.do(f"%ctx = alloca [{runtime.CONTEXT_BYTES} x i8], align 16")
+        context = runtime.CONTEXT_BYTES if self.program.allocates else runtime.FIELD_BYTES
+        f.do(f"%ctx = alloca [{context} x i8], align 64")
         f.do(f"%out = alloca [{self.size} x i8], align 16")
         if self.rank:
             f.do(f"%dims = alloca [{self.rank} x i64], align 8")
@@ -443,6 +444,8 @@ class _Stubs:
             f.do(f"store ptr {head}, ptr {f.at(head, link)}")
         if self.program.allocates or self.program.fails:
             f.do(f"store i64 0, ptr {f.at('%ctx', runtime.BYTES)}")
+        if self.program.allocates:
+            f.do(f"store ptr {f.at('%ctx', runtime.FIELD_BYTES)}, ptr {f.at('%ctx', runtime.ROOM)}")
         if self.plan.recursive:
             f.do(f"store ptr {f.emit('call ptr @stub.stack_limit()')}, ptr {f.at('%ctx', runtime.STACK_LIMIT)}")
         changes = self.program.long or self.program.polls  # whether it holds the lock

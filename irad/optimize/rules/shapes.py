@@ -199,6 +199,32 @@ def _is_zero(x: Node) -> bool:
     return is_constant(x, 0.0) or is_constant(x, -0.0) or (isinstance(x, Apply) and x.fn.name == "zeros")
 
 
+@rewrites("slice-of-transpose", "slice")
+def slice_of_transpose(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """slice(transpose(?x, axes=a), ...) => transpose(slice(?x, ...), axes=a), sizes known: what is cut out is smaller, and
+    its cotangent is added where x lies"""
+    x, *starts = args
+    shape, steps = static
+    if not (isinstance(x, Apply) and x.fn.name == "transpose" and len(starts) == len(shape)):
+        return None
+    (axes,) = x.static
+    back = [axes.index(i) for i in range(len(axes))]
+    block = b.slice(
+        x.args[0], *(starts[i] for i in back), shape=tuple(shape[i] for i in back), steps=tuple(steps[i] for i in back)
+    )
+    return b.transpose(block, axes=axes)  # type: ignore[no-any-return]
+
+
+@rewrites("index-of-transpose", "index")
+def index_of_transpose(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """index(transpose(?x, axes=(1, 0)), ?i, ?j) => index(?x, ?j, ?i)"""
+    x, *place = args
+    if not (isinstance(x, Apply) and x.fn.name == "transpose"):
+        return None
+    (axes,) = x.static
+    return b.index(x.args[0], *(place[axes.index(i)] for i in range(len(axes))))  # type: ignore[no-any-return]
+
+
 @rewrites("slice-whole", "slice")
 def slice_whole(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
     """slice(?x, 0, ...) => ?x, of all of it; sizes known"""
@@ -286,6 +312,8 @@ RULES: tuple[Rule, ...] = (
     matmul_of_zeros,
     contract_of_zeros,
     slice_of_update,
+    slice_of_transpose,
+    index_of_transpose,
     slice_whole,
     update_whole,
     add_whole,

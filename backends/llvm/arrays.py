@@ -18,7 +18,7 @@ from irad.backends.llvm.work import BLOCKS, REDUCTIONS
 
 from irad.errors import InternalError
 from irad.graph.nodes import Apply, Graph, Node
-from irad.nests.statements import is_view, reads_in_place
+from irad.nests.statements import given_up, is_view, reads_in_place
 from irad.primitives.linalg import LINALG
 from irad.primitives.products import PRODUCTS, axes_of
 from irad.types import F64, Array, Dim, Scalar
@@ -34,6 +34,7 @@ def find_virtual(graph: Graph) -> set[Node]:
     views = [n for n in graph.body if is_view(n) and n.fn.name != "reshape"]
     if not views:
         return set()
+    given = given_up(graph)
     stored: set[Node] = {graph.output}
     read: set[Node] = set()
     for node in reversed(graph.body):
@@ -41,7 +42,7 @@ def find_virtual(graph: Graph) -> set[Node]:
             stored |= _captured(g, graph) if g.parent is graph else set()
         read.update(node.args)
         whole = is_view(node) and node in stored
-        stored.update(a for k, a in enumerate(node.args) if whole or not reads_in_place(node, k))
+        stored.update(a for k, a in enumerate(node.args) if whole or not reads_in_place(node, k, given))
     return read.intersection(views) - stored
 
 

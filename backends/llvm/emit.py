@@ -148,8 +148,9 @@ class _ModuleEmitter:
             self.used |= f.used
             self.libm_used |= f.libm_used
         entry = self.module.entry
+        text = self.assembled(bodies)
         return Program(
-            self.assembled(bodies),
+            text,
             "irad.entry",
             [p.type for p in entry.params],
             entry.output.type,
@@ -159,7 +160,7 @@ class _ModuleEmitter:
             bool(self.recursive) or is_long(self.module),
             "irad.poll" in self.used,
             "irad.print" in self.used,
-            bool(self.used & {"irad.alloc", "irad.alloc_zeroed", "irad.grow", "irad.list_room"}),
+            any(f"@{name}(" in text for name in ("irad.alloc", "irad.alloc_zeroed")),
             tuple(sorted(u.split("/")[0] for u in self.used if u.startswith(scipy_pointers.PREFIX))),
         )
 

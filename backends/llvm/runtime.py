@@ -181,7 +181,7 @@ done:
 }""",
     ),
     "irad.release": (
-        ("irad.release_visitor", "irad.unlink"),
+        ("irad.release_visitor", "irad.drop"),
         """
 define internal void @irad.release(ptr %ctx, ptr %b) {
   %list = alloca ptr
@@ -203,14 +203,25 @@ children:
   call void %visit(ptr %x, ptr @irad.release_visitor, ptr %list)
   br label %drop
 drop:
-  %p4 = getelementptr i8, ptr %x, i64 32
+  call void @irad.drop(ptr %ctx, ptr %x)
+  br label %loop
+done:
+  ret void
+}""",
+    ),
+    # The memory of a block that is dead, if it is on the heap.
+    "irad.drop": (
+        ("irad.unlink",),
+        """
+define internal void @irad.drop(ptr %ctx, ptr %b) {
+  %p4 = getelementptr i8, ptr %b, i64 32
   %prev = load ptr, ptr %p4
   %framed = icmp eq ptr %prev, null
-  br i1 %framed, label %loop, label %heap
+  br i1 %framed, label %done, label %heap
 heap:
-  call void @irad.unlink(ptr %ctx, ptr %x)
-  call void @free(ptr %x)
-  br label %loop
+  call void @irad.unlink(ptr %ctx, ptr %b)
+  call void @free(ptr %b)
+  br label %done
 done:
   ret void
 }""",

@@ -249,9 +249,8 @@ def fields_of(e: Any, node: Apply, block: str, t: Type) -> Operands:
     count = e.load("i64", block, 0)
     e.branch(e.emit(f"icmp eq i64 {count}, 1"), ours, shared)
     e.start(ours)
-    e.used |= {"irad.unlink", "irad.retain"}
-    e.do(f"call void @irad.unlink(ptr %ctx, ptr {block})")
-    e.do(f"call void @free(ptr {block})")
+    e.used |= {"irad.drop", "irad.retain"}
+    e.do(f"call void @irad.drop(ptr %ctx, ptr {block})")
     e.jump(go_on)
     e.start(shared)
     e.put("i64", e.emit(f"sub i64 {count}, 1"), block, 0)

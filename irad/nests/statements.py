@@ -10,11 +10,11 @@ dissolves into the places at which statements read.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from irad.graph.nodes import Apply, Constant, Node
+from irad.graph.nodes import Apply, Constant, Graph, Node
 from irad.primitives.products import PRODUCTS, axes_of
 from irad.types import Array, Scalar
 
@@ -24,6 +24,7 @@ __all__ = [
     "Place",
     "Read",
     "Statement",
+    "given_up",
     "is_source",
     "is_statement",
     "is_view",
@@ -34,6 +35,7 @@ __all__ = [
 
 REDUCTIONS = frozenset({"sum", "prod", "max", "min", "any", "all"})
 PUTS = frozenset({"slice_update", "slice_add"})
+GIVES_UP = PUTS | {"index_update", "index_add", "reshape", "retype"}  # operations that take over their first argument
 NARROW, FEW = 16, 1024  # a side of a product that is narrow; products of numbers that are few
 
 
@@ -106,16 +108,36 @@ def _without_units(shape: Iterable[Any]) -> list[Any]:
     return [d for d in shape if d != 1]
 
 
-def reads_in_place(user: Apply, k: int) -> bool:
+def given_up(graph: Graph) -> set[Node]:
+    """The arrays of a graph that something takes over: what read them later, or through a view, would keep them from being
+    written in place."""
+    out: set[Node] = set()
+    for node in graph.body:
+        if node.fn.name in GIVES_UP:
+            out.add(node.args[0])
+        elif node.graphs or node.fn.name == "push":
+            out.update(node.args)
+    return out
+
+
+def reads_in_place(user: Apply, k: int, given: Container[Node]) -> bool:
     """Whether an operation reads its argument k, a view, where it lies: such a view need not be made. Products, and views
-    that are read so themselves, know it by its strides, which a number that is repeated has not."""
+    that are read so themselves, know it by its strides, which a number that is repeated has not. An array that is given up
+    is not kept for a reader."""
     v = user.args[k]
-    if not isinstance(v, Apply) or not is_view(v) or v.fn.name == "reshape":
+    if not isinstance(v, Apply) or not is_view(v) or v.fn.name == "reshape" or _is_of(v, given):
         return False
     if user.fn.name in PUTS:
         return k == 1
     strided = isinstance(v.args[0].type, Array)
     return strided and (user.fn.name in PRODUCTS or (k == 0 and is_view(user) and user.fn.name != "reshape"))
+
+
+def _is_of(v: Node, arrays: Container[Node]) -> bool:
+    """Whether v is one of some arrays, seen through views."""
+    while v not in arrays and is_view(v):
+        v = v.args[0]  # type: ignore[attr-defined]
+    return v in arrays
 
 
 def is_source(node: Node) -> bool:

@@ -13,9 +13,19 @@ from typing import Any
 
 from irad.graph.nodes import Apply, Graph, Module, Node
 from irad.graph.walk import Task, all_graphs, captured
-from irad.nests.statements import Statement, is_source, is_statement, is_view, needs_check, reads_in_place, statement_of
+from irad.nests.statements import (
+    Statement,
+    given_up,
+    is_source,
+    is_statement,
+    is_view,
+    needs_check,
+    reads_in_place,
+    statement_of,
+)
 from irad.nests.tree import Needs, Other, classify, grow, leaves
 from irad.optimize.rebuild import Rebuild
+from irad.types import Array
 
 __all__ = ["fuse_arrays"]
 
@@ -49,6 +59,7 @@ def _plan(graph: Graph) -> list[Apply | Kernel] | None:
 
 def _views_outside(graph: Graph) -> tuple[set[Node], set[Node]]:
     """The views that are needed as arrays, and those that stay where they are: what reads them reads through them."""
+    given = given_up(graph)
     needed: set[Node] = {graph.output}
     kept: set[Node] = set()
     for node in reversed(graph.body):
@@ -64,7 +75,7 @@ def _views_outside(graph: Graph) -> tuple[set[Node], set[Node]]:
         if through:
             kept.add(node)
         for k, a in enumerate(node.args):
-            (kept if reads_in_place(node, k) else needed).add(a)
+            (kept if reads_in_place(node, k, given) else needed).add(a)
     return {n for n in needed if isinstance(n, Apply) and is_view(n) and n.fn.name != "reshape"}, kept
 
 
@@ -86,8 +97,15 @@ class _Window:
             self.made[node] = item
             self.items.append(item)
         self.needs: Needs = {}
+        readers: dict[Node, list[Statement | Other]] = {}
         for item in self.items:
             self.needs[item] = self.needs_of(item)
+            if isinstance(item, Statement):
+                for r in item.reads:
+                    readers.setdefault(r.source, []).append(item)
+            else:  # what may take over an array stands after those that read it before
+                for a in item.node.args:
+                    self.needs[item] += [(s, None) for s in readers.get(a, ()) if isinstance(a.type, Array)]
         self.keep_order()
 
     def read_outside(self, node: Apply) -> bool:

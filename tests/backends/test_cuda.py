@@ -193,6 +193,26 @@ def test_sizes_known_at_run_time(tmp_path: Path) -> None:
             np.testing.assert_allclose(x, y, rtol=1e-13, atol=1e-13)
 
 
+SLICES = """
+graph @main(%x: f64[200], %y: f64[20], %k: int, %j: int) -> f64[20] {
+  %0: f64[70] = slice(%x, %k, shape=(70,), steps=(2,));
+  %1: f64[20] = slice(%0, %j, shape=(20,), steps=(-3,));
+  %2: f64[20] = mul(%1, %y);
+  return %2;
+}
+"""
+
+
+@needs_gxx
+def test_slices_begin_where_numbers_say(tmp_path: Path) -> None:
+    (run,), text = build([native(optimize(parse_module(SLICES, REGISTRY).module))], tmp_path)
+    assert "2 * (long long)in_j" in text
+    compiles(text)
+    x = np.arange(200.0)
+    for k, j in ((0, 57), (3, 69), (17, 60)):
+        np.testing.assert_array_equal(run(x, x[:20], np.int64(k), np.int64(j)), x[:20] * x[k::2][j::-3][:20])
+
+
 # -- programs ---------------------------------------------------------------------------------------------------------------
 
 

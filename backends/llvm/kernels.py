@@ -100,8 +100,11 @@ class Kernel(Placement):
         self.dims = {s: self.domain_dims(s) for s in self.order}
         self.extent = {loop: self.dims[s][s.classes.index(loop.axis)] for s in self.order for loop in self.path[s]}
         self.unrolled = self.choose_unrolled()
-        self.lane_loops, self.lanes = choose_lanes(self.tree, self.path)
+        self.lane_loops, self.width = choose_lanes(self.tree, self.path)
+        self.lanes = self.width
         self.unrolled -= self.lane_loops
+        if self.sums_fill_the_cache():
+            self.lanes *= 2
         stored = set(outputs)
         for s in self.order:
             e.node = s.node

@@ -14,14 +14,14 @@ Index = tuple[Value, int]  # along an axis, of the first lane; and how much it g
 
 
 class Buffer(NamedTuple):
-    """Memory of an array: its axes in the order in which they are laid out, and their sizes. `lanes`: each item is a
-    vector. `block`: what owns it. `first`, `steps`: of a block of an array, where it begins, and how far its elements are
+    """Memory of an array: its axes in the order in which they are laid out, and their sizes. `lanes`: of each item,
+    a vector. `block`: what owns it. `first`, `steps`: of a block of an array, where it begins, and how far its elements are
     apart along each axis."""
 
     data: str
     axes: tuple[int, ...]
     dims: tuple[str, ...]
-    lanes: bool = False
+    lanes: int = 0
     block: str | None = None
     first: tuple[Value, ...] = ()
     steps: tuple[int, ...] = ()
@@ -42,7 +42,7 @@ class Memory(Levels):
     def inside(self, b: Buffer, indices: Sequence[Index]) -> list[tuple[Value, int, str]]:
         """(index, lane step, stride) of an item of a buffer."""
         out: list[tuple[Value, int, str]] = []
-        stride = Value(str(self.lanes) if b.lanes else "1")
+        stride = Value(str(b.lanes or 1))
         for q, d in zip(reversed(b.axes), reversed(b.dims), strict=True):
             i, lane = indices[q]
             if b.steps:
@@ -56,17 +56,19 @@ class Memory(Levels):
         p, step = self.pointer(memory_type(t), b.data, self.inside(b, indices))
         if not b.lanes:
             return self.load(t, p, step, fixed=fixed)
-        mask, self.mask = self.mask, None
+        mask, lanes = self.mask, self.lanes
+        self.mask, self.lanes = None, b.lanes
         v = self.load(t, p, Value("1"), fixed=fixed)
-        self.mask = mask
+        self.mask, self.lanes = mask, lanes
         return v
 
     def put(self, t: str, b: Buffer, indices: Sequence[Index], v: Value) -> None:
         p, step = self.pointer(memory_type(t), b.data, self.inside(b, indices))
         if b.lanes:
-            mask, self.mask = self.mask, None
+            mask, lanes = self.mask, self.lanes
+            self.mask, self.lanes = None, b.lanes
             self.store(t, v, p, Value("1"))
-            self.mask = mask
+            self.mask, self.lanes = mask, lanes
         else:
             self.store(t, v, p, step)
 

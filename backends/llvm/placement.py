@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from irad.nests.tree import Loop, Tree
 
 __all__ = ["Placement"]
 
+CACHE, LINE = 32 << 10, 64  # bytes that are near; of a line: a vector across two costs twice
 ON_STACK = 4096  # bytes of a buffer that is not made on the heap
 UNROLLED, UNROLLED_OPERATIONS = 16, 400  # trips of a loop that is unrolled; statements that unrolling may make
 
@@ -45,6 +47,17 @@ class Placement(Sums):
         for item in self.tree:
             measure(item)
         return out
+
+    def sums_fill_the_cache(self) -> bool:
+        """Whether sums in memory are so many that two vectors had better be folded into one for each of them."""
+        total = 0
+        for s in self.order:
+            if s.reduces and self.sums_in_memory(s) and self.sums_over_lanes(s):
+                inside = [self.extent[loop] for loop in self.path[s][self.outermost(s) :]]
+                kept = [self.dims[s][i] for i in s.value]
+                sizes = [int(d) for d in kept if d in inside and d.isdigit()]
+                total += math.prod(sizes) * SIZE[self.ll(s)] * self.width
+        return total > CACHE
 
     def lane_loop(self, s: Statement) -> Loop | None:
         return next((loop for loop in self.path[s] if loop in self.lane_loops), None)
@@ -93,7 +106,7 @@ class Placement(Sums):
         fixed = lane is not None and any(s.classes[i] == lane.axis and q not in axes for q, i in enumerate(s.value))
         ordered = sorted(axes, key=lambda q: lane is not None and s.classes[s.value[q]] == lane.axis)
         dims = tuple(self.dims[s][s.value[q]] for q in ordered)
-        return self.memory(s, tuple(ordered), dims, lanes=fixed)
+        return self.memory(s, tuple(ordered), dims, lanes=self.lanes if fixed else 0)
 
     def partial_buffer(self, s: Statement) -> Buffer:
         """Memory in which a reduction is summed up: the axes it keeps inside of those it sums over."""
@@ -103,6 +116,7 @@ class Placement(Sums):
         is_lane = [lane is not None and s.classes[s.value[q]] == lane.axis for q in axes]
         ordered = [q for _, q in sorted(zip(is_lane, axes, strict=True))]
         vectors = lane is not None and not any(is_lane)
+        lanes = self.width if self.sums_over_lanes(s) else self.lanes
         whole = self.places.get(s)
         if (
             whole is not None
@@ -111,20 +125,22 @@ class Placement(Sums):
             and (not any(is_lane) or whole.axes[-1:] == tuple(ordered[-1:]))
         ):
             return whole
-        return self.memory(s, tuple(ordered), tuple(self.dims[s][s.value[q]] for q in ordered), lanes=vectors)
+        return self.memory(s, tuple(ordered), tuple(self.dims[s][s.value[q]] for q in ordered), lanes=lanes if vectors else 0)
 
-    def memory(self, s: Statement, axes: tuple[int, ...], dims: tuple[str, ...], *, lanes: bool) -> Buffer:
+    def memory(self, s: Statement, axes: tuple[int, ...], dims: tuple[str, ...], *, lanes: int) -> Buffer:
         return self.memory_of(self.ll(s), axes, dims, lanes=lanes)
 
-    def memory_of(self, t: str, axes: tuple[int, ...], dims: tuple[str, ...], *, lanes: bool) -> Buffer:
+    def memory_of(self, t: str, axes: tuple[int, ...], dims: tuple[str, ...], *, lanes: int) -> Buffer:
         e = self.e
-        item = SIZE[t] * (self.lanes if lanes else 1)
+        item = SIZE[t] * (lanes or 1)
         count = arrays.product(e, dims)
         if count.isdigit() and int(count) * item <= ON_STACK:
             cell = f"%buffer{len(e.frame)}"
             e.frame.append(f"{cell} = alloca [{int(count) * item} x i8], align 64")
             return Buffer(cell, axes, dims, lanes)
-        size = str(int(count) * item) if count.isdigit() else e.emit(f"mul nsw i64 {count}, {item}")
-        block = e.allocate(size, "null")
+        size = str(int(count) * item + LINE) if count.isdigit() else e.emit(f"mul nsw i64 {count}, {item}")
+        block = e.allocate(size if count.isdigit() else e.emit(f"add nsw i64 {size}, {LINE}"), "null")
         self.temporary.append(block)
-        return Buffer(e.address(block, HEADER), axes, dims, lanes)
+        place = e.emit(f"ptrtoint ptr {e.address(block, HEADER + LINE - 1)} to i64")
+        data = e.emit(f"inttoptr i64 {e.emit(f'and i64 {place}, {-LINE}')} to ptr")
+        return Buffer(data, axes, dims, lanes)

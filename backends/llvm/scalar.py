@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from irad.backends.llvm.layout import SCALAR, literal_text
-from irad.backends.llvm.vectors import vector_function
+from irad.backends.llvm.vectors import vector_bits, vector_function
 
 from irad.errors import InternalError, refuse
 from irad.graph.build import constant_value
@@ -151,6 +151,8 @@ class ScalarOps:
         """A function of the C library: of all lanes at once where libmvec has it."""
         suffix = "" if self.operand.width == 64 else "f"
         args = ", ".join(f"{self.ll} {x}" for x in xs)
+        if self.lanes * self.operand.width > vector_bits():
+            return self.in_halves(lambda *half: self.libm(name, *half), xs)
         if self.lanes:
             symbol = vector_function(name + suffix, self.lanes * self.operand.width, self.lanes, len(xs))
             if symbol is None:
@@ -159,6 +161,19 @@ class ScalarOps:
             return self.emit(f"call {self.ll} @{symbol}({args}) #1")
         self.libm_used.add((name, self.ll, len(xs)))
         return self.emit(f"call {self.ll} @{name}{suffix}({args}) #1")
+
+    def in_halves(self, f: Callable[..., str], xs: Sequence[str]) -> str:
+        """An operation on vectors that are longer than the processor's."""
+        whole, n, scalar = self.ll, self.lanes // 2, SCALAR[str(self.operand)]
+        halves = []
+        for first in (0, n):
+            order = ", ".join(f"i32 {first + i}" for i in range(n))
+            parts = [self.emit(f"shufflevector {whole} {x}, {whole} poison, <{n} x i32> <{order}>") for x in xs]
+            self.lanes = n
+            halves.append(f(*parts))
+            self.lanes = 2 * n
+        order = ", ".join(f"i32 {i}" for i in range(2 * n))
+        return self.emit(f"shufflevector <{n} x {scalar}> {halves[0]}, <{n} x {scalar}> {halves[1]}, <{2 * n} x i32> <{order}>")
 
     def each_lane(self, f: Callable[..., str], xs: Sequence[str]) -> str:
         """A scalar operation on one lane after the other."""

@@ -33,6 +33,7 @@ class Sums(Memory):
     path: dict[Statement, list[Loop]]
     order: list[Statement]
     unrolled: set[Loop]
+    width: int  # the lanes of one vector; values may have several
     extent: dict[Loop, str]
     dims: dict[Statement, list[str]]
     index: dict[int, Value]
@@ -97,6 +98,9 @@ class Sums(Memory):
         b = self.partial.get(s)
         if b is not None:
             indices = self.own_indices(s)
+            if b.lanes and self.sums_over_lanes(s):
+                self.accumulate_folded(s, b, indices, v)
+                return
             before = self.get(self.ll(s), b, indices)
             after = self.combined(s, before, v, lane=lane)
             self.put(self.ll(s), b, indices, self.masked(s, after, before))
@@ -110,6 +114,14 @@ class Sums(Memory):
             after = self.combined(s, now, v, lane=lane)
         self.sums[key] = self.masked(s, after, now)
 
+    def accumulate_folded(self, s: Statement, b: Buffer, indices: Sequence[Index], v: Value) -> None:
+        """Put several vectors, of lanes that are summed over, into one before it is put into memory."""
+        v = self.masked(s, Value(self.splat(v, self.ll_in(s)), self.depth, True), self.identity(s))
+        v = Value(self.folded(s, v.text, self.lanes, b.lanes), self.depth, True)
+        lanes, self.lanes = self.lanes, b.lanes
+        self.put(self.ll(s), b, indices, self.combined(s, self.get(self.ll(s), b, indices), v, lane=True))
+        self.lanes = lanes
+
     def masked(self, s: Statement, after: Value, before: Value) -> Value:
         """In lanes that are off a reduction over lanes stays as it was."""
         if self.mask is None or not self.sums_over_lanes(s):
@@ -119,13 +131,14 @@ class Sums(Memory):
         text = f"select <{n} x i1> {self.mask.text}, <{n} x {t}> {xs[0]}, <{n} x {t}> {xs[1]}"
         return Value(self.e.emit(text), self.depth, True)
 
-    def over_lanes(self, s: Statement, v: Value) -> Value:
+    def over_lanes(self, s: Statement, v: Value, lanes: int) -> Value:
         """One value of all lanes."""
-        if not v.lane:
-            return v
-        e, n, t = self.e, self.lanes, self.ll_in(s)
-        text = v.text
-        while n > 1:
+        return Value(self.folded(s, v.text, lanes, 1), self.depth) if v.lane else v
+
+    def folded(self, s: Statement, text: str, n: int, to: int) -> str:
+        """A vector of n lanes in fewer."""
+        e, t = self.e, self.ll_in(s)
+        while n > to:
             half = n // 2
             parts = []
             for first in (0, half):
@@ -137,7 +150,7 @@ class Sums(Memory):
             text = arrays.combined(e, s.node, s.over, scalar_of(s.node.args[0]), *parts)
             n = half
         e.lanes = 0
-        return Value(text, self.depth)
+        return text
 
     def starting(self, loop: Loop) -> list[Statement]:
         """The reductions whose outermost loop this is."""
@@ -162,7 +175,7 @@ class Sums(Memory):
 
     def total(self, s: Statement, b: Buffer, indices: Sequence[Index]) -> Value:
         v = self.get(self.ll(s), b, indices)
-        return self.over_lanes(s, v) if self.sums_over_lanes(s) else v
+        return self.over_lanes(s, v, b.lanes or self.lanes) if self.sums_over_lanes(s) else v
 
     def over(self, s: Statement, b: Buffer, body: Callable[[list[Index]], None]) -> None:
         """Loops over the axes that a reduction keeps inside of those it sums over."""
@@ -196,7 +209,7 @@ class Sums(Memory):
             if v is None:
                 v = self.identity(s)
             if self.sums_over_lanes(s):
-                v = self.over_lanes(s, v)
+                v = self.over_lanes(s, v, self.lanes)
             indices = []
             for i, text in zip(s.value, key[1:], strict=True):
                 now = self.index.get(s.classes[i])

@@ -19,6 +19,7 @@ from irad.backends.llvm.work import BLOCKS, REDUCTIONS
 from irad.errors import InternalError
 from irad.graph.nodes import Apply, Graph, Node
 from irad.nests.statements import given_up, is_view, reads_in_place
+from irad.nests.trips import is_overwritten
 from irad.primitives.linalg import LINALG
 from irad.primitives.products import PRODUCTS, axes_of
 from irad.types import F64, Array, Dim, Scalar
@@ -323,7 +324,7 @@ def make_virtual(e: Any, node: Apply) -> Operands:
 
 
 def zeros(e: Any, node: Apply) -> Operands:
-    return allocate(e, array_type(node), result_shape(e, node), zeroed=True)
+    return allocate(e, array_type(node), result_shape(e, node), zeroed=not is_overwritten(node))
 
 
 def made_of(e: Any, node: Apply) -> Operands:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from irad.backends.llvm import arrays, cotangents, kernels, linalg, lists, polls, products, runtime, stacks
+from irad.backends.llvm import arrays, batches, cotangents, kernels, linalg, lists, polls, products, runtime, stacks
 from irad.backends.llvm.layout import flat, item_layout, literal_text, offsets, scalar_type
 from irad.backends.llvm.ownership import Plan, Ref, plan, refs
 from irad.backends.llvm.scalar import ScalarOps
@@ -348,7 +348,15 @@ class FunctionEmitter(ScalarOps):
         trips = self.one(node.args[0])
         init = [self.get(a) for a in node.args[1:]]
         counted = stacks.prepare_stacks(self, node, body, init, trips)
-        known = isinstance(node.args[0], Constant) and node.args[0].value > 0
+        begin: str = "0"
+        done_already = batches.run_in_lanes(self, node, trips)
+        if done_already is not None:
+            init = done_already.state
+            if done_already.begin is None:
+                self.values[node] = tuple(v for values in init for v in values)
+                return
+            begin = done_already.begin
+        known = isinstance(node.args[0], Constant) and begin.isdigit() and int(begin) < node.args[0].value
         counts, stripped = body in self.m.work.counts, self.in_strips(node)
         shift = polls.shift_of(self.m.work.cost[body])
         first_end = polls.trips_at_first(self, trips, shift) if stripped else trips
@@ -357,12 +365,12 @@ class FunctionEmitter(ScalarOps):
         if known:
             self.jump(start)
         else:
-            self.branch(self.emit(f"icmp sgt i64 {trips}, 0"), start, done)
-        entry, begin, end, outer = before, "0", first_end, []
+            self.branch(self.emit(f"icmp sgt i64 {trips}, {begin}"), start, done)
+        entry, end, outer = before, first_end, []
         if stripped:
             self.note(IN_STRIPS)
             self.start(start)
-            outer = self.phi_lines(["i64", "i64"], ["0", first_end], before)
+            outer = self.phi_lines(["i64", "i64"], [begin, first_end], before)
             outer += self.loop_head(list(body.params[1:]), init, before)
             begin, end = outer[0][1], outer[1][1]
             entry = start

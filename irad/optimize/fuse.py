@@ -184,6 +184,9 @@ class _Window:
             for g in node.graphs:
                 if g.parent is self.graph:
                     found.update(captured(g))
+        for node in reversed(self.body):  # a view is copied to where it is read: what it is of is read there
+            if node in found and (is_view(node) or is_source(node)):
+                found.update(node.args)
         return found
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import irad
+from irad.optimize import fuse
 
 from .kernels import arguments, random_module
 
@@ -30,5 +31,13 @@ def disagreement(seed: int) -> str:
 @pytest.mark.parametrize("first", range(0, PROGRAMS, 20))
 def test_kernels_are_what_their_operations_are(first: int) -> None:
     for seed in range(first, first + 20):
+        wrong = disagreement(seed)
+        assert not wrong, f"seed {seed}: {wrong}\n{random_module(seed)}"
+
+
+def test_long_graphs_are_fused_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a piece makes and another reads through a view is there."""
+    monkeypatch.setattr(fuse, "WINDOW", 4)
+    for seed in range(1000, 1030):
         wrong = disagreement(seed)
         assert not wrong, f"seed {seed}: {wrong}\n{random_module(seed)}"

@@ -57,9 +57,8 @@ def logaddexp2(x1, x2, /):
 
 def _apart(x1, x2):
     """The greater of two numbers, and the other less it: -inf where it is infinite."""
-    x1, x2 = np.asarray(x1) * 1.0, np.asarray(x2) * 1.0
-    above = x1 >= x2
-    high, low = np.where(above, x1, x2), np.where(above, x2, x1)
+    above = np.greater_equal(x1, x2)
+    high, low = np.where(above, x1, x2) * 1.0, np.where(above, x2, x1) * 1.0
     finite = np.isfinite(high) | np.isnan(low)
     return high, np.where(finite, low - np.where(finite, high, 0.0), -np.inf)
 

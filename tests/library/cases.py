@@ -102,7 +102,7 @@ CASES = {
         "isclose": ["np.isclose(x, y)", "np.isclose(x, x + 1e-6)", "np.isclose([1.0, np.nan, np.inf, -np.inf], [1.0, np.nan, np.inf, np.inf], equal_nan=True)", "np.isclose(np.nan, np.nan)", "np.isclose(v, w, 0.5, atol=0.2)", "np.isclose(k, k)", "np.isclose(b, b)"],
         "allclose": ["np.allclose(x, x)", "np.allclose(x, y, rtol=2.0)", "np.allclose([np.nan], [np.nan], equal_nan=True)"],
         "array_equal": ["np.array_equal(x, x)", "np.array_equal(x, v)", "np.array_equal([np.nan], [np.nan], equal_nan=True)", "np.array_equal(k, b)"],
-        "logaddexp": ["np.logaddexp(x, y)", "np.logaddexp(x, x)", "np.logaddexp([1.0, np.inf, -np.inf, -np.inf, np.inf, np.nan, 800.0, np.nan], [np.inf, np.inf, -np.inf, 2.0, -np.inf, 1.0, 1.0, np.inf])", "np.logaddexp(k, 1)"],
+        "logaddexp": ["np.logaddexp(x, y)", "np.logaddexp(x, x)", "np.logaddexp([1.0, np.inf, -np.inf, -np.inf, np.inf, np.nan, 800.0, np.nan], [np.inf, np.inf, -np.inf, 2.0, -np.inf, 1.0, 1.0, np.inf])", "np.logaddexp(k, 1)", "np.logaddexp(x, 0.3)"],
         "logaddexp2": ["np.logaddexp2(x, y)", "np.logaddexp2(v, v)", "np.logaddexp2([1.0, np.inf, -np.inf, 2000.0], [np.inf, np.inf, -np.inf, 2.0])"],
         "nan_to_num": ["np.nan_to_num(x)", "np.nan_to_num([np.nan, np.inf, -np.inf, 1.0])", "np.nan_to_num(np.where(x > 0.2, x, np.nan), nan=2.0)", "np.nan_to_num([np.inf, -np.inf], posinf=1.0, neginf=-2.0)", "np.nan_to_num(k)", "np.nan_to_num(i / (i * 0))"],
         "heaviside": ["np.heaviside(x, y)", "np.heaviside(0.0 * v, w)", "np.heaviside([np.nan, 0.0], 0.5)", "np.heaviside(k, 1)"],

@@ -49,7 +49,7 @@ class Program:
     result: Type
     sites: list[Site]
     fails: bool
-    recursive: bool
+    recursive: bool  # it looks at the room on the stack
     long: bool  # it gives up the interpreter's lock at once
     polls: bool  # it gives it up when it was found to take long
     prints: bool
@@ -156,7 +156,7 @@ class _ModuleEmitter:
             entry.output.type,
             self.sites,
             entry in self.failing,
-            bool(self.recursive),
+            "%here = alloca" in text,
             bool(self.recursive) or is_long(self.module),
             "irad.poll" in self.used,
             "irad.print" in self.used,

@@ -58,7 +58,8 @@ def _plan(graph: Graph) -> list[Apply | Kernel] | None:
 
 
 def _views_outside(graph: Graph) -> tuple[set[Node], set[Node]]:
-    """The views that are needed as arrays, and those that stay where they are: what reads them reads through them."""
+    """The views that are needed as arrays; and what stays where it is: views that are read through, zeros and counts that
+    something besides kernels reads."""
     given = given_up(graph)
     needed: set[Node] = {graph.output}
     kept: set[Node] = set()
@@ -76,7 +77,8 @@ def _views_outside(graph: Graph) -> tuple[set[Node], set[Node]]:
             kept.add(node)
         for k, a in enumerate(node.args):
             (kept if reads_in_place(node, k, given) else needed).add(a)
-    return {n for n in needed if isinstance(n, Apply) and is_view(n) and n.fn.name != "reshape"}, kept
+    copies: set[Node] = {n for n in needed if isinstance(n, Apply) and is_view(n) and n.fn.name != "reshape"}
+    return copies, kept.union(filter(is_source, needed))
 
 
 class _Window:
@@ -90,7 +92,7 @@ class _Window:
             item: Statement | Other
             if is_statement(node) or node in copies:
                 item = statement_of(node, lambda n: n.graph is graph)
-            elif not (is_view(node) or is_source(node)) or node in kept or self.read_outside(node):
+            elif not (is_view(node) or is_source(node)) or node in kept:
                 item = Other(node)
             else:
                 continue
@@ -107,9 +109,6 @@ class _Window:
                 for a in item.node.args:
                     self.needs[item] += [(s, None) for s in readers.get(a, ()) if isinstance(a.type, Array)]
         self.keep_order()
-
-    def read_outside(self, node: Apply) -> bool:
-        return is_source(node)
 
     def needs_of(self, item: Statement | Other) -> list[tuple[Any, Any]]:
         found: list[tuple[Any, Any]] = []

@@ -59,7 +59,7 @@ def _plan(graph: Graph) -> list[Apply | Kernel] | None:
 
 def _views_outside(graph: Graph) -> tuple[set[Node], set[Node]]:
     """The views that are needed as arrays; and what stays where it is: views that are read through, zeros and counts that
-    something besides kernels reads."""
+    something besides kernels reads, or whose size, known at run time only, may be too large for memory."""
     given = given_up(graph)
     needed: set[Node] = {graph.output}
     kept: set[Node] = set()
@@ -78,7 +78,8 @@ def _views_outside(graph: Graph) -> tuple[set[Node], set[Node]]:
         for k, a in enumerate(node.args):
             (kept if reads_in_place(node, k, given) else needed).add(a)
     copies: set[Node] = {n for n in needed if isinstance(n, Apply) and is_view(n) and n.fn.name != "reshape"}
-    return copies, kept.union(filter(is_source, needed))
+    sources = [n for n in graph.body if is_source(n) and (n in needed or n.args)]
+    return copies, kept.union(sources)
 
 
 class _Window:

@@ -58,8 +58,7 @@ def _plan(graph: Graph) -> list[Apply | Kernel] | None:
 
 
 def _views_outside(graph: Graph) -> tuple[set[Node], set[Node]]:
-    """The views that are needed as arrays; and what stays where it is: views that are read through, zeros and counts that
-    something besides kernels reads, or whose size, known at run time only, may be too large for memory."""
+    """The views that are needed as arrays, and those that stay where they are: what reads them reads through them."""
     given = given_up(graph)
     needed: set[Node] = {graph.output}
     kept: set[Node] = set()
@@ -77,9 +76,7 @@ def _views_outside(graph: Graph) -> tuple[set[Node], set[Node]]:
             kept.add(node)
         for k, a in enumerate(node.args):
             (kept if reads_in_place(node, k, given) else needed).add(a)
-    copies: set[Node] = {n for n in needed if isinstance(n, Apply) and is_view(n) and n.fn.name != "reshape"}
-    sources = [n for n in graph.body if is_source(n) and (n in needed or n.args)]
-    return copies, kept.union(sources)
+    return {n for n in needed if isinstance(n, Apply) and is_view(n) and n.fn.name != "reshape"}, kept
 
 
 class _Window:
@@ -93,7 +90,7 @@ class _Window:
             item: Statement | Other
             if is_statement(node) or node in copies:
                 item = statement_of(node, lambda n: n.graph is graph)
-            elif not (is_view(node) or is_source(node)) or node in kept:
+            elif not is_view(node) or node in kept:  # zeros and counts too: they may be too large for memory
                 item = Other(node)
             else:
                 continue

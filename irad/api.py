@@ -49,6 +49,7 @@ def compile(
     fast_math: bool = False,
     debug_nans: bool = False,
     trace: Callable[[str], Any] | None = None,
+    threads: int | None = None,
 ) -> Any:
     """A compiled function: native code for each combination of argument types it is called with.
 
@@ -59,6 +60,8 @@ def compile(
     static_argnums: arguments that are compiled in. fast_math: reassociate and contract primal values too.
     debug_nans: raise FloatingPointError at the first operation that gives nan, with its line, in derivatives too.
     trace: a function that the interpreter calls with a line of text for each operation that runs: trace=print.
+    threads: how many may share loops over large arrays; the environment's IRAD_THREADS, else as many as there are cores.
+    Results are the same, bit for bit, for any number of them.
 
     Calls raise CompileError where irad does not accept the function, and what the function raises. The result has
     `cache_info()` and `clear()`, and binds as a method.
@@ -72,8 +75,9 @@ def compile(
             fast_math=fast_math,
             debug_nans=debug_nans,
             trace=trace,
+            threads=threads,
         )
-    options = checked_options(backend, static_argnums, fast_math, debug_nans, trace)
+    options = checked_options(backend, static_argnums, fast_math, debug_nans, trace, threads)
     if not callable(f) and not isinstance(f, Module):
         raise refuse(
             "not-callable",

@@ -75,6 +75,7 @@ class Options:
     fast_math: bool = False
     debug_nans: bool = False
     trace: Callable[[str], Any] | None = None
+    threads: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -518,7 +519,15 @@ class Compiled:
             hidden = [llvm.Hidden(s, p.type) for s, p in zip(sources, captured, strict=True) if s is not None]
         else:
             arguments += [llvm.Dynamic(p.type) for p in captured]  # the slow path reads them and hands them in
-        loaded = llvm.load(module, arguments, hidden=hidden, guards=guards, names=names, fast_math=self.options.fast_math)
+        loaded = llvm.load(
+            module,
+            arguments,
+            hidden=hidden,
+            guards=guards,
+            names=names,
+            fast_math=self.options.fast_math,
+            threads=self.options.threads,
+        )
         return Program(entry, loaded, loaded.stub if direct else None, module, self if owned or hidden else None)
 
     def _source(self, path: Sequence[Any], cells: dict[str, int]) -> int | tuple[dict[str, Any], str] | None:
@@ -561,7 +570,9 @@ def _names(entry: Entry) -> list[Any]:
     return list(scopes.values())
 
 
-def checked_options(backend: str, static_argnums: Any, fast_math: bool, debug_nans: bool, trace: Any = None) -> Options:
+def checked_options(
+    backend: str, static_argnums: Any, fast_math: bool, debug_nans: bool, trace: Any = None, threads: Any = None
+) -> Options:
     """The options of `compile`; refuses what it does not know."""
     if backend not in BACKENDS:
         raise refuse(
@@ -582,4 +593,16 @@ def checked_options(backend: str, static_argnums: Any, fast_math: bool, debug_na
             'trace is a function that takes a line of text, and only backend="interpreter" has it',
             help='write compile(f, backend="interpreter", trace=print)',
         )
-    return Options(backend, numbers, bool(fast_math), bool(debug_nans), trace)
+    if threads is not None and (not isinstance(threads, (int, np.integer)) or isinstance(threads, bool) or threads < 1):
+        raise refuse(
+            "unknown-option",
+            f"threads is {threads!r}: a number of threads is needed, 1 or more",
+            help="write threads=2; without it, loops over large arrays use the cores that there are",
+        )
+    if threads is not None and backend != "llvm":
+        raise refuse(
+            "unknown-option",
+            'only backend="llvm" has threads',
+            help=f'leave threads out, or backend="{backend}"',
+        )
+    return Options(backend, numbers, bool(fast_math), bool(debug_nans), trace, int(threads) if threads is not None else None)

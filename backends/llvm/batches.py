@@ -17,6 +17,7 @@ from irad.backends.llvm import arrays, polls
 from irad.backends.llvm.layout import SCALAR, SIZE
 from irad.backends.llvm.levels import Value
 from irad.backends.llvm.memory import Buffer, Index, Memory, memory_type, short
+from irad.backends.llvm.parts import parts_of, run_in_parts
 from irad.backends.llvm.sums import scalar_of
 from irad.backends.llvm.vectors import vector_bits
 
@@ -153,11 +154,24 @@ class Batch(Memory):
         return Rest(e.emit(f"phi i64 [ 0, %{before} ], [ {end}, %{latch} ]") if checks else end, self.state)
 
     def vectors(self) -> str:
-        """The loop over vectors of trips; the trip at which it ends."""
+        """The loop over vectors of trips, in parts where they are many; the trip at which it ends."""
         e, n = self.e, self.lanes
         end = self.trips
         if not self.found.repeatable:
             end = str(int(end) // n * n) if end.isdigit() else e.emit(f"and i64 {end}, {-n}")
+        parts = parts_of(e, end, e.m.work.cost[self.body] / n, n) if e.fails else None
+        if parts is None:
+            self.vectors_between("0", end)
+        else:
+            e.note("in parts")
+            kept, self.cache = self.cache, [{}]
+            run_in_parts(e, end, parts, lambda: self.vectors_between("%first", "%end"))
+            self.cache = kept
+        return end
+
+    def vectors_between(self, begin: str, end: str) -> None:
+        """Vectors of the trips from one to before another, which are at least one vector."""
+        e, n = self.e, self.lanes
         last = str(int(end) - n) if end.isdigit() else e.emit(f"sub nsw i64 {end}, {n}")
         before, head, done = e.label, e.new_label("for"), e.new_label("end")
         self.open()
@@ -172,11 +186,10 @@ class Batch(Memory):
         lines = self.close()
         e.jump(head)
         e.lines.append(f"{head}:")
-        e.lines.append(f"  {i} = phi i64 [ 0, %{before} ], [ {after}, %{latch} ]")
+        e.lines.append(f"  {i} = phi i64 [ {begin}, %{before} ], [ {after}, %{latch} ]")
         e.lines += lines
         e.branch(again, head, done)
         e.start(done)
-        return end
 
     def first(self, p: Affine) -> Value:
         """A place in the first trip."""

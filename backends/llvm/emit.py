@@ -53,6 +53,7 @@ class Program:
     long: bool  # it gives up the interpreter's lock at once
     polls: bool  # it gives it up when it was found to take long
     prints: bool
+    parallel: bool  # it may use several threads
     allocates: bool
     outside: tuple[str, ...]  # functions of SciPy's that it calls
 
@@ -160,6 +161,7 @@ class _ModuleEmitter:
             bool(self.recursive) or is_long(self.module),
             "irad.poll" in self.used,
             "irad.print" in self.used,
+            "irad.parallel" in self.used,
             any(f"@{name}(" in text for name in ("irad.alloc", "irad.alloc_zeroed")),
             tuple(sorted(u.split("/")[0] for u in self.used if u.startswith(scipy_pointers.PREFIX))),
         )
@@ -179,6 +181,8 @@ class _ModuleEmitter:
             base, t, suffix = (name[:-4], "float", "f32") if name.endswith(".f32") else (name, "double", "f64")
             if name == "irad.print":
                 declared.add("declare i32 @irad.print(ptr, i64, ptr, i64)")
+            elif name == "irad.parallel":
+                declared.add("declare i1 @irad.parallel(ptr, ptr, ptr, i64, i64, i64)")
             elif name == "irad.poll":
                 declared.add("declare preserve_allcc void @irad.poll(ptr, i64)")
             elif base in ("floor", "copysign"):

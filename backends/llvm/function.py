@@ -1,12 +1,13 @@
-"""One function graph to LLVM text: operands, blocks, failure, branches, loops and calls."""
+"""One function graph to LLVM text: operands, blocks, failure, branches and loops."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from irad.backends.llvm import arrays, batches, cotangents, kernels, linalg, lists, polls, products, runtime, stacks
-from irad.backends.llvm.layout import flat, item_layout, literal_text, offsets, scalar_type
+from irad.backends.llvm import arrays, batches, cotangents, effects, kernels, linalg, lists, polls, products, runtime, stacks
+from irad.backends.llvm.layout import WIDE, flat, item_layout, literal_text, offsets, scalar_type
 from irad.backends.llvm.ownership import Plan, Ref, plan, refs
+from irad.backends.llvm.parts import type_of_result
 from irad.backends.llvm.scalar import ScalarOps
 from irad.backends.llvm.work import BUDGET
 
@@ -20,8 +21,6 @@ __all__ = ["FunctionEmitter", "Part"]
 Operands = tuple[str, ...]
 IN_STRIPS = "in strips, between which Ctrl-C is looked for"
 Part = str | Node | Ref  # of a note: text, or a value that is named
-# How a value becomes a word of eight bytes that is shown in a message.
-WIDE = {"i1": "zext i1 {} to i64", "i32": "sext i32 {} to i64", "float": "fpext float {} to double"}
 
 
 class FunctionEmitter(ScalarOps):
@@ -36,6 +35,7 @@ class FunctionEmitter(ScalarOps):
         self.retained: list[Ref] = []  # by the operation at hand
         self.alone: set[Node] = set()  # arrays that are given up where nobody else has them
         self.frame: list[str] = []  # allocas, in the entry block
+        self.outlined: list[tuple[Span | None, list[str]]] = []  # functions for parts of ranges of trips
         self.failures: list[tuple[Span | None, list[str]]] = []  # cold blocks, with their places
         self.places: list[tuple[int, int, Span | None]] = []  # lines first ... last - 1 come from there; inner ones first
         self.label = "entry"
@@ -108,6 +108,20 @@ class FunctionEmitter(ScalarOps):
         """A function from outside."""
         self.m.declarations.add(text)
 
+    def in_frame(self, name: str, what: str, align: int = 8) -> str:
+        """Memory of the function's own frame."""
+        cell = f"%{self.new_label(name)}"
+        self.frame.append(f"{cell} = alloca {what}, align {align}")
+        return cell
+
+    def type_of(self, name: str) -> str:
+        """The type of a value that was made."""
+        if name in self.made:
+            return type_of_result(self.made[name])
+        if any(line.startswith(f"{name} = alloca") for line in self.frame):
+            return "ptr"
+        raise InternalError(f"{name} was not made here")
+
     def note(self, *parts: Part) -> None:
         """Something that the optimized program does not say about the operation at hand."""
         self.notes.append((self.node, parts))
@@ -159,6 +173,7 @@ class FunctionEmitter(ScalarOps):
         for p in graph.params:
             names = [f"%p{len(params) + k}" for k in range(len(flat(p.type)))]
             params += [f"{t} {n}" for t, n in zip(flat(p.type), names, strict=True)]
+            self.made |= {n: f"parameter {t}" for t, n in zip(flat(p.type), names, strict=True)}
             self.values[p] = tuple(names)
         if self.is_entry:
             params.append("ptr %out")
@@ -180,6 +195,8 @@ class FunctionEmitter(ScalarOps):
                 "  ret i32 1" if self.is_entry else f"  ret {self.return_type()} {self.failed_value()}",
             ]
         self.text.append("}")
+        for _, lines in self.outlined:
+            self.text += lines
 
     def spans(self) -> list[Span | None]:
         """Where each line of the finished text comes from."""
@@ -188,7 +205,8 @@ class FunctionEmitter(ScalarOps):
             own[first:last] = [span] * (last - first)
         cold = [span for span, lines in self.failures for _ in lines]
         head: list[Span | None] = [self.graph.span, *[None] * (1 + len(self.frame))]
-        return [*head, *own, *cold, *[None] * (len(self.text) - len(head) - len(own) - len(cold))]
+        parts = [span for span, lines in self.outlined for _ in lines]
+        return [*head, *own, *cold, *[None] * (len(self.text) - len(head) - len(own) - len(cold) - len(parts)), *parts]
 
     def failed_value(self) -> str:
         values = ["i1 true"] + [f"{t} {'null' if t == 'ptr' else 'undef'}" for t in self.return_types[1:]]
@@ -326,7 +344,9 @@ class FunctionEmitter(ScalarOps):
         pending = []
         for ll, v in zip(types, first, strict=True):
             self.counter += 1
-            pending.append((len(self.lines), f"%v{self.counter}", ll, f"[ {v}, %{before} ]"))
+            name = f"%v{self.counter}"
+            pending.append((len(self.lines), name, ll, f"[ {v}, %{before} ]"))
+            self.made[name] = f"phi {ll}"
             self.lines.append("")
         return pending
 
@@ -481,69 +501,6 @@ class FunctionEmitter(ScalarOps):
         stacks.close_stacks(self, node, counted, flat_out)
         self.values[node] = tuple(flat_out)
 
-    def call(self, node: Apply, p: Plan | None) -> Task:
-        yield from ()
-        (g,) = node.graphs
-        if g in self.m.recursive and self.graph in self.m.recursive and node.graph not in self.charged:
-            assert node.graph is not None
-            self.charged.add(node.graph)
-            polls.charge(self, self.m.work.cost[node.graph])
-        fails = g in self.m.failing
-        types = (["i1"] if fails else []) + list(flat(g.result))
-        returned = "void" if not types else f"{{ {', '.join(types)} }}"
-        args = ["ptr %ctx"]
-        for a in node.args:
-            args += [f"{t} {v}" for t, v in zip(flat(a.type), self.get(a), strict=True)]
-        text = f"call fastcc {returned} {self.m.names[g]}({', '.join(args)})"
-        if not types:
-            self.do(text)
-            self.values[node] = ()
-            return
-        result = self.emit(text)
-        first = 0
-        if fails:
-            failed = self.emit(f"extractvalue {returned} {result}, 0")
-            go_on = self.new_label("ok")
-            self.branch(failed, "failed", go_on, unlikely=True)
-            self.start(go_on)
-            first = 1
-        self.values[node] = tuple(
-            self.emit(f"extractvalue {returned} {result}, {first + i}") for i in range(len(types) - first)
-        )
-
-    # -- effects -----------------------------------------------------------------------------------------------------------
-
-    def assert_(self, node: Apply) -> Operands:
-        bad = self.emit(f"xor i1 {self.one(node.args[0])}, true")
-        error, message = node.static
-        self.fail_if(bad, error, message, [(a, self.one(a)) for a in node.args[1:]])
-        return ()
-
-    def print_(self, node: Apply) -> Operands:
-        """Python's print is called; where it raises, so does the program."""
-        self.used.add("irad.print")
-        words = f"%{self.new_label('shown')}"
-        self.frame.append(f"{words} = alloca [{max(len(node.args), 1)} x i64], align 8")
-        for i, a in enumerate(node.args):
-            t, x = scalar_type(a.type), self.one(a)
-            if t in WIDE:
-                x, t = self.emit(WIDE[t].format(x)), WIDE[t].split()[-1]
-            self.put(t, x, words, 8 * i)
-        site = self.m.site(runtime.PRINT, node.static[0], node.span, "".join(a.type.kind for a in node.args))  # type: ignore[attr-defined]
-        status = self.emit(f"call i32 @irad.print(ptr %ctx, i64 {site}, ptr {words}, i64 {8 * len(node.args)})")
-        go_on = self.new_label("printed")
-        self.branch(self.emit(f"icmp ne i32 {status}, 0"), "failed", go_on, unlikely=True)
-        self.start(go_on)
-        return ()
-
-    def raise_(self, node: Apply) -> Operands:
-        error, message = node.static
-        cold, never = self.new_label("fail"), self.new_label("never")
-        self.jump(cold)
-        self.cold(cold, error, message, [(a, self.one(a)) for a in node.args])
-        self.start(never)
-        return ()
-
     # -- arrays: what their lowering needs -------------------------------------------------------------------------------
 
     def plus(self, t: Scalar, x: str, y: str) -> str:
@@ -592,16 +549,14 @@ CONTROL = {
     "cond": FunctionEmitter.cond,
     "for_loop": FunctionEmitter.for_loop,
     "while_loop": FunctionEmitter.while_loop,
-    "call": FunctionEmitter.call,
+    "call": effects.call,
     "fused": kernels.fused,
 }
 OPERATIONS = {
-    "assert": FunctionEmitter.assert_,
-    "raise": FunctionEmitter.raise_,
-    "print": FunctionEmitter.print_,
     "make_tuple": FunctionEmitter.make_tuple,
     "make_record": FunctionEmitter.make_tuple,
     "getitem": FunctionEmitter.getitem,
+    **effects.OPERATIONS,
     **stacks.OPERATIONS,
     **cotangents.OPERATIONS,
     **arrays.KERNELS,

@@ -12,11 +12,11 @@ from typing import Any
 
 from irad.backends.llvm import arrays, polls
 from irad.backends.llvm.bounds import check_block
+from irad.backends.llvm.kernel_parts import KernelParts
 from irad.backends.llvm.lanes import choose_lanes
 from irad.backends.llvm.layout import SCALAR, literal_text
 from irad.backends.llvm.levels import Value
 from irad.backends.llvm.memory import Buffer, Index
-from irad.backends.llvm.placement import Placement
 from irad.backends.llvm.sums import Key, scalar_of
 
 from irad.graph.nodes import Apply, Graph, Node
@@ -42,7 +42,7 @@ Operands = tuple[str, ...]
 REREAD, MOST_PACKED = 4, 1 << 16  # how often an array is read that is copied for it, and its elements
 
 
-class Kernel(Placement):
+class Kernel(KernelParts):
     """One kernel being emitted."""
 
     def __init__(self, e: Any, statements: list[Statement], graph: Graph | None = None) -> None:
@@ -106,6 +106,7 @@ class Kernel(Placement):
         if self.sums_fill_the_cache():
             self.lanes *= 2
         stored = set(outputs)
+        self.choose_parts(stored)
         for s in self.order:
             e.node = s.node
             if s in self.places:
@@ -113,16 +114,30 @@ class Kernel(Placement):
             if s.node in stored and isinstance(s.node.type, Array):
                 data, block, *_ = arrays.allocate(e, s.node.type, arrays.shape(e, s.node))
                 self.places[s] = Buffer(data, tuple(range(len(s.value))), tuple(self.shape(s.node)), block=block)
-            elif not self.in_registers(s):
-                self.places[s] = self.buffer(s, self.local_axes(s))
-                e.note("kept in a buffer of the kernel")
-            else:
+            elif self.in_registers(s):
                 e.note("computed where it is read")
-            if s.reduces and self.sums_in_memory(s):
-                self.partial[s] = self.partial_buffer(s)
+            elif not self.common(s) or self.path[s][0] not in self.in_parts:
+                self.place(s)
+            if s.reduces and self.path[s][0] not in self.in_parts:
+                self.place_sums(s)
         for s in self.order:
             for r in s.reads:
                 self.pack(r, s)
+
+    def place(self, s: Statement) -> None:
+        self.places[s] = self.buffer(s, self.local_axes(s))
+        self.e.note("kept in a buffer of the kernel")
+
+    def place_sums(self, s: Statement) -> None:
+        if self.sums_in_memory(s):
+            self.partial[s] = self.partial_buffer(s)
+
+    def place_inside(self, s: Statement) -> None:
+        self.e.node = s.node
+        if s not in self.places and not self.in_registers(s):
+            self.place(s)
+        if s.reduces and s not in self.own:
+            self.place_sums(s)
 
     def pack(self, r: Read, s: Statement) -> None:
         """Copy an array whose elements are far apart from lane to lane, where it is read again and again."""
@@ -270,6 +285,9 @@ class Kernel(Placement):
                 self.statement(item)
 
     def loop(self, loop: Loop) -> None:
+        if loop in self.in_parts:
+            self.share_parts(loop)
+            return
         self.begin_sums(loop)
         d = self.extent[loop]
         if loop in self.unrolled:
@@ -283,9 +301,19 @@ class Kernel(Placement):
         self.index.pop(loop.axis, None)
         self.end_sums(loop)
 
+    def trips_of(self, loop: Loop, begin: str, end: str) -> None:
+        """A part of a loop's trips."""
+        d = self.extent[loop]
+        if loop not in self.lane_loops:
+            self.real_loop(loop, end, 1, begin)
+        elif d.isdigit() and int(d) % self.lanes == 0:
+            self.real_loop(loop, end, self.lanes, begin)
+        else:
+            self.in_vectors_between(loop, begin, end)
+
     def in_vectors(self, loop: Loop, d: str) -> None:
         """Whole vectors first, then one whose last lanes are off."""
-        e, n = self.e, self.lanes
+        n = self.lanes
         if d.isdigit():
             whole = int(d) // n * n
             if whole == n:
@@ -300,10 +328,15 @@ class Kernel(Placement):
                 self.items(loop.items)
                 self.mask = None
             return
-        whole_text = e.emit(f"and i64 {d}, {-n}")
-        self.real_loop(loop, whole_text, n)
+        self.in_vectors_between(loop, "0", d)
+
+    def in_vectors_between(self, loop: Loop, begin: str, end_text: str) -> None:
+        """The same where the ends are known at run time; the first is a multiple of the lanes."""
+        e, n = self.e, self.lanes
+        whole_text = e.emit(f"and i64 {end_text}, {-n}")
+        self.real_loop(loop, whole_text, n, begin)
         self.index.pop(loop.axis, None)
-        rest_text = e.emit(f"sub nsw i64 {d}, {whole_text}")
+        rest_text = e.emit(f"sub nsw i64 {end_text}, {whole_text}")
         some = e.emit(f"icmp sgt i64 {rest_text}, 0")
         tail, done, before = e.new_label("tail"), e.new_label("done"), e.label
         keys, first = self.live_sums(loop)
@@ -324,14 +357,14 @@ class Kernel(Placement):
             t = self.sum_type(k[0])
             self.sums[k] = Value(e.emit(f"phi {t} [ {x.text}, %{before} ], [ {y.text}, %{end} ]"), self.depth, y.lane)
 
-    def real_loop(self, loop: Loop, bound: str, step: int) -> None:
+    def real_loop(self, loop: Loop, bound: str, step: int, begin: str = "0") -> None:
         keys, first = self.live_sums(loop)
 
         def body(i: Value) -> None:
             self.index[loop.axis] = Value(i.text, i.level, loop in self.lane_loops)
             self.items(loop.items)
 
-        self.run(bound, step, body, keys, first)
+        self.run(bound, step, body, keys, first, begin)
 
     def plain_loop(self, bound: str, body: Callable[[Value], None]) -> None:
         if bound.isdigit() and int(bound) <= 4:
@@ -340,7 +373,9 @@ class Kernel(Placement):
         else:
             self.run(bound, 1, body, [], [])
 
-    def run(self, bound: str, step: int, body: Callable[[Value], None], keys: list[Key], first: list[Value]) -> None:
+    def run(
+        self, bound: str, step: int, body: Callable[[Value], None], keys: list[Key], first: list[Value], begin: str = "0"
+    ) -> None:
         """A loop whose test is at its bottom."""
         e, before = self.e, self.e.label
         head, done = e.new_label("for"), e.new_label("end")
@@ -358,9 +393,9 @@ class Kernel(Placement):
         if bound.isdigit():
             e.jump(head)
         else:
-            e.branch(e.emit(f"icmp sgt i64 {bound}, 0"), head, done)
+            e.branch(e.emit(f"icmp sgt i64 {bound}, {begin}"), head, done)
         e.lines.append(f"{head}:")
-        e.lines.append(f"  {i} = phi i64 [ 0, %{before} ], [ {after}, %{latch} ]")
+        e.lines.append(f"  {i} = phi i64 [ {begin}, %{before} ], [ {after}, %{latch} ]")
         for k, p, x, y in zip(keys, phis, first, last, strict=True):
             e.lines.append(f"  {p} = phi {self.sum_type(k[0])} [ {x.text}, %{before} ], [ {y.text}, %{latch} ]")
         e.lines += lines
@@ -375,12 +410,9 @@ class Kernel(Placement):
     # -- the whole ---------------------------------------------------------------------------------------------------------
 
     def emit(self, outputs: Sequence[Node] = ()) -> None:
-        e = self.e
         self.prepare(outputs)
         self.items(self.tree)
-        for block in self.temporary:
-            e.used.add("irad.release")
-            e.do(f"call void @irad.release(ptr %ctx, ptr {block})")
+        self.free_temporary()
 
     def outline(self) -> list[str]:
         """The loops in one line: `64 × (64 in 8 lanes × (3 unrolled))`."""
@@ -390,12 +422,17 @@ class Kernel(Placement):
             for loop in items:
                 if isinstance(loop, Loop):
                     d = str(loop.dim)
+                    d = f"{d} in {self.parts_shown(loop)}" if loop in self.in_parts else d
                     how = f"{d} in {self.lanes} lanes" if loop in self.lane_loops else d
                     inner = shown(loop.items)
                     loops.append((f"{how} unrolled" if loop in self.unrolled else how) + (f" × ({inner})" if inner else ""))
             return ", ".join(loops)
 
         return ["loops: ", shown(self.tree)]
+
+    def parts_shown(self, loop: Loop) -> str:
+        count = self.in_parts[loop].number
+        return f"{count} parts" if count.isdigit() else "parts"
 
     def results(self, outputs: Sequence[Apply]) -> Operands:
         out: list[str] = []

@@ -19,10 +19,13 @@ import numpy as np
 from irad.errors import InternalError
 from irad.types import Array, Dim, List, Scalar, Stack, Static, Struct, Sum, Type, Unbound
 
-__all__ = ["HEADER", "Field", "flat", "item_layout", "literal_text", "managed", "offsets", "scalar_type"]
+__all__ = ["HEADER", "WIDE", "Field", "flat", "item_layout", "literal_text", "managed", "offsets", "scalar_type"]
 
 HEADER = 48
 SCALAR = {"f64": "double", "float": "double", "f32": "float", "i64": "i64", "int": "i64", "i32": "i32", "bool": "i1"}
+
+# How a value becomes a word of eight bytes that is shown in a message.
+WIDE = {"i1": "zext i1 {} to i64", "i32": "sext i32 {} to i64", "float": "fpext float {} to double"}
 
 
 def scalar_type(t: Type) -> str:

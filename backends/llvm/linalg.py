@@ -34,8 +34,7 @@ class Call:
         self.args: list[str] = []
 
     def _slot(self, ll: str, value: str) -> Call:
-        slot = f"%slot{len(self.e.frame)}"
-        self.e.frame.append(f"{slot} = alloca {ll}")
+        slot = self.e.in_frame("slot", ll)
         self.e.do(f"store {ll} {value}, ptr {slot}")
         self.args.append(slot)
         return self
@@ -249,8 +248,7 @@ def log_determinant(e: Any, node: Apply) -> Operands:
     factors = node.args[1]
     t, n, p = array_type(factors), shape(e, factors)[0], e.get(factors)[0]
     ll = SCALAR[str(t.dtype)]
-    cell = f"%cell{len(e.frame)}"
-    e.frame.append(f"{cell} = alloca {ll}")
+    cell = e.in_frame("cell", ll)
     e.do(f"store {ll} 0.0, ptr {cell}")
 
     def pivot(i: list[str]) -> None:

@@ -16,6 +16,7 @@ from irad.backends.llvm.jit import Code, compile_text
 from irad.backends.llvm.layout import HEADER
 from irad.backends.llvm.native import once
 from irad.backends.llvm.signals import SIGNALS, signal_symbols
+from irad.backends.llvm.threads import PARALLEL
 
 __all__ = ["BOX", "DECLARATIONS", "DTYPES", "HEAD", "LIBRARY_OF", "NEXT", "OBJECTS", "PREVIOUS", "live_bytes"]
 
@@ -535,6 +536,11 @@ def _signals() -> Code:
     return _library(tell + SIGNALS, 0, {**signal_symbols(), "stub.tell": LIBRARY_OF["stub.tell"]().address("stub.tell")})
 
 
+def _parallel() -> Code:
+    poll = "declare preserve_allcc void @irad.poll(ptr, i64)\n"
+    return _library(poll + PARALLEL, 0, {"irad.poll": LIBRARY_OF["irad.poll"]().address("irad.poll")})
+
+
 # Loops gain from level 1 (5 ns on a tuple of 5), the rest costs 10 ms there.
 _LIBRARIES = {
     HELPERS: once(lambda: _library(HELPERS, 0)),
@@ -542,6 +548,7 @@ _LIBRARIES = {
     ARRAYS: once(lambda: _library(ARRAYS, 0, _numpy_symbols())),
     STACK_LIMIT: once(lambda: _library(STACK_LIMIT, 0, _stack_symbols())),
     SIGNALS: once(lambda: _signals()),
+    PARALLEL: once(lambda: _parallel()),
 }
 LIBRARY_OF = {
     name: library

@@ -110,37 +110,39 @@ class Placement(Sums):
 
     def partial_buffer(self, s: Statement) -> Buffer:
         """Memory in which a reduction is summed up: the axes it keeps inside of those it sums over."""
+        axes, dims, lanes = self.partial_axes(s)
+        whole = self.places.get(s)
+        lane = self.lane_loop(s)
+        if whole is not None and not lanes and not whole.lanes:
+            at_lane = bool(axes) and lane is not None and s.classes[s.value[axes[-1]]] == lane.axis
+            if not at_lane or whole.axes[-1:] == axes[-1:]:
+                return whole
+        return self.memory(s, axes, dims, lanes=lanes)
+
+    def partial_axes(self, s: Statement) -> tuple[tuple[int, ...], tuple[str, ...], int]:
+        """The axes of the memory in which a reduction is summed up, in order, their sizes, and the lanes of its items."""
         inside = [loop.axis for loop in self.path[s][self.outermost(s) :]]
         lane = self.lane_loop(s)
         axes = [q for q, i in enumerate(s.value) if s.classes[i] in inside]
         is_lane = [lane is not None and s.classes[s.value[q]] == lane.axis for q in axes]
-        ordered = [q for _, q in sorted(zip(is_lane, axes, strict=True))]
+        ordered = tuple(q for _, q in sorted(zip(is_lane, axes, strict=True)))
         vectors = lane is not None and not any(is_lane)
         lanes = self.width if self.sums_over_lanes(s) else self.lanes
-        whole = self.places.get(s)
-        if (
-            whole is not None
-            and not vectors
-            and not whole.lanes
-            and (not any(is_lane) or whole.axes[-1:] == tuple(ordered[-1:]))
-        ):
-            return whole
-        return self.memory(s, tuple(ordered), tuple(self.dims[s][s.value[q]] for q in ordered), lanes=lanes if vectors else 0)
+        return ordered, tuple(self.dims[s][s.value[q]] for q in ordered), lanes if vectors else 0
 
     def memory(self, s: Statement, axes: tuple[int, ...], dims: tuple[str, ...], *, lanes: int) -> Buffer:
         return self.memory_of(self.ll(s), axes, dims, lanes=lanes)
 
     def memory_of(self, t: str, axes: tuple[int, ...], dims: tuple[str, ...], *, lanes: int) -> Buffer:
+        return Buffer(self.room(arrays.product(self.e, dims), SIZE[t] * (lanes or 1)), axes, dims, lanes)
+
+    def room(self, count: str, item: int) -> str:
+        """Memory for so many items of so many bytes, which begins with a line of the cache."""
         e = self.e
-        item = SIZE[t] * (lanes or 1)
-        count = arrays.product(e, dims)
         if count.isdigit() and int(count) * item <= ON_STACK:
-            cell = f"%buffer{len(e.frame)}"
-            e.frame.append(f"{cell} = alloca [{int(count) * item} x i8], align 64")
-            return Buffer(cell, axes, dims, lanes)
+            return e.in_frame("buffer", f"[{int(count) * item} x i8]", LINE)  # type: ignore[no-any-return]
         size = str(int(count) * item + LINE) if count.isdigit() else e.emit(f"mul nsw i64 {count}, {item}")
         block = e.allocate(size if count.isdigit() else e.emit(f"add nsw i64 {size}, {LINE}"), "null")
         self.temporary.append(block)
         place = e.emit(f"ptrtoint ptr {e.address(block, HEADER + LINE - 1)} to i64")
-        data = e.emit(f"inttoptr i64 {e.emit(f'and i64 {place}, {-LINE}')} to ptr")
-        return Buffer(data, axes, dims, lanes)
+        return e.emit(f"inttoptr i64 {e.emit(f'and i64 {place}, {-LINE}')} to ptr")  # type: ignore[no-any-return]

@@ -68,7 +68,7 @@ class Names:
 class CallPlan:
     """How a program is called. `raiser(site number, 64 bytes of values)` raises the error of a failed call;
     `rebuild` makes a result that has dicts, dataclasses or NamedTuples from the tuple of its leaves;
-    `printer(site number, values)` prints the line of a site."""
+    `printer(site number, values)` prints the line of a site; `threads` may share its work, 0: by the cores."""
 
     arguments: Sequence[Argument]
     hidden: Sequence[Hidden] = ()
@@ -78,6 +78,7 @@ class CallPlan:
     raiser: Any = None
     rebuild: Any = None
     printer: Any = None
+    threads: int = 0
 
 
 def attribute_guard(o: Any, name: str, value: Any) -> Any:

@@ -199,8 +199,7 @@ class _Contraction:
         if number and nothing:
             return ("0.0" if t.dtype.kind == "f" else "0",)
         if number:
-            out: Operands = (f"%cell{len(e.frame)}",)
-            e.frame.append(f"{out[0]} = alloca {SCALAR[str(t.dtype)]}")
+            out: Operands = (e.in_frame("cell", SCALAR[str(t.dtype)]),)
         else:
             out = allocate(e, array_type(self.node), self.sizes, zeroed=nothing or not self.is_own())
             if nothing:
@@ -265,8 +264,7 @@ class _Contraction:
         if gemm.operations(g) <= INLINE:
             panel = "null"
             if room:
-                panel = f"%panel{len(e.frame)}"
-                e.frame.append(f"{panel} = alloca [{room} x i8], align 64")
+                panel = e.in_frame("panel", f"[{room} x i8]", 64)
             return lambda out, x, y: gemm.emit(e, g, out, x, y, panel)
         name, panel = function(e.m, g), "null"
         if room > gemm.ON_STACK:

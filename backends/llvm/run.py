@@ -13,6 +13,7 @@ from irad.backends.llvm.objects import DTYPES
 from irad.backends.llvm.plan import ABSENT, Argument, CallPlan, Dynamic, Guard, Hidden, Identical, Names, attribute_guard
 from irad.backends.llvm.runtime import FROM_END
 from irad.backends.llvm.stub import compile_stub, dtype_of, readable
+from irad.backends.llvm.threads import threads_told
 
 from irad.errors import exception_class, located
 from irad.graph.nodes import Module
@@ -59,12 +60,21 @@ def load(
     guards: Sequence[Guard] = (),
     names: Sequence[Names] = (),
     fast_math: bool = False,
+    threads: int | None = None,
 ) -> Loaded:
     """Compile a module. `arguments` and what follows say how its stub takes a call apart and when it does not fit."""
     program = emit_module(module, fast=fast_math)
     outside = Outside(program.sites)
     plan = CallPlan(
-        arguments, hidden, guards, names, program.recursive, outside.raise_error, restorer(program.result), outside.print
+        arguments,
+        hidden,
+        guards,
+        names,
+        program.recursive,
+        outside.raise_error,
+        restorer(program.result),
+        outside.print,
+        threads_told(threads),
     )
     return Loaded(program, compile_stub(program, plan))
 

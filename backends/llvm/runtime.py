@@ -5,9 +5,10 @@ f(child, arg) for each block that the data points to (null: there are none). All
 call that fails frees them all; a block in a frame of the stack has no links.
 
 The context of a call: { i64 error, [8 x i64] values, ptr stack limit, ptr previous, ptr next, i64 bytes, i64 budget,
-ptr thread, i64 next look, ptr printer }. `error` is the number of the place that failed, RAISED where an exception is set
-already; `bytes` are those of the linked blocks; `thread` is the state of a thread that gave up the interpreter's lock,
-null while it holds it. See `polls`.
+ptr thread, i64 next look, ptr printer, ptr room, ptr region, i64 part, i64 threads }. `error` is the number of the place that
+failed, RAISED where an exception is set already, GIVEN_UP where another's error counts; `bytes` are those of the linked blocks;
+`thread` is the state of a thread that gave up the interpreter's lock, null while it holds it, HELPS in one that never touches
+Python. See `polls`; for the last three, `threads`.
 """
 
 from __future__ import annotations
@@ -16,9 +17,11 @@ __all__ = ["CONTEXT_BYTES", "ERROR", "FIELD_BYTES", "HELPERS", "MAX_VALUES", "PR
 
 ERROR, VALUES, STACK_LIMIT, LINKS, BYTES, BUDGET, THREAD, NEXT_LOOK, PRINTER = 0, 8, 72, 80, 96, 104, 112, 120, 128
 ROOM = 136  # where the next small block begins, after the fields
+REGION, PART, THREADS = 144, 152, 160  # the range of trips whose part this is, its number; how many may help, 0: by the cores
 FIELD_BYTES = 192
 CONTEXT_BYTES = FIELD_BYTES + (8 << 10)
-RAISED = -1
+RAISED, GIVEN_UP = -1, -2
+HELPS = 1
 MAX_VALUES = 8
 PRINT = "print"  # the "error" of a place that prints
 FROM_END = "e"  # the kind of a value that is an index, to which the size was added if it was negative; the size follows

@@ -35,6 +35,7 @@ class ScalarOps:
 
     def __init__(self) -> None:
         self.lines: list[str] = []
+        self.made: dict[str, str] = {}  # the name of a value -> the instruction that gives it
         self.operand: Scalar = F64
         self.counter = 0
         self.used: set[str] = set()
@@ -45,6 +46,7 @@ class ScalarOps:
         """An instruction with a result."""
         self.counter += 1
         name = f"%v{self.counter}"
+        self.made[name] = text
         self.lines.append(f"  {name} = {text}")
         return name
 

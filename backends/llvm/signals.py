@@ -2,7 +2,8 @@
 
 A call that holds the interpreter's lock handles signals, as Python does between two instructions, and gives up the lock:
 from now on it is long work, and other threads go on. Without the lock, the main thread takes it for a moment each
-PERIOD; the others need not, since signals are handled in the main thread only. A handler that raises ends the call.
+PERIOD; the others need not, since signals are handled in the main thread only. A handler that raises ends the call. In a part
+of a range of trips (see `threads`), a part before it that failed ends it; threads that only help do not look further.
 
 `irad.print(ctx, site, words, bytes)` calls Python's print, with the lock.
 """
@@ -13,7 +14,7 @@ import ctypes
 import os
 import threading
 
-from irad.backends.llvm import runtime
+from irad.backends.llvm import runtime, threads
 from irad.backends.llvm.work import BUDGET
 
 __all__ = ["SIGNALS", "signal_symbols"]
@@ -55,9 +56,27 @@ define internal void @signals.look(ptr %ctx, i64 %done) nounwind {{
   %error = getelementptr i8, ptr %ctx, i64 {runtime.ERROR}
   %left = add i64 %done, {BUDGET}
   store i64 %left, ptr %budget
+  %region.place = getelementptr i8, ptr %ctx, i64 {runtime.REGION}
+  %region = load ptr, ptr %region.place
+  %whole = icmp eq ptr %region, null
+  br i1 %whole, label %go.on, label %in.part
+in.part:
+  %part.place = getelementptr i8, ptr %ctx, i64 {runtime.PART}
+  %part = load i64, ptr %part.place
+  %failed.place = getelementptr i8, ptr %region, i64 {threads.FAILED}
+  %failed = load atomic i64, ptr %failed.place monotonic, align 8
+  %unwanted = icmp slt i64 %failed, %part
+  br i1 %unwanted, label %give.up, label %go.on
+give.up:
+  store i64 {runtime.GIVEN_UP}, ptr %error
+  ret void
+go.on:
   %state = load ptr, ptr %state.place
   %held = icmp eq ptr %state, null
-  br i1 %held, label %check, label %wait
+  br i1 %held, label %check, label %without
+without:
+  %helps = icmp eq ptr %state, inttoptr (i64 {runtime.HELPS} to ptr)
+  br i1 %helps, label %done.yet, label %wait
 wait:
   %next = load i64, ptr %next.place
   %first = icmp eq i64 %next, 0

@@ -97,8 +97,7 @@ def stays_here(e: Any, node: Apply, place: int) -> bool:
 
 def frame_block(e: Any, size: int) -> str:
     """A block in the frame: its count is 1 and it has no links."""
-    name = f"%frame{len(e.frame)}"
-    e.frame.append(f"{name} = alloca [{HEADER + size} x i8], align 16")
+    name: str = e.in_frame("frame", f"[{HEADER + size} x i8]", 16)
     e.put("i64", "1", name, 0)
     e.put("ptr", "null", name, 8)
     e.put("i64", "0", name, 16)

@@ -155,7 +155,8 @@ class _Stubs:
     def made(self) -> StubText:
         parts = [self.call(), self.flat(), self.run(), *map(self.lookup, range(len(self.plan.names)))]
         # The program declares what it calls itself.
-        for name, used in (("irad.poll", self.program.polls), ("irad.print", self.program.prints)):
+        uses = {"irad.poll": self.program.polls, "irad.print": self.program.prints, "irad.parallel": self.program.parallel}
+        for name, used in uses.items():
             if used:
                 self.symbols[name] = LIBRARY_OF[name]().address(name)
         outside = {name: scipy_pointers.address(name) for name in self.program.outside}
@@ -455,6 +456,9 @@ class _Stubs:
         if self.program.polls:
             f.do(f"store i64 {BUDGET}, ptr {f.at('%ctx', runtime.BUDGET)}")
             f.do(f"store i64 0, ptr {f.at('%ctx', runtime.NEXT_LOOK)}")
+            f.do(f"store ptr null, ptr {f.at('%ctx', runtime.REGION)}")
+        if self.program.parallel:
+            f.do(f"store i64 {self.plan.threads}, ptr {f.at('%ctx', runtime.THREADS)}")
         if self.program.prints:
             f.do(f"store ptr {self.known(self.plan.printer)}, ptr {f.at('%ctx', runtime.PRINTER)}")
         status = f.emit(f"call i32 @{self.program.entry}({', '.join(['ptr %ctx', *taken, 'ptr %out'])})")

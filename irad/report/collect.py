@@ -142,7 +142,7 @@ def _about(core: Compiled) -> list[tuple[str, str]]:
     from irad.backends.llvm.jit import described
 
     version, machine = described()
-    options = [name for name in ("fast_math", "debug_nans") if getattr(core.options, name)]
+    options = [name for name in ("fast_math", "debug_nans", "threads") if getattr(core.options, name)]
     return [
         ("irad", irad.__version__),
         ("Python", platform.python_version()),

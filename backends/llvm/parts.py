@@ -1,0 +1,150 @@
+"""Ranges of trips that several threads may share: their code becomes a function of its own, which `irad.parallel` calls for
+parts of the range.
+
+The code is emitted as ever, with %first and %end for the ends of its part and %part for its number. What it uses of the
+function around it is found in the text, stored in a frame by that function, and loaded where the new one begins.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from irad.backends.llvm.threads import MOST_THREADS
+
+from irad.errors import InternalError
+
+__all__ = ["Parts", "parts_of", "run_in_parts", "type_of_result"]
+
+PART_COST = 250_000  # of a part at least, in operations of vectors: some 25 to 50 µs; a thread that helps costs 10
+FEW = 16  # parts that are so few that they had better be a power of two: threads are, mostly
+NAME = re.compile(r"%[\w.]+")
+DEFINED = re.compile(r"(?:  (%[\w.]+) = |([\w.]+):$)")
+OWN = {"%ctx", "%first", "%end", "%part", "%entry"}
+
+
+class Parts(NamedTuple):
+    """How many parts a range has, and how many trips each of them (the last one: what is left)."""
+
+    size: str
+    number: str
+
+    @property
+    def most(self) -> int:
+        return int(self.number) if self.number.isdigit() else MOST_THREADS
+
+
+def parts_of(e: Any, trips: str, cost: float, align: int, *, more: int = 0) -> Parts | None:
+    """Parts of trips that cost so many operations each, a multiple of `align` but for the last; None where it is one. `more`:
+    what a part must cost besides. Parts depend on nothing else, so that sums are the same for any number of threads."""
+    least = max(math.ceil((PART_COST + more) / max(cost, 1e-3)), 2 * align)
+    least = -(-least // align) * align
+    if trips.isdigit():
+        n = int(trips)
+        count = min(n // least, MOST_THREADS)
+        if count < 2:
+            return None
+        if count < FEW:
+            count = 1 << (count.bit_length() - 1)
+        size = -(-n // (count * align)) * align
+        count = n // size + (n % size >= align)
+        return Parts(str(size), str(count)) if count > 1 else None
+    most = e.emit(f"sdiv i64 {trips}, {least * MOST_THREADS}")
+    more = e.emit(f"add nuw nsw i64 {most}, 1")
+    size = e.emit(f"mul nuw nsw i64 {more}, {least}")
+    half = e.emit(f"lshr i64 {size}, 1")
+    nearest = e.emit(f"sdiv i64 {e.emit(f'add nuw nsw i64 {trips}, {half}')}, {size}")
+    some = e.emit(f"icmp sgt i64 {nearest}, 1")
+    return Parts(size, e.emit(f"select i1 {some}, i64 {nearest}, i64 1"))
+
+
+def run_in_parts(e: Any, trips: str, parts: Parts, write: Callable[[], None]) -> None:
+    """Emit what `write` emits as a function of its own, and a call for all parts of a range."""
+    name = f"{e.m.names[e.graph]}.part.{len(e.outlined)}"
+    own = _emitted(e, write)
+    used = {n for line in own for n in NAME.findall(line)}
+    defined = {m[1] or f"%{m[2]}" for line in own if (m := DEFINED.match(line))}
+    captured = sorted(used - defined - OWN)
+    types = [e.type_of(n) for n in captured]
+    places, size = _laid_out(types)
+    loads: list[str] = []
+    for n, t, at in zip(captured, types, places, strict=True):
+        loads += [f"  {n}.at = getelementptr i8, ptr %frame, i64 {at}", f"  {n} = load {t}, ptr {n}.at"]
+    head = f"define internal i1 {name}(ptr %ctx, ptr %frame, i64 %first, i64 %end, i64 %part) #0 {{"
+    e.outlined.append((e.node.span, [head, "entry:", *loads, *own, "}"]))
+    frame = e.in_frame("captured", f"[{max(size, 8)} x i8]", 64)
+    for n, t, at in zip(captured, types, places, strict=True):
+        e.do(f"store {t} {n}, ptr {e.address(frame, at)}")
+    e.used |= {"irad.parallel", "irad.poll"}
+    taken = f"ptr %ctx, ptr {name}, ptr {frame}, i64 {trips}, i64 {parts.size}, i64 {parts.number}"
+    failed, go_on = e.emit(f"call i1 @irad.parallel({taken})"), e.new_label("ok")
+    e.branch(failed, "failed", go_on, unlikely=True)
+    e.start(go_on)
+
+
+def _emitted(e: Any, write: Callable[[], None]) -> list[str]:
+    """The lines that `write` emits, with what they need of the entry block and of cold blocks."""
+    outer = e.lines, e.frame, e.failures, e.places, e.label
+    e.lines, e.frame, e.failures, e.places, e.label = [], [], [], [], "entry"
+    try:
+        write()
+        e.do("ret i1 false")
+        cold = [line for _, lines in e.failures for line in lines]
+        return [*(f"  {line}" for line in e.frame), *e.lines, *cold, "failed:", "  ret i1 true"]
+    finally:
+        e.lines, e.frame, e.failures, e.places, e.label = outer
+
+
+def _laid_out(types: Sequence[str]) -> tuple[list[int], int]:
+    """Where values of these types stand in a frame, and its size."""
+    places, size = [], 0
+    for t in types:
+        room = 64 if t.startswith("<") else 8
+        size = -(-size // room) * room
+        places.append(size)
+        size += room
+    return places, size
+
+
+FLAGS = frozenset("nuw nsw exact contract arcp reassoc nsz nnan ninf afn fast disjoint samesign nneg inbounds fastcc".split())
+CASTS = frozenset("zext sext trunc fpext fptrunc sitofp uitofp fptosi fptoui ptrtoint inttoptr bitcast".split())
+TYPE = re.compile(r"<\d+ x [\w]+>|\{[^}]*\}|[\w]+")
+
+
+def type_of_result(instruction: str) -> str:
+    """The type of what an instruction gives."""
+    op, _, rest = instruction.partition(" ")
+    while (word := rest.partition(" "))[0] in FLAGS:
+        rest = word[2]
+    first = TYPE.match(rest)
+    if op in CASTS:
+        return rest.rpartition(" to ")[2]
+    if op == "getelementptr":
+        lanes = re.search(r"<(\d+) x (?:ptr|i64)>", rest)
+        return f"<{lanes[1]} x ptr>" if lanes else "ptr"
+    if op in ("icmp", "fcmp"):
+        compared = TYPE.match(rest, rest.index(" ") + 1)
+        assert compared is not None
+        lanes = re.match(r"<(\d+) x", compared[0])
+        return f"<{lanes[1]} x i1>" if lanes else "i1"
+    if op == "select":
+        chosen = TYPE.match(rest, rest.index(", ") + 2)
+        assert chosen is not None
+        return chosen[0]
+    if op == "shufflevector":
+        mask, vector = re.findall(r"<(\d+) x (?:i32|\w+)>", rest)[-1], first
+        assert vector is not None
+        return f"<{mask} x {vector[0].split(' x ')[1]}"
+    if op == "extractelement":
+        assert first is not None
+        return first[0].split(" x ")[1][:-1]
+    if op == "extractvalue":
+        assert first is not None
+        return first[0].strip("{ }").split(", ")[int(rest.rpartition(", ")[2])]
+    if op == "alloca":
+        return "ptr"
+    if first is None or first[0].startswith("{"):
+        raise InternalError(f"the type of `{instruction}` is not known")
+    return first[0]

@@ -13,44 +13,21 @@ from typing import Any
 
 from irad.backends.llvm import polls
 from irad.backends.llvm.bounds import check_block, check_bounds
+from irad.backends.llvm.destinations import destination, nbytes
 from irad.backends.llvm.layout import HEADER, SCALAR, SIZE, literal_text
 from irad.backends.llvm.work import BLOCKS, REDUCTIONS
 
 from irad.errors import InternalError
-from irad.graph.nodes import Apply, Graph, Node
-from irad.nests.statements import given_up, is_view, reads_in_place
+from irad.graph.nodes import Apply, Node
 from irad.nests.trips import is_overwritten
 from irad.primitives.linalg import LINALG
 from irad.primitives.products import PRODUCTS, axes_of
 from irad.types import F64, Array, Dim, Scalar
 
-__all__ = ["KERNELS", "find_virtual", "zero_array"]
+__all__ = ["KERNELS", "zero_array"]
 
 Operands = tuple[str, ...]
 MOST_ELEMENTS = 2.0**40  # of an array; more is not asked for, so that no size overflows
-
-
-def find_virtual(graph: Graph) -> set[Node]:
-    """The views of a graph that are never stored: all that read them do so where they lie."""
-    views = [n for n in graph.body if is_view(n) and n.fn.name != "reshape"]
-    if not views:
-        return set()
-    given = given_up(graph)
-    stored: set[Node] = {graph.output}
-    read: set[Node] = set()
-    for node in reversed(graph.body):
-        for g in node.graphs:
-            stored |= _captured(g, graph) if g.parent is graph else set()
-        read.update(node.args)
-        whole = is_view(node) and node in stored
-        stored.update(a for k, a in enumerate(node.args) if whole or not reads_in_place(node, k, given))
-    return read.intersection(views) - stored
-
-
-def _captured(graph: Graph, outer: Graph) -> set[Node]:
-    from irad.graph.walk import captured
-
-    return {n for n in captured(graph) if n.graph is outer}
 
 
 # -- shapes and memory ----------------------------------------------------------------------------------------------------
@@ -136,6 +113,19 @@ def allocate(e: Any, t: Array, dims: Sequence[str], *, zeroed: bool = False) -> 
     return _memory(e, t, dims, zeroed=zeroed)
 
 
+def new_result(
+    e: Any, node: Apply, t: Array, dims: Sequence[str], *, operand: int = 1, zeroed: bool = False
+) -> tuple[str, str]:
+    """The elements and block of a new array that an operation makes, where `destinations` says, else in a block of its own."""
+    data = destination(e, node, operand, t, dims)
+    if data is None:
+        data, block, *_ = allocate(e, t, dims, zeroed=zeroed)
+        return data, block
+    if zeroed:
+        e.do(f"call void @llvm.memset.p0.i64(ptr {data}, i8 0, i64 {nbytes(t)}, i1 false)")
+    return data, "null"
+
+
 def _memory(e: Any, t: Array, dims: Sequence[str], *, zeroed: bool = False) -> Operands:
     unknown = [d for d in dims if not d.isdigit()]
     if unknown:  # in floats, which do not overflow
@@ -159,6 +149,16 @@ def zero_array(e: Any, t: Array) -> Operands:
     return allocate(e, t, [str(d) for d in t.shape], zeroed=True)
 
 
+def copied(e: Any, t: Array, data: str, dims: Sequence[str]) -> tuple[str, str]:
+    """Elements in a block of their own."""
+    new, own, *_ = _memory(e, t, dims)
+    nelems = product(e, dims)
+    size = item_size(t)
+    total = str(int(nelems) * size) if nelems.isdigit() else e.emit(f"mul nsw i64 {nelems}, {size}")
+    e.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {new}, ptr {data}, i64 {total}, i1 false)")
+    return new, own
+
+
 def owned(e: Any, node: Node, dims: Sequence[str]) -> tuple[str, str]:
     """The elements and block of an array that is given up, as memory that may be written: its own where nobody else
     sees it, else a copy."""
@@ -167,6 +167,8 @@ def owned(e: Any, node: Node, dims: Sequence[str]) -> tuple[str, str]:
     if node in e.alone:
         return data, block
     t = array_type(node)
+    if block == "null":
+        return copied(e, t, data, dims)
     ours, shared, copy, go_on = (e.new_label(n) for n in ("ours", "block", "copy", "own"))
     e.branch(e.emit(f"icmp eq ptr {block}, null"), copy, ours)
     e.start(ours)
@@ -177,11 +179,7 @@ def owned(e: Any, node: Node, dims: Sequence[str]) -> tuple[str, str]:
     e.put("i64", e.emit(f"sub i64 {count}, 1"), block, 0)
     e.jump(copy)
     e.start(copy)
-    new, own, *_ = _memory(e, t, dims)
-    nelems = product(e, dims)
-    size = item_size(t)
-    total = str(int(nelems) * size) if nelems.isdigit() else e.emit(f"mul nsw i64 {nelems}, {size}")
-    e.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {new}, ptr {data}, i64 {total}, i1 false)")
+    new, own = copied(e, t, data, dims)
     after = e.label
     e.jump(go_on)
     e.start(go_on)
@@ -324,13 +322,14 @@ def make_virtual(e: Any, node: Apply) -> Operands:
 
 
 def zeros(e: Any, node: Apply) -> Operands:
-    return allocate(e, array_type(node), result_shape(e, node), zeroed=not is_overwritten(node))
+    t, dims = array_type(node), result_shape(e, node)
+    return (*new_result(e, node, t, dims, zeroed=not is_overwritten(node)), *run_time(t, dims))
 
 
 def made_of(e: Any, node: Apply) -> Operands:
     """array(x, y, ...)."""
     t = array_type(node)
-    out = allocate(e, t, [str(d) for d in t.shape])
+    out = new_result(e, node, t, [str(d) for d in t.shape])
     for k, a in enumerate(node.args):
         store(e, t, e.one(a), e.address(out[0], k * item_size(t)))
     return out
@@ -367,9 +366,9 @@ def check_slice(e: Any, node: Apply) -> None:
 def iota(e: Any, node: Apply) -> Operands:
     t = array_type(node)
     dims = result_shape(e, node)
-    out = allocate(e, t, dims)
+    out = new_result(e, node, t, dims)
     nest(e, dims, lambda i: store(e, t, i[0], address(e, t, out[0], i, dims)))
-    return out
+    return (*out, *run_time(t, dims))
 
 
 # -- reductions -------------------------------------------------------------------------------------------------------------

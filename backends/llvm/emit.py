@@ -55,6 +55,7 @@ class Program:
     prints: bool
     parallel: bool  # it may use several threads
     allocates: bool
+    given: tuple[int, ...]  # operands of the result: pointers to memory that the caller puts there for these arrays
     outside: tuple[str, ...]  # functions of SciPy's that it calls
 
 
@@ -94,6 +95,7 @@ class _ModuleEmitter:
         self.visits: dict[Type, str] = {}
         self.adders: dict[Type, str] = {}
         self.visit_text: list[str] = []
+        self.given: list[int] = []
         self.kernels: dict[Any, str] = {}  # functions that array operations call
         self.declarations: set[str] = set()
         self.functions = [g for top in module.graphs for g in nested_graphs(top) if g.role == "function"]
@@ -156,13 +158,14 @@ class _ModuleEmitter:
             [p.type for p in entry.params],
             entry.output.type,
             self.sites,
-            entry in self.failing,
+            any(f.is_entry and f.can_fail() for f in self.emitters),
             "%here = alloca" in text,
             bool(self.recursive) or is_long(self.module),
             "irad.poll" in self.used,
             "irad.print" in self.used,
             "irad.parallel" in self.used,
             any(f"@{name}(" in text for name in ("irad.alloc", "irad.alloc_zeroed")),
+            tuple(self.given),
             tuple(sorted(u.split("/")[0] for u in self.used if u.startswith(scipy_pointers.PREFIX))),
         )
 

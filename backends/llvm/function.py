@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from irad.backends.llvm import arrays, batches, cotangents, effects, kernels, linalg, lists, polls, products, runtime, stacks
-from irad.backends.llvm.layout import WIDE, flat, item_layout, literal_text, offsets, scalar_type
+from irad.backends.llvm.destinations import given_results
+from irad.backends.llvm.layout import WIDE, flat, item_layout, literal_text, managed, offsets, scalar_type
 from irad.backends.llvm.ownership import Plan, Ref, plan, refs
 from irad.backends.llvm.parts import type_of_result
 from irad.backends.llvm.scalar import ScalarOps
@@ -34,7 +35,10 @@ class FunctionEmitter(ScalarOps):
         self.notes: list[tuple[Apply | Graph, tuple[Part, ...]]] = []  # what is decided here, for those who look
         self.retained: list[Ref] = []  # by the operation at hand
         self.alone: set[Node] = set()  # arrays that are given up where nobody else has them
+        self.given: dict[Ref, int] = {}  # where in %out the pointer to memory for a result is, by what makes it
+        self.local: set[Ref] = set()  # what may lie in the frame
         self.frame: list[str] = []  # allocas, in the entry block
+        self.frame_bytes = 0  # of arrays there
         self.outlined: list[tuple[Span | None, list[str]]] = []  # functions for parts of ranges of trips
         self.failures: list[tuple[Span | None, list[str]]] = []  # cold blocks, with their places
         self.places: list[tuple[int, int, Span | None]] = []  # lines first ... last - 1 come from there; inner ones first
@@ -174,6 +178,8 @@ class FunctionEmitter(ScalarOps):
             names = [f"%p{len(params) + k}" for k in range(len(flat(p.type)))]
             params += [f"{t} {n}" for t, n in zip(flat(p.type), names, strict=True)]
             self.made |= {n: f"parameter {t}" for t, n in zip(flat(p.type), names, strict=True)}
+            if self.is_entry:  # arrays are the caller's
+                names = ["null" if k in managed(p.type) else n for k, n in enumerate(names)]
             self.values[p] = tuple(names)
         if self.is_entry:
             params.append("ptr %out")
@@ -183,11 +189,13 @@ class FunctionEmitter(ScalarOps):
         if graph in self.m.recursive:
             self.node = Apply(graph, graph.result, None, (), span=graph.span)  # type: ignore[arg-type]
             self.check_stack()
-        self.plans: list[Plan] = []
-        yield self.body(graph, self.plan(graph, ()))
+        found = self.plan(graph, ())
+        if self.is_entry and found is not None:
+            self.take_given(found)
+        yield self.body(graph, found)
         self.finish(self.get(graph.output))
         self.text = [head, "entry:", *[f"  {line}" for line in self.frame], *self.lines]
-        if self.fails or self.failures:
+        if self.can_fail():
             for _, lines in self.failures:
                 self.text += lines
             self.text += [
@@ -197,6 +205,10 @@ class FunctionEmitter(ScalarOps):
         self.text.append("}")
         for _, lines in self.outlined:
             self.text += lines
+
+    def can_fail(self) -> bool:
+        """Whether something in the finished lines does."""
+        return bool(self.failures) or any("%failed" in line for line in self.lines)
 
     def spans(self) -> list[Span | None]:
         """Where each line of the finished text comes from."""
@@ -253,14 +265,22 @@ class FunctionEmitter(ScalarOps):
         self.virtual |= self.m.captures.virtual(graph)
         found = plan(graph, owned, self.m.captures)
         self.alone |= found.alone
+        self.local |= found.local
         return found
+
+    def take_given(self, p: Plan) -> None:
+        """Note the memory that the caller gives for results: its pointers stand where those of the results will."""
+        fields, _ = item_layout(self.graph.result)
+        for made, place in given_results(self.graph, p).items():
+            self.m.given.append(place)
+            self.given[made] = fields[place].offset
 
     def body(self, graph: Graph, p: Plan | None) -> Task:
         """The operations of a graph; its output's blocks are then owned by whoever takes it."""
         if p is not None:
             for r in p.first:
-                self.notes.append((graph, ("releases ", r)))
-                self.release(r)
+                if self.release(r):
+                    self.notes.append((graph, ("releases ", r)))
         for i, node in enumerate(graph.body):
             self.node, first = node, len(self.lines)
             if p is not None:
@@ -275,8 +295,8 @@ class FunctionEmitter(ScalarOps):
             if p is not None:
                 self.node = node
                 for r in p.release.get(i, ()):
-                    self.note("releases ", r)
-                    self.release(r)
+                    if self.release(r):
+                        self.note("releases ", r)
             self.places.append((first, len(self.lines), node.span))
         if p is not None:
             for r in p.end:
@@ -287,12 +307,19 @@ class FunctionEmitter(ScalarOps):
         return self.get(r[0])[r[1]]
 
     def retain(self, r: Ref) -> None:
-        self.used.add("irad.retain")
-        self.do(f"call void @irad.retain(ptr {self.operand_of(r)})")
+        block = self.operand_of(r)
+        if block != "null":
+            self.used.add("irad.retain")
+            self.do(f"call void @irad.retain(ptr {block})")
 
-    def release(self, r: Ref) -> None:
+    def release(self, r: Ref) -> bool:
+        """Whether there is a block to release."""
+        block = self.operand_of(r)
+        if block == "null":
+            return False
         self.used.add("irad.release")
-        self.do(f"call void @irad.release(ptr %ctx, ptr {self.operand_of(r)})")
+        self.do(f"call void @irad.release(ptr %ctx, ptr {block})")
+        return True
 
     def operation(self, node: Apply) -> None:
         if node in self.virtual:

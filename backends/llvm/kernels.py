@@ -14,7 +14,7 @@ from irad.backends.llvm import arrays, polls
 from irad.backends.llvm.bounds import check_block
 from irad.backends.llvm.kernel_parts import KernelParts
 from irad.backends.llvm.lanes import choose_lanes
-from irad.backends.llvm.layout import SCALAR, literal_text
+from irad.backends.llvm.layout import SCALAR, literal_text, offsets
 from irad.backends.llvm.levels import Value
 from irad.backends.llvm.memory import Buffer, Index
 from irad.backends.llvm.sums import Key, scalar_of
@@ -34,7 +34,7 @@ from irad.nests.statements import (
 )
 from irad.nests.tree import Loop, Tree, classify, grow
 from irad.primitives.products import PRODUCTS, axes_of
-from irad.types import Array, Dim
+from irad.types import Array, Dim, Struct
 
 __all__ = ["KERNELS", "fused"]
 
@@ -48,6 +48,7 @@ class Kernel(KernelParts):
     def __init__(self, e: Any, statements: list[Statement], graph: Graph | None = None) -> None:
         super().__init__(e)
         self.graph = graph
+        self.operands: dict[Node, tuple[Apply, int]] = {}  # what is wanted outside: its block there
         self.made = {s.node: s for s in statements}
         self.flat = graph is not None and flatten(statements)
         needs = {s: [(self.made[r.source], r.places) for r in s.reads if r.source in self.made] for s in statements}
@@ -112,7 +113,8 @@ class Kernel(KernelParts):
             if s in self.places:
                 continue
             if s.node in stored and isinstance(s.node.type, Array):
-                data, block, *_ = arrays.allocate(e, s.node.type, arrays.shape(e, s.node))
+                result, operand = self.operands[s.node]
+                data, block = arrays.new_result(e, result, s.node.type, arrays.shape(e, s.node), operand=operand)
                 self.places[s] = Buffer(data, tuple(range(len(s.value))), tuple(self.shape(s.node)), block=block)
             elif self.in_registers(s):
                 e.note("computed where it is read")
@@ -484,6 +486,8 @@ def fused(e: Any, node: Apply, p: Any) -> Any:
             arrays.check_nonempty(e, n)
     nodes = [n for n in graph.body if is_statement(n) or (is_view(n) and n in stored)]
     kernel = Kernel(e, [statement_of(n, lambda m: m.graph is graph) for n in nodes], graph)
+    places = offsets(node.type) if isinstance(node.type, Struct) else (0,)
+    kernel.operands = {n: (node, places[k] + 1) for k, n in enumerate(outputs)}
     kernel.emit(outputs)
     e.node = node
     e.note(*kernel.outline())

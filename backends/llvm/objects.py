@@ -18,7 +18,7 @@ from irad.backends.llvm.native import once
 from irad.backends.llvm.signals import SIGNALS, signal_symbols
 from irad.backends.llvm.threads import PARALLEL
 
-__all__ = ["BOX", "DECLARATIONS", "DTYPES", "HEAD", "LIBRARY_OF", "NEXT", "OBJECTS", "PREVIOUS", "live_bytes"]
+__all__ = ["BOX", "DECLARATIONS", "DTYPES", "HEAD", "LIBRARY_OF", "NEXT", "OBJECTS", "PREVIOUS", "live_bytes", "numpy_symbols"]
 
 # `nonlazybind`: a call goes straight to the function, not by a jump on the way (4 ns on a tuple of 5).
 CPYTHON = """\
@@ -366,11 +366,12 @@ define ptr @stub.misused() nounwind {{
 # An array of NumPy with the items that a program left in memory. A large block that nobody else sees becomes the
 # array's own, freed by the capsule that is its base; else the items are copied.
 C_ARRAY = 0x501  # of NumPy: C order, aligned, writeable
-NEW, SET_BASE = 93, 282  # PyArray_New and PyArray_SetBaseObject in NumPy's table
+NEW, EMPTY, SET_BASE = 93, 94, 282  # PyArray_New, PyArray_NewFromDescr and PyArray_SetBaseObject in NumPy's table
 _ARRAY = "ptr @stub.ndarray, i32 %rank, ptr %dims, i32 %number"
 ARRAYS = f"""
 @stub.block = private constant {_c_string("irad.block")}
 declare ptr @numpy.new(ptr, i32, ptr, i32, ptr, ptr, i32, i32, ptr)
+declare ptr @numpy.empty(ptr, ptr, i32, ptr, ptr, ptr, i32, ptr)
 declare i32 @numpy.set_base(ptr, ptr)
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 declare void @free(ptr)
@@ -522,13 +523,14 @@ def _stack_symbols() -> dict[str, int]:
     return {"stub.main_thread": thread, "stub.main_limit": limit}
 
 
-def _numpy_symbols() -> dict[str, int]:
+def numpy_symbols() -> dict[str, int]:
     """The functions of NumPy's C interface that are called here, out of the table that it exports."""
     from numpy._core import _multiarray_umath  # type: ignore[attr-defined]
 
     get = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(("PyCapsule_GetPointer", ctypes.pythonapi))
     table = ctypes.cast(get(_multiarray_umath._ARRAY_API, None), ctypes.POINTER(ctypes.c_void_p))
-    return {"numpy.new": table[NEW] or 0, "numpy.set_base": table[SET_BASE] or 0}
+    places = {"numpy.new": NEW, "numpy.empty": EMPTY, "numpy.set_base": SET_BASE}
+    return {name: table[place] or 0 for name, place in places.items()}
 
 
 def _signals() -> Code:
@@ -545,7 +547,7 @@ def _parallel() -> Code:
 _LIBRARIES = {
     HELPERS: once(lambda: _library(HELPERS, 0)),
     FILLERS: once(lambda: _library(FILLERS, 1)),
-    ARRAYS: once(lambda: _library(ARRAYS, 0, _numpy_symbols())),
+    ARRAYS: once(lambda: _library(ARRAYS, 0, numpy_symbols())),
     STACK_LIMIT: once(lambda: _library(STACK_LIMIT, 0, _stack_symbols())),
     SIGNALS: once(lambda: _signals()),
     PARALLEL: once(lambda: _parallel()),

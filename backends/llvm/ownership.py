@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 
-from irad.backends.llvm.arrays import find_virtual
 from irad.backends.llvm.layout import flat, managed, offsets
 
 from irad.graph.nodes import Apply, Constant, Graph, Node
+from irad.graph.walk import captured
+from irad.nests.statements import given_up, is_view, reads_in_place
 from irad.types import Struct
 
-__all__ = ["Plan", "Ref", "is_alias", "plan", "refs"]
+__all__ = ["Plan", "Ref", "canonical", "is_alias", "plan", "refs"]
 
 Ref = tuple[Node, int]  # a managed operand: the node that makes it, and its index among the node's operands
 
@@ -94,6 +95,28 @@ class Plan:
     end: list[Ref] = field(default_factory=list)
     moved: set[tuple[int, Ref]] = field(default_factory=set)
     alone: set[Node] = field(default_factory=set)  # arrays made here that nobody else has where they are given up
+    local: set[Ref] = field(default_factory=set)  # what is made here, only read, and released here
+
+
+def find_virtual(graph: Graph) -> set[Node]:
+    """The views of a graph that are never stored: all that read them do so where they lie."""
+    views = [n for n in graph.body if is_view(n) and n.fn.name != "reshape"]
+    if not views:
+        return set()
+    given = given_up(graph)
+    stored: set[Node] = {graph.output}
+    read: set[Node] = set()
+    for node in reversed(graph.body):
+        for g in node.graphs:
+            stored |= _captured(g, graph) if g.parent is graph else set()
+        read.update(node.args)
+        whole = is_view(node) and node in stored
+        stored.update(a for k, a in enumerate(node.args) if whole or not reads_in_place(node, k, given))
+    return read.intersection(views) - stored
+
+
+def _captured(graph: Graph, outer: Graph) -> set[Node]:
+    return {n for n in captured(graph) if n.graph is outer}
 
 
 class Captures:
@@ -132,6 +155,11 @@ def _is_new(x: Node, graph: Graph) -> bool:
     return isinstance(x, Apply) and x.graph is graph and x.fn.name in NEW
 
 
+def _keeps(node: Apply) -> bool:
+    """Whether graphs inside of a node may do with what they capture other things than read it."""
+    return bool(node.graphs) and node.fn.name not in ("fused", "call")
+
+
 def plan(graph: Graph, owned: Iterable[Ref], captures: Captures) -> Plan:
     """The plan of one graph that owns its parameters and `owned` from outside."""
     p = Plan()
@@ -159,6 +187,7 @@ def plan(graph: Graph, owned: Iterable[Ref], captures: Captures) -> Plan:
         if r not in uses:
             if r[0].graph is graph and r[0] in made_at:
                 p.release.setdefault(made_at[r[0]], []).append(r)
+                p.local.add(r)
             else:
                 p.first.append(r)
     for r, places in uses.items():
@@ -171,6 +200,8 @@ def plan(graph: Graph, owned: Iterable[Ref], captures: Captures) -> Plan:
                 (p.end if i == END else p.retain.setdefault(i, [])).append(r)
         if not own:
             continue
+        if r[0] in made_at and not any(consumed or _keeps(graph.body[i]) for i, consumed in places):
+            p.local.add(r)
         consuming = sum(at_last)
         for _ in range(consuming - 1):
             (p.end if last == END else p.retain.setdefault(last, [])).append(r)

@@ -14,7 +14,18 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from irad.backends.llvm import gemm, polls
-from irad.backends.llvm.arrays import allocate, array_type, item_size, load, nest, result_shape, shape, store
+from irad.backends.llvm.arrays import (
+    allocate,
+    array_type,
+    item_size,
+    load,
+    nest,
+    new_result,
+    result_shape,
+    run_time,
+    shape,
+    store,
+)
 from irad.backends.llvm.gemm import Gemm, Writer
 from irad.backends.llvm.jit import registers
 from irad.backends.llvm.layout import HEADER, SCALAR
@@ -201,7 +212,9 @@ class _Contraction:
         if number:
             out: Operands = (e.in_frame("cell", SCALAR[str(t.dtype)]),)
         else:
-            out = allocate(e, array_type(self.node), self.sizes, zeroed=nothing or not self.is_own())
+            t = array_type(self.node)
+            made = new_result(e, self.node, t, self.sizes, zeroed=nothing or not self.is_own())
+            out = (*made, *run_time(t, self.sizes))
             if nothing:
                 return out
         of = self.matrices()

@@ -17,7 +17,7 @@ import ctypes
 import itertools
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ from irad.backends.llvm.jit import Code, compile_text
 from irad.backends.llvm.layout import SIZE, Field, flat, item_layout, managed
 from irad.backends.llvm.lines import Lines
 from irad.backends.llvm.native import VECTORCALL, Stub
-from irad.backends.llvm.objects import BOX, DECLARATIONS, DTYPES, HEAD, LIBRARY_OF, NEXT, OBJECTS, PREVIOUS
+from irad.backends.llvm.objects import BOX, DECLARATIONS, DTYPES, HEAD, LIBRARY_OF, NEXT, OBJECTS, PREVIOUS, numpy_symbols
 from irad.backends.llvm.plan import ABSENT, CallPlan, Dynamic
 from irad.backends.llvm.work import BUDGET
 
@@ -124,7 +124,7 @@ def dtype_of(t: Array) -> str:
     return {"float": "f64", "int": "i64"}.get(str(t.dtype), str(t.dtype))
 
 
-MENTIONED = re.compile(r"@((?:stub|native|Py_?)[\w.]*)")
+MENTIONED = re.compile(r"@((?:stub|native|numpy|Py_?)[\w.]*)")
 
 
 # -- one program -------------------------------------------------------------------------------------------------------
@@ -143,9 +143,13 @@ class _Stubs:
             raise InternalError("a program that can fail needs a plan with a raiser")
         self.fields, self.size = item_layout(program.result)
         self.rank = max((len(t.shape) for t in leaves(program.result) if isinstance(t, Array)), default=0)
+        if len(program.given) == sum(isinstance(t, Array) for t in leaves(program.result)):
+            self.rank = 0
+        self.given = {self.fields[place]: k for k, place in enumerate(program.given)}  # arrays made before the program runs
         # Other threads may run meanwhile: without the lock, or in the Python code that is called.
         self.waits = program.long or program.fails or not buildable(program.result)
         self.running = ctypes.c_int64(0)
+        self.constants: dict[tuple[int, ...], str] = {}  # shapes
         self.symbols: dict[str, int] = {}
         self.objects: list[object] = []
         self.named: dict[int, str] = {}
@@ -165,8 +169,13 @@ class _Stubs:
                 self.symbols[name] = id(OBJECTS[name])
             elif name in DECLARATIONS:
                 parts.append(DECLARATIONS[name])
+                if name.startswith("numpy."):
+                    self.symbols[name] = numpy_symbols()[name]
                 if name in LIBRARY_OF:
                     self.symbols[name] = LIBRARY_OF[name]().address(name)
+        for shape, name in self.constants.items():
+            dims = ", ".join(f"i64 {d}" for d in shape)
+            parts.append(f"{name} = private unnamed_addr constant [{len(shape)} x i64] [{dims}]")
         parts.append(f"declare ptr @native.miss({VECTORCALL})")
         external = [f"@{name} = external global i8" for name in self.symbols if name not in DECLARATIONS]
         symbols = self.symbols | outside | {"native.miss": native.miss_address()}
@@ -439,6 +448,7 @@ class _Stubs:
         f.do(f"%out = alloca [{self.size} x i8], align 16")
         if self.rank:
             f.do(f"%dims = alloca [{self.rank} x i64], align 8")
+        self.make_given(f)
         f.do(f"store i64 0, ptr {f.at('%ctx', runtime.ERROR)}")
         head = f.at("%ctx", HEAD)
         for link in (PREVIOUS, NEXT):
@@ -471,8 +481,56 @@ class _Stubs:
         self.result(f)
         if self.program.fails:
             f.start("failed")
+            self.drop_given(f)
             f.do(f"ret ptr {f.emit(f'call ptr @stub.failed(ptr %ctx, ptr {self.known(self.plan.raiser)})')}")
+        if self.given:
+            f.start("unmade")
+            self.drop_given(f)
+            f.do("ret ptr null")
         return f.text()
+
+    def make_given(self, f: Lines) -> None:
+        """The arrays that the program writes its results to. Those that are in no container yet are in %given."""
+        if not self.given:
+            return
+        f.do(f"%given = alloca [{len(self.given)} x ptr], align 8")
+        for k in self.given.values():
+            f.do(f"store ptr null, ptr {f.at('%given', 8 * k)}")
+        types = {field: t for field, t in self.operand_types() if field in self.given}
+        for field, k in self.given.items():
+            t = types[field]
+            made = self.empty_array(f, t)
+            f.do(f"store ptr {made}, ptr {f.at('%given', 8 * k)}")
+            f.need(f.emit(f"icmp ne ptr {made}, null"), "unmade")
+            f.do(f"store ptr {f.load('ptr', made, native.ARRAY_DATA)}, ptr {f.at('%out', field.offset)}")
+
+    def operand_types(self) -> Iterator[tuple[Field, Array]]:
+        """The arrays in the result, by their first field."""
+        place = 0
+        for t in leaves(self.program.result):
+            if isinstance(t, Array):
+                yield self.fields[place], t
+            place += len(flat(t))
+
+    def empty_array(self, f: Lines, t: Array) -> str:
+        """A new array of known shape, or null."""
+        shape = tuple(d for d in t.shape if isinstance(d, int))
+        dims = self.constants.setdefault(shape, f"@stub.shape.{len(self.constants)}") if shape else "null"
+        dtype = f"@stub.dtype.{dtype_of(t)}"
+        f.do(f"call void @Py_IncRef(ptr {dtype})")
+        taken = f"ptr @stub.ndarray, ptr {dtype}, i32 {len(shape)}, ptr {dims}, ptr null, ptr null, i32 0, ptr null"
+        return f.emit(f"call ptr @numpy.empty({taken})")
+
+    def drop_given(self, f: Lines) -> None:
+        for k in self.given.values():
+            f.do(f"call void @Py_DecRef(ptr {f.load('ptr', '%given', 8 * k)})")
+
+    def take_given(self, f: Lines, k: int) -> str:
+        """An array that was made: it is no longer in %given."""
+        place = f.at("%given", 8 * k)
+        made = f.load("ptr", place, 0)
+        f.do(f"store ptr null, ptr {place}")
+        return made
 
     @staticmethod
     def take_lock(f: Lines) -> None:
@@ -496,6 +554,7 @@ class _Stubs:
             f.do(f"ret ptr {'%root' if buildable(t) else self.rebuilt(f)}")
             f.start("drop")
             self.free_blocks(f)
+            self.drop_given(f)
             f.do("call void @Py_DecRef(ptr %root)")
             f.do("ret ptr null")
         elif isinstance(t, Array):
@@ -509,12 +568,16 @@ class _Stubs:
 
     def free_blocks(self, f: Lines) -> None:
         """The blocks that the result was in are no longer needed: those are all that are left."""
-        if managed(self.program.result):
+        if managed(self.program.result) and self.program.fails:  # else it has none
             f.do("call void @stub.free_blocks(ptr %ctx)")
 
     def new_array(self, f: Lines, t: Array, fields: deque[Field]) -> str:
         """A new array with the items that are in %out, or null."""
-        data, block = (f.load("ptr", "%out", fields.popleft().offset) for _ in range(2))
+        first = fields.popleft()
+        if first in self.given:
+            fields.popleft()
+            return self.take_given(f, self.given[first])
+        data, block = f.load("ptr", "%out", first.offset), f.load("ptr", "%out", fields.popleft().offset)
         for i, d in enumerate(t.shape):
             size = f.load("i64", "%out", fields.popleft().offset) if isinstance(d, Dim) else str(d)
             f.do(f"store i64 {size}, ptr {f.at('%dims', 8 * i)}")

@@ -286,9 +286,9 @@ class Builder:
         """`value` in the type t (Python's twin of it, where there is one)."""
         return constant(_TWIN.get(t, t), {"f": float, "i": int, "b": bool}[t.kind](value))
 
-    def like(self, value: float, node: Node) -> Node:
-        """`value` in the type of node (Python's twin of it, where there is one), and its shape."""
-        c = self.number(value, self.scalar_of(node))
+    def like(self, value: float, node: Node, dtype: Scalar | None = None) -> Node:
+        """`value` in the type of node (Python's twin of it, where there is one), or in another, and its shape."""
+        c = self.number(value, dtype or self.scalar_of(node))
         return self.broadcast(c, *self.dims(node), shape=node.type.shape) if isinstance(node.type, Array) else c
 
     # -- arrays: what several rules need -------------------------------------------------------------------------------
@@ -315,13 +315,14 @@ class Builder:
         return self.broadcast(v, *self.dims(x), shape=x.type.shape)
 
     def unbroadcast(self, ct: Node, x: Node) -> Node:
-        """The sum of ct over the axes along which x was repeated."""
+        """The sum of ct (of truth values: whether one is true) over the axes along which x was repeated."""
         assert isinstance(ct.type, Array)
+        over = self.any if ct.type.dtype is BOOL else self.sum
         if not isinstance(x.type, Array):
-            return self.sum(ct, axes=tuple(range(ct.type.rank)))
+            return over(ct, axes=tuple(range(ct.type.rank)))
         lead = ct.type.rank - x.type.rank
         unit = [lead + i for i, (d, n) in enumerate(zip(x.type.shape, ct.type.shape[lead:], strict=True)) if d == 1 and n != 1]
-        total = self.sum(ct, axes=(*range(lead), *unit)) if lead or unit else ct
+        total = over(ct, axes=(*range(lead), *unit)) if lead or unit else ct
         if not isinstance(total.type, Array):
             return self.broadcast(total, *self.dims(x), shape=x.type.shape)
         return self.reshape_like(total, x)

@@ -101,11 +101,12 @@ prod = primitive(
 )
 
 
-def _extreme_share(b: Any, out: Any, x: Any, axes: tuple[int, ...]) -> Any:
-    """1 / n at each of n equal extremes, 0 elsewhere."""
-    one, zero = b.like(1.0, x), b.like(0.0, x)
-    hit = b.select(b.eq(x, b.spread(out, x, axes)), one, zero)
-    return b.div(hit, b.spread(b.sum(hit, axes=axes), x, axes))
+def _shared(b: Any, out: Any, x: Any, d: Any, axes: tuple[int, ...]) -> Any:
+    """d / n at each of n equal extremes, 0 elsewhere whatever d is there; nan where the extreme is."""
+    hit = b.eq(x, b.spread(out, x, axes))
+    n = b.sum(b.select(hit, b.like(1.0, x), b.like(0.0, x)), axes=axes)
+    taken = b.or_(hit, b.spread(b.eq(n, b.like(0.0, n)), x, axes))
+    return b.select(taken, b.mul(d, b.spread(b.div(n, b.mul(n, n)), x, axes)), b.like(0.0, x))
 
 
 def _extreme(name: str, doc: str, ref: Any) -> Primitive:
@@ -117,8 +118,8 @@ def _extreme(name: str, doc: str, ref: Any) -> Primitive:
         ref=_ref_over(ref),
         source=lambda s, x, *, axes: s.reduced(f"np.{name}", x, axes),
         order=CHECKED,
-        vjp=lambda b, out, x, ct, *, axes: (b.mul(b.spread(ct, x, axes), _extreme_share(b, out, x, axes)),),
-        jvp=lambda b, out, x, dx, *, axes: b.sum(b.mul(dx, _extreme_share(b, out, x, axes)), axes=axes),
+        vjp=lambda b, out, x, ct, *, axes: (_shared(b, out, x, b.spread(ct, x, axes), axes),),
+        jvp=lambda b, out, x, dx, *, axes: b.sum(_shared(b, out, x, dx, axes), axes=axes),
         llvm=IN_KERNELS,
     )
 

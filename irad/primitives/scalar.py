@@ -229,38 +229,36 @@ sign = primitive(
 )
 
 
-def _extreme_partials(b: Any, out: Any, x: Any, y: Any) -> Any:
-    """1 where x is the result, 0 where y is, 1/2 each at a tie."""
-    half, one, zero = b.like(0.5, x), b.like(1.0, x), b.like(0.0, x)
-    tie = b.eq(x, y)
-    return (
-        lambda: b.select(tie, half, b.select(b.eq(x, out), one, zero)),
-        lambda: b.select(tie, half, b.select(b.eq(y, out), one, zero)),
+def _extreme(name: str, doc: str, ref: Any, *, beyond: str, llvm: Any) -> Primitive:
+    """Of x and y the one that is not `beyond` the other. Each has the derivative 1, 1/2 or 0: as in `select`, what is left out
+    has it whatever its own derivative is."""
+
+    def share(b: Any, x: Any, y: Any, d: Any) -> Any:
+        """What d, of x, is in the result."""
+        taken = b.not_(getattr(b, beyond)(x, y))  # both, where one is nan
+        return b.select(taken, b.select(b.eq(x, y), b.mul(d, b.like(0.5, d)), d), b.like(0.0, d))
+
+    def jvp(b: Any, out: Any, x: Any, y: Any, dx: Any, dy: Any) -> Any:
+        if dx is None or dy is None:
+            return share(b, y, x, dy) if dx is None else share(b, x, y, dx)
+        return b.add(share(b, x, y, dx), share(b, y, x, dy))
+
+    return primitive(
+        name,
+        "[T: number] (T, T) -> T",
+        doc=f"{doc}; nan if either is. Ties split the derivative evenly.",
+        ref=ref,
+        commutes=True,
+        vjp=lambda b, out, x, y, ct: (lambda: share(b, x, y, ct), lambda: share(b, y, x, ct)),
+        jvp=jvp,
+        llvm=llvm,
+        cuda=lambda e, x, y: e.helper(name, x, y),
+        cost=2,
     )
 
 
-maximum = primitive(
-    "maximum",
-    "[T: number] (T, T) -> T",
-    doc="The greater; nan if either is. Ties split the derivative evenly.",
-    ref=np.maximum,
-    commutes=True,
-    partials=_extreme_partials,
-    llvm=lambda e, x, y: e.extreme("max", x, y),
-    cuda=lambda e, x, y: e.helper("maximum", x, y),
-    cost=2,
-)
-minimum = primitive(
-    "minimum",
-    "[T: number] (T, T) -> T",
-    doc="The smaller; nan if either is. Ties split the derivative evenly.",
-    ref=np.minimum,
-    commutes=True,
-    partials=_extreme_partials,
-    llvm=lambda e, x, y: e.extreme("min", x, y),
-    cuda=lambda e, x, y: e.helper("minimum", x, y),
-    cost=2,
-)
+maximum = _extreme("maximum", "The greater", np.maximum, beyond="lt", llvm=lambda e, x, y: e.extreme("max", x, y))
+minimum = _extreme("minimum", "The smaller", np.minimum, beyond="gt", llvm=lambda e, x, y: e.extreme("min", x, y))
 copysign = primitive(
     "copysign",
     "[T: float] (T, T) -> T",

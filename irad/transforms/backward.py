@@ -7,12 +7,12 @@ A rule takes the region whose backward graph is being built, the primal operatio
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from irad.graph.build import literal
 from irad.graph.nodes import Apply, Node
 from irad.transforms.cotangents import Tree, declare_tangent_sum, fields_of, pack, popped, unpack, zero
-from irad.types import Array, List, Stack, Struct, Sum, tangent_type
+from irad.types import BOOL, Array, List, Stack, Struct, Sum, tangent_type
 
 if TYPE_CHECKING:
     from irad.transforms.region import Region
@@ -96,55 +96,89 @@ def _brought(region: Region, nodes: Sequence[Node]) -> list[Node]:
     return [region.bring(region.f.get(a)) for a in nodes]
 
 
+class _Part(NamedTuple):
+    """How a part of an array is read and put."""
+
+    of: Callable[[Node], Node]
+    put: Callable[[Node, Node], Node]
+
+
+def _add_part(region: Region, x: Node, ct: Node, add: Callable[[Node], Node], part: _Part) -> None:
+    """Add the cotangent of a part of an array to its running cotangent; the masks go along."""
+    b, masks, first = region.b, region.masks, region.ct.get(x) is None and not region.captured(x)
+    acc = region.accumulator(x)
+    region.ct[x] = total = add(acc)
+    mask, whole = masks.get(ct), masks.get(acc)
+    if mask is not None and (first or whole is not None):
+        whole = b.like(False, acc, BOOL) if whole is None else whole
+        masks.set(total, part.put(whole, b.or_(part.of(whole), mask)))
+
+
+def _receive_parts(region: Region, node: Apply, ct: Node, part: _Part, below: Node) -> None:
+    """The cotangents of an array in which a part was replaced or added to: `below` of the array, and that of the part."""
+    masks, (x, v, *_) = region.masks, node.args
+    mask, value = masks.get(ct), part.of(ct)
+    if mask is not None:
+        masks.set(value, part.of(mask))
+        masks.set(below, mask)
+    region.receive(v, value)
+    region.receive(x, below)
+
+
+def _element(region: Region, where: Sequence[Node]) -> _Part:
+    b, place = region.b, _brought(region, where)
+    return _Part(lambda x: b.index(x, *place), lambda x, v: b.index_update(x, v, *place))
+
+
 def _index(region: Region, node: Apply, ct: Node) -> None:
     x, *where = node.args
-    acc = region.accumulator(x)
-    region.ct[x] = region.b.index_add(acc, ct, *_brought(region, where))
+    place = _brought(region, where)
+    _add_part(region, x, ct, lambda acc: region.b.index_add(acc, ct, *place), _element(region, where))
 
 
 def _index_update(region: Region, node: Apply, ct: Node) -> None:
-    b, (x, v, *where) = region.b, node.args
-    place = _brought(region, where)
-    region.receive(v, b.index(ct, *place))
-    region.receive(x, b.index_update(ct, b.constant(v.type, 0.0), *place))
+    _, v, *where = node.args
+    part = _element(region, where)
+    _receive_parts(region, node, ct, part, part.put(ct, region.b.constant(v.type, 0.0)))
 
 
 def _index_add(region: Region, node: Apply, ct: Node) -> None:
-    x, v, *where = node.args
-    region.receive(v, region.b.index(ct, *_brought(region, where)))
-    region.receive(x, ct)
+    _receive_parts(region, node, ct, _element(region, node.args[2:]), ct)
 
 
 def _slice(region: Region, node: Apply, ct: Node) -> None:
-    x, *rest = node.args
+    b, (x, *rest) = region.b, node.args
     assert isinstance(x.type, Array)
-    acc = region.accumulator(x)
-    region.ct[x] = region.b.slice_add(acc, ct, *_brought(region, rest[: x.type.rank]), steps=node.static[1])
+    place, dims, (shape, steps) = _brought(region, rest[: x.type.rank]), rest[x.type.rank :], node.static
+    part = _Part(
+        lambda x: b.slice(x, *place, *_brought(region, dims), shape=shape, steps=steps),
+        lambda x, v: b.slice_update(x, v, *place, steps=steps),
+    )
+    _add_part(region, x, ct, lambda acc: b.slice_add(acc, ct, *place, steps=steps), part)
 
 
-def _slice_of_ct(region: Region, node: Apply, ct: Node) -> tuple[list[Node], Node]:
-    """The starts of a block, and the block of the cotangent."""
-    _, v, *where = node.args
-    place = _brought(region, where)
-    value = region.f.get(v)
+def _block(region: Region, node: Apply) -> _Part:
+    """The block that `slice_update` and `slice_add` put."""
+    b, (_, v, *where) = region.b, node.args
+    place, value, (steps,) = _brought(region, where), region.f.get(v), node.static
     assert isinstance(v.type, Array)
-    with region.b.inside(region.fwd):
-        dims = region.b.dims(value)
-    return place, region.b.slice(ct, *place, *[region.bring(d) for d in dims], shape=v.type.shape, steps=node.static[0])
+    with b.inside(region.fwd):
+        dims = b.dims(value)
+    sizes, shape = [region.bring(d) for d in dims], v.type.shape
+    return _Part(
+        lambda x: b.slice(x, *place, *sizes, shape=shape, steps=steps),
+        lambda x, v: b.slice_update(x, v, *place, steps=steps),
+    )
 
 
 def _slice_update(region: Region, node: Apply, ct: Node) -> None:
-    b, (x, v, *_) = region.b, node.args
-    place, part = _slice_of_ct(region, node, ct)
-    region.receive(v, part)
-    if region.f.active.varies(x):
-        region.receive(x, b.slice_update(ct, region.zero_of(region.f.get(v)), *place, steps=node.static[0]))
+    part, (x, v, *_) = _block(region, node), node.args
+    below = part.put(ct, region.zero_of(region.f.get(v))) if region.f.active.varies(x) else ct
+    _receive_parts(region, node, ct, part, below)
 
 
 def _slice_add(region: Region, node: Apply, ct: Node) -> None:
-    _, part = _slice_of_ct(region, node, ct)
-    region.receive(node.args[1], part)
-    region.receive(node.args[0], ct)
+    _receive_parts(region, node, ct, _block(region, node), ct)
 
 
 # -- lists: cotangents may be shorter than the primal ---------------------------------------------------------------------

@@ -27,6 +27,7 @@ from irad.transforms.cotangents import (
     unpack,
     zero,
 )
+from irad.transforms.masks import Masks
 from irad.types import INT, Array, Stack, Struct, Tuple, Type, tangent_type
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Region:
         self.ct: dict[Node, Tree] = {}  # primal node -> cotangent so far
         self.controls: dict[Apply, Callable[[Region, Tree], None]] = {}
         self.handed: dict[Node, Parameter] = {}  # accumulators that the caller lends
+        self.masks = Masks(self)
 
     # -- residuals -----------------------------------------------------------------------------------------------------
 
@@ -142,7 +144,9 @@ class Region:
         if accumulates(node.type) and self.captured(node):
             self.accumulator(node)  # the caller's running cotangent is part of the sum
         before, self.b.adjoint = self.b.adjoint, True
-        self.ct[node] = add_trees(self.b, node.type, self.ct.get(node), tree)
+        so_far = self.ct.get(node)
+        self.ct[node] = total = add_trees(self.b, node.type, so_far, tree)
+        self.masks.sum_of(total, so_far, tree)
         self.b.adjoint = before
 
     def backward(self) -> Task:
@@ -167,15 +171,16 @@ class Region:
 
     def apply_rule(self, node: Apply, ct: Node) -> None:
         """Send a cotangent through one operation, by its record."""
-        fn = node.fn
+        fn, masks = node.fn, self.masks
         wanted = [i for i, a in enumerate(node.args) if self.f.active.varies(a)]
         out, *xs = [self.bring(self.f.get(a)) for a in (node, *node.args)]
+        behind, ct = masks.behind(node, out, xs, ct), masks.inside(node, ct)
         if fn.partials is not None:
             parts = fn.partials(self.b, out, *xs, **node.facts())
             for i in wanted:
                 p = parts[i]() if callable(parts[i]) else parts[i]
                 if p is not None:
-                    self.receive(node.args[i], self.b.mul(ct, p))
+                    self.receive(node.args[i], masks.masked(node, self.b.mul(ct, p), behind[i], p))
             return
         if not callable(fn.vjp):
             reason = fn.vjp.reason if isinstance(fn.vjp, Missing) else "no rule is declared"
@@ -189,7 +194,18 @@ class Region:
         for i in wanted:
             c = cts[i]() if callable(cts[i]) else cts[i]
             if c is not None:
-                self.receive(node.args[i], c)
+                self.receive(node.args[i], masks.masked(node, c, behind[i]))
+
+    def where_taken(self, ct: Tree, make: Callable[[], list[Node]], otherwise: Callable[[], list[Node]]) -> list[Node]:
+        """make(), or `otherwise` at once where nothing was taken of the value that the cotangent is of."""
+        some, b = self.masks.whole(ct), self.b
+        if some is None:
+            return make()
+        rest = otherwise()
+        outs = b.parts(b.either(some, lambda: b.tuple_(make()), lambda: b.tuple_(rest)), len(rest)) if rest else []
+        for out, nothing in zip(outs, rest, strict=True):
+            self.masks.added(out, nothing, self.masks.like(some, out))
+        return outs
 
     # -- accumulators and captured values ------------------------------------------------------------------------------
 
@@ -268,6 +284,11 @@ class Region:
         """The accumulators that a nested backward graph is lent, in the order it takes them."""
         return [self.accumulator(c) for c in captured if accumulates(c.type)]
 
+    def untouched(self, captured: list[Node], lent: list[Node]) -> list[Node]:
+        """What a nested backward graph gives back that adds nothing."""
+        back = iter(lent)
+        return [next(back) if accumulates(c.type) else self.zero_of(self.f.get(c)) for c in captured]
+
     def take(self, captured: list[Node], values: list[Node]) -> None:
         """What a nested backward graph gave back for what it captures."""
         for c, v in zip(captured, values, strict=True):
@@ -317,18 +338,20 @@ class Region:
         def backward(region: Region, ct: Tree) -> None:
             packed = region.packed(node, ct)
             lent = region.handed_in(captured)
-            kept = [region.bring(p) for p in parts[items:]]
-            if slots.packed:
-                kept = b.parts(kept[0], len(slots.types))
-            graphs = []
-            for i, side in enumerate(sides):
-                w = side.bwd.parent = b.new_graph(node.graphs[i].name, b.graph, "branch")
-                with b.inside(w):
-                    w.finish(b.call(side.bwd, [*[kept[k] for k in slots.places[i]], packed, *lent]))
-                graphs.append(w)
-            if captured:
-                outs = b.parts(b.cond(region.bring(test), graphs=tuple(graphs)), len(captured))
-                region.take(captured, outs)
+
+            def branches() -> list[Node]:
+                kept = [region.bring(p) for p in parts[items:]]
+                if slots.packed:
+                    kept = b.parts(kept[0], len(slots.types))
+                graphs = []
+                for i, side in enumerate(sides):
+                    w = side.bwd.parent = b.new_graph(node.graphs[i].name, b.graph, "branch")
+                    with b.inside(w):
+                        w.finish(b.call(side.bwd, [*[kept[k] for k in slots.places[i]], packed, *lent]))
+                    graphs.append(w)
+                return b.parts(b.cond(region.bring(test), graphs=tuple(graphs)), len(captured)) if captured else []
+
+            region.take(captured, region.where_taken(ct, branches, lambda: region.untouched(captured, lent)))
 
         self.controls[node] = backward
 
@@ -377,7 +400,12 @@ class Region:
             stack = outer.bring(kept[0]) if stored else None
             n = outer.bring(trips) if trips is not None else b.stack_size(stack) if stored else outer.bring(kept[0])
             carried = [*(params[k] for k in moving), *captured]
-            results = outer.reverse_loop(region, n, start, stack, residuals, index, carried, captured)
+            # Where nothing was taken, cotangents begin as zeros and stay what they are.
+            results = outer.where_taken(
+                ct,
+                lambda: outer.reverse_loop(region, n, start, stack, residuals, index, carried, captured),
+                lambda: [*(outer.zero_of(f.get(node.args[first + k])) for k in moving), *start[len(moving) :]],
+            )
             # First what was lent comes back, which replaces: the state may begin as a captured value.
             outer.take(captured, results[len(moving) :])
             for k, v in zip(moving, results, strict=False):
@@ -479,8 +507,13 @@ class Region:
                     lent[a] = i
                     accs.append(region.accumulator(a))
             kept = [region.bring(p) for p in parts[pair.items :]]
-            out = b.call(pair.backward, [*kept, region.packed(node, ct), *accs])
-            values = dict(zip(wrt, b.parts(out, len(wrt)), strict=True))
+            packed, handed = region.packed(node, ct), dict(zip(pair.accumulated, accs, strict=True))
+            outs = region.where_taken(
+                ct,
+                lambda: b.parts(b.call(pair.backward, [*kept, packed, *accs]), len(wrt)),
+                lambda: [handed[i] if i in handed else region.zero_of(f.get(node.args[i])) for i in wrt],
+            )
+            values = dict(zip(wrt, outs, strict=True))
             for a, i in lent.items():  # first what was lent comes back, which replaces
                 region.ct[a] = values.pop(i)
             for i, v in values.items():

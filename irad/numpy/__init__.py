@@ -19,13 +19,22 @@ __all__ = ["is_library", "table", "written"]
 # Which module of NumPy's (or of SciPy's) each file stands for.
 MODULES = {
     "axes": "numpy",
+    "bessel": "scipy.special",
+    "calling": "numpy",
+    "counting": "numpy",
     "diagonals": "numpy",
     "elements": "numpy",
+    "gammas": "scipy.special",
     "grids": "numpy",
+    "integrals": "scipy.integrate",
     "joining": "numpy",
     "linear": "numpy.linalg",
+    "mathematics": "math",
     "matrices": "scipy.linalg",
     "nans": "numpy",
+    "normal": "scipy.special",
+    "patterns": "scipy.linalg",
+    "polynomials": "numpy",
     "products": "numpy",
     "repeating": "numpy",
     "running": "numpy",
@@ -33,6 +42,8 @@ MODULES = {
     "special": "scipy.special",
     "statistics": "numpy",
     "taking": "numpy",
+    "windows": "numpy",
+    "writing": "numpy",
 }
 _FOLDER = os.path.join(os.path.dirname(__file__), "")
 
@@ -61,5 +72,8 @@ def _table(name: str) -> dict[Any, FunctionType]:
     return {
         getattr(originals, key): f
         for key, f in vars(module).items()
-        if isinstance(f, FunctionType) and f.__module__ == module.__name__ and not key.startswith("_")
+        if hasattr(originals, key)  # a newer NumPy may have more
+        and isinstance(f, FunctionType)
+        and f.__module__ == module.__name__
+        and not key.startswith("_")
     }

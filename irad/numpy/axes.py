@@ -117,3 +117,15 @@ def _axes(axis, rank):
         if k in axes[:n]:
             raise ValueError("repeated axis")
     return axes
+
+
+def broadcast_arrays(*args):
+    shape = np.broadcast_shapes(*[np.shape(x) for x in args])
+    return tuple([np.broadcast_to(x, shape) for x in args])
+
+
+def matrix_transpose(x, /):
+    x = np.asarray(x)
+    if x.ndim < 2:
+        raise ValueError("Input array must be at least 2-dimensional")
+    return np.swapaxes(x, -1, -2)

@@ -51,3 +51,39 @@ def diagflat(v, k=0):
 
 def trace(a, offset=0, axis1=0, axis2=1):
     return np.sum(np.diagonal(np.copy(a), offset, axis1, axis2), axis=-1)
+
+
+def tril_indices(n, k=0, m=None):
+    return np.nonzero(np.tri(n, m, k, bool))
+
+
+def triu_indices(n, k=0, m=None):
+    return np.nonzero(np.logical_not(np.tri(n, m, k - 1, bool)))
+
+
+def tril_indices_from(arr, k=0):
+    _need_matrix(arr)
+    return np.tril_indices(arr.shape[-2], k, arr.shape[-1])
+
+
+def triu_indices_from(arr, k=0):
+    _need_matrix(arr)
+    return np.triu_indices(arr.shape[-2], k, arr.shape[-1])
+
+
+def _need_matrix(arr):
+    if arr.ndim != 2:
+        raise ValueError("input array must be 2-d")
+
+
+def diag_indices(n, ndim=2):
+    return (np.arange(n),) * ndim
+
+
+def diag_indices_from(arr):
+    if arr.ndim < 2:
+        raise ValueError("input array must be at least 2-d")
+    for size in arr.shape:
+        if size != arr.shape[0]:
+            raise ValueError("All dimensions of input must be of equal length")
+    return np.diag_indices(arr.shape[0], arr.ndim)

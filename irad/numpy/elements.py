@@ -182,3 +182,11 @@ def left_shift(x1, x2, /):
 
 def right_shift(x1, x2, /):
     return np.asarray(x1) >> x2
+
+
+def array_equiv(a1, a2):
+    a1, a2 = np.asarray(a1), np.asarray(a2)
+    for m, n in zip(a1.shape[::-1], a2.shape[::-1]):  # noqa: B905 - the shorter shape is repeated
+        if m != n and m != 1 and n != 1:
+            return False
+    return np.all(a1 == a2)

@@ -175,3 +175,31 @@ def _axis(axis, rank):
     if not -rank <= axis < rank:
         raise np.exceptions.AxisError(f"axis {axis} is out of bounds for array of dimension {rank}")
     return axis % rank
+
+
+def unstack(x, /, *, axis=0):
+    x = np.asarray(x)
+    if x.ndim == 0:
+        raise ValueError("Input array must be at least 1-d.")
+    last = np.moveaxis(x, axis, 0)
+    return tuple([last[k] for k in range(len(last))])
+
+
+def block(arrays):
+    if not isinstance(arrays, list):
+        return np.copy(arrays)
+    if not isinstance(arrays[0], list):
+        return _joined(arrays, 1)
+    rows = ()
+    for row in tuple(arrays):
+        rows = (*rows, _joined(row, 1))
+    return _joined(rows, 2)
+
+
+def _joined(parts, axis):
+    """Arrays joined along an axis that is counted from the end, with as many axes in front as they need."""
+    for x in tuple(parts):
+        if isinstance(x, list):
+            raise TypeError("np.block takes an array, a list of them or a list of lists of them")
+    rank = max(axis, *[np.ndim(x) for x in tuple(parts)])
+    return np.concatenate(tuple([np.asarray(x)[(None,) * (rank - np.ndim(x))] for x in tuple(parts)]), -axis)

@@ -333,3 +333,76 @@ def _each(f, a, *shapes):
         for out, part in zip(outs, f(left[k]), strict=True):
             out[k] = part
     return tuple([out.reshape(lead + shape) for out, shape in zip(outs, shapes, strict=True)])
+
+
+# -- names of the array API ---------------------------------------------------------------------------------------------------
+
+
+def vector_norm(x, /, *, axis=None, keepdims=False, ord=2):
+    x = _floats(x)
+    if axis is None:
+        found = np.linalg.norm(x.copy().reshape(-1), ord)
+        return np.reshape(found, (1,) * x.ndim) if keepdims else found
+    if isinstance(axis, tuple):
+        axes = tuple([_axis(k, x.ndim) for k in axis])
+        rest = tuple([k for k in range(x.ndim) if k not in axes])
+        last = np.transpose(x, rest + axes).copy()
+        found = np.linalg.norm(last.reshape((*last.shape[: len(rest)], _size(last.shape[len(rest) :]))), ord, axis=-1)
+        return np.reshape(found, tuple([1 if k in axes else x.shape[k] for k in range(x.ndim)])) if keepdims else found
+    return np.linalg.norm(x, ord, axis, keepdims)
+
+
+def matrix_norm(x, /, *, keepdims=False, ord="fro"):
+    return np.linalg.norm(x, ord, (-2, -1), keepdims)
+
+
+def matrix_transpose(x, /):
+    return np.matrix_transpose(x)
+
+
+def outer(x1, x2, /):
+    if np.ndim(x1) != 1 or np.ndim(x2) != 1:
+        raise ValueError("Input arrays must be one-dimensional")
+    return np.outer(x1, x2)
+
+
+def cross(x1, x2, /, *, axis=-1):
+    if np.shape(x1)[axis] != 3 or np.shape(x2)[axis] != 3:
+        raise ValueError("Both input arrays must be (arrays of) 3-dimensional vectors")
+    return np.cross(x1, x2, axis=axis)
+
+
+def diagonal(x, /, *, offset=0):
+    return np.diagonal(x, offset, -2, -1)
+
+
+def trace(x, /, *, offset=0):
+    return np.trace(x, offset, -2, -1)
+
+
+def matmul(x1, x2, /):
+    return np.matmul(x1, x2)
+
+
+def tensordot(x1, x2, /, *, axes=2):
+    return np.tensordot(x1, x2, axes)
+
+
+def vecdot(x1, x2, /, *, axis=-1):
+    return np.sum(np.asarray(x1) * np.asarray(x2), axis=axis)
+
+
+def tensorsolve(a, b, axes=None):
+    a, b = np.asarray(a), np.asarray(b)
+    if axes is not None:
+        raise TypeError("np.linalg.tensorsolve without `axes` only: move them by np.moveaxis")
+    rest = a.shape[b.ndim :]
+    return np.linalg.solve(a.copy().reshape((_size(a.shape[: b.ndim]), _size(rest))), b.copy().reshape(-1)).reshape(rest)
+
+
+def tensorinv(a, ind=2):
+    a = np.asarray(a)
+    if ind <= 0:
+        raise ValueError("Invalid ind argument.")
+    rows, rest = a.shape[:ind], a.shape[ind:]
+    return np.linalg.inv(a.copy().reshape((_size(rows), _size(rest)))).reshape(rest + rows)

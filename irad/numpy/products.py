@@ -147,3 +147,17 @@ def _without(x, labels, kept):
     if len(summed) == 0:
         return x, labels
     return np.sum(x, axis=summed), tuple([i for i in labels if i in kept])
+
+
+def vecdot(x1, x2, /):
+    if np.ndim(x1) == 0 or np.ndim(x2) == 0:
+        raise ValueError("vecdot: an operand does not have enough dimensions")
+    return np.sum(np.asarray(x1) * np.asarray(x2), axis=-1)
+
+
+def matvec(x1, x2, /):
+    return np.matmul(x1, np.asarray(x2)[..., None])[..., 0]
+
+
+def vecmat(x1, x2, /):
+    return np.matmul(np.asarray(x1)[..., None, :], x2)[..., 0, :]

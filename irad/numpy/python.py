@@ -102,3 +102,8 @@ def sorted_(iterable, reverse):
 def sort(a, axis=-1, kind=None):
     """x.sort(): in place."""
     a[...] = np.sort(a, axis)
+
+
+def partition(a, kth, axis=-1):
+    """x.partition(): in place."""
+    a[...] = np.partition(a, kth, axis)

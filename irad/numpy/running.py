@@ -1,27 +1,31 @@
 """Running sums and products, differences, integrals and products of sequences along an axis."""
 # mypy: ignore-errors
 
+import math
+
 import numpy as np
 
 from irad.numpy.joining import _axis
 
 
-def cumsum(a, axis=None):
+def cumsum(a, axis=None, dtype=None):
     a, axis = _along(a, axis)
+    a = a if dtype is None else a.astype(dtype)
     lead = (slice(None),) * axis
     total = np.sum(a[(*lead, slice(0, 0))], axis=axis)
-    out = np.empty(a.shape, total.dtype)
+    out = np.empty(a.shape, total.dtype if dtype is None else dtype)
     for i in range(a.shape[axis]):
         total = total + a[(*lead, i)]
         out[(*lead, i)] = total
     return out
 
 
-def cumprod(a, axis=None):
+def cumprod(a, axis=None, dtype=None):
     a, axis = _along(a, axis)
+    a = a if dtype is None else a.astype(dtype)
     lead = (slice(None),) * axis
     total = np.prod(a[(*lead, slice(0, 0))], axis=axis)
-    out = np.empty(a.shape, total.dtype)
+    out = np.empty(a.shape, total.dtype if dtype is None else dtype)
     for i in range(a.shape[axis]):
         total = total * a[(*lead, i)]
         out[(*lead, i)] = total
@@ -125,7 +129,7 @@ def _slopes(f, h, axis, edge_order):
     return out
 
 
-def interp(x, xp, fp, left=None, right=None):
+def interp(x, xp, fp, left=None, right=None, period=None):
     xp, fp = np.asarray(xp, float), np.asarray(fp, float)
     if xp.ndim != 1 or fp.ndim != 1:
         raise ValueError("object too deep for desired array")
@@ -133,6 +137,14 @@ def interp(x, xp, fp, left=None, right=None):
         raise ValueError("fp and xp are not of the same length.")
     if len(xp) == 0:
         raise ValueError("array of sample points is empty")
+    if period is not None:
+        if period == 0:
+            raise ValueError("period must be a non-zero value")
+        x, xp = np.asarray(x) % abs(period), xp % abs(period)
+        order = np.argsort(xp)
+        xp, fp = xp[order], fp[order]
+        xp = np.concatenate((xp[-1:] - abs(period), xp, xp[:1] + abs(period)))
+        fp = np.concatenate((fp[-1:], fp, fp[:1]))
     low = fp[0] if left is None else left
     high = fp[-1] if right is None else right
     if np.ndim(x) == 0:
@@ -227,3 +239,36 @@ def _edge(x, a, axis):
     if x is None:
         return a[(*lead, slice(0, 0))]
     return np.asarray(x) if np.ndim(x) > 0 else np.full(np.shape(a[(*lead, slice(0, 1))]), x)
+
+
+def cumulative_sum(x, /, *, axis=None, include_initial=False):
+    return _cumulative(x, axis, include_initial, np.cumsum, 0)
+
+
+def cumulative_prod(x, /, *, axis=None, include_initial=False):
+    return _cumulative(x, axis, include_initial, np.cumprod, 1)
+
+
+def _cumulative(x, axis, include_initial, running, initial):
+    x = np.atleast_1d(x)
+    if axis is None:
+        if x.ndim > 1:
+            raise ValueError("For arrays which have more than one dimension ``axis`` argument is required.")
+        axis = 0
+    out = running(x, axis)
+    if not include_initial:
+        return out
+    first = np.full(tuple([1 if k == _axis(axis, x.ndim) else n for k, n in enumerate(x.shape)]), initial, out.dtype)
+    return np.concatenate((first, out), axis)
+
+
+def unwrap(p, discont=None, axis=-1, *, period=2.0 * math.pi):
+    p = np.asarray(p)
+    steps = np.diff(p, axis=axis)
+    half = period / 2
+    wrapped = np.mod(steps + half, period) - half
+    wrapped = np.where((wrapped == -half) & (steps > 0), half, wrapped)
+    turns = np.where(np.abs(steps) < (half if discont is None else discont), 0.0, wrapped - steps)
+    lead = (slice(None),) * _axis(axis, p.ndim)
+    first, rest = p[(*lead, slice(None, 1))] * 1.0, p[(*lead, slice(1, None))]
+    return np.concatenate((first, rest + np.cumsum(turns, axis)), axis)

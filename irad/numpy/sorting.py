@@ -5,8 +5,12 @@ import numpy as np
 
 from irad.numpy.joining import _axis, _size
 
+# Positions of quantiles as in Hyndman and Fan (1996).
+METHODS = ("weibull", "hazen", "median_unbiased", "normal_unbiased")
+PLOTTING = (0.0, 1.0 / 2.0, 1.0 / 3.0, 3.0 / 8.0)
 
-def argsort(a, axis=-1, kind=None):
+
+def argsort(a, axis=-1, kind=None, *, stable=None):
     a = np.asarray(a)
     if axis is None or a.ndim == 0:
         return _order(a.copy().reshape(-1))
@@ -21,7 +25,7 @@ def argsort(a, axis=-1, kind=None):
     return np.moveaxis(out.reshape(last.shape), -1, axis)
 
 
-def sort(a, axis=-1, kind=None):
+def sort(a, axis=-1, kind=None, *, stable=None):
     a = np.asarray(a)
     if axis is None or a.ndim == 0:
         a, axis = a.copy().reshape(-1), -1
@@ -34,31 +38,31 @@ def partition(a, kth, axis=-1):
 
 def median(a, axis=None, *, keepdims=False):
     a = np.asarray(a)
-    return _quantile(a * 1.0, 0.5, axis, keepdims)
+    return _quantile(a * 1.0, 0.5, axis, keepdims, "linear")
 
 
-def quantile(a, q, axis=None, *, keepdims=False):
+def quantile(a, q, axis=None, *, method="linear", keepdims=False):
     a = np.asarray(a)
     a = a if a.dtype.kind == "f" else a * 1.0
     if np.ndim(q) == 0:
-        return _quantile(a, q, axis, keepdims)
+        return _quantile(a, q, axis, keepdims, method)
     q = np.asarray(q)
     if q.ndim > 1:
         raise ValueError("q must be a scalar or 1d")
-    out = np.empty((len(q), *np.shape(_quantile(a, 0.5, axis, keepdims))), np.result_type(a, q))
+    out = np.empty((len(q), *np.shape(_quantile(a, 0.5, axis, keepdims, method))), np.result_type(a, q))
     for k in range(len(q)):
-        out[k] = _quantile(a, q[k], axis, keepdims)
+        out[k] = _quantile(a, q[k], axis, keepdims, method)
     return out
 
 
-def percentile(a, q, axis=None, *, keepdims=False):
-    return np.quantile(a, np.asarray(q) / 100.0, axis, keepdims=keepdims)
+def percentile(a, q, axis=None, *, method="linear", keepdims=False):
+    return np.quantile(a, np.asarray(q) / 100.0, axis, method=method, keepdims=keepdims)
 
 
-def searchsorted(a, v, side="left"):
+def searchsorted(a, v, side="left", sorter=None):
     if side != "left" and side != "right":
         raise ValueError(f"search side must be 'left' or 'right' (got '{side}')")
-    a = np.asarray(a)
+    a = np.asarray(a) if sorter is None else np.asarray(a)[sorter]
     if np.ndim(v) == 0:
         return _place(a, v, side == "right")
     v = np.asarray(v)
@@ -82,8 +86,19 @@ def _place(a, v, right):
     return begin
 
 
-def _quantile(a, q, axis, keepdims):
-    """Between the two elements around a part q of the way, in proportion; nan where one is."""
+def _quantile(a, q, axis, keepdims, method):
+    """Along axes; nan where an element is."""
+    last, kept, count = _last(a, axis)
+    if count == 0:
+        return np.full(kept if keepdims else last.shape[:-1], np.nan, a.dtype)
+    ordered = np.sort(last)
+    out = _between(ordered, _position(q, last.shape[-1], method), last.shape[-1] - 1)
+    out = np.where(np.isnan(ordered[..., -1]), np.nan, out).astype(a.dtype) if last.ndim > 1 else _or_nan(out, ordered[-1])
+    return _kept(out, kept, keepdims)
+
+
+def _last(a, axis):
+    """The array with the axes that are reduced laid flat at the end; the shape of a result that keeps them; their elements."""
     a = np.reshape(a, (1,)) if a.ndim == 0 else a
     if axis is None:
         axes = tuple(range(a.ndim))
@@ -92,18 +107,39 @@ def _quantile(a, q, axis, keepdims):
     rest = tuple([k for k in range(a.ndim) if k not in axes])
     kept = tuple([1 if k in axes else a.shape[k] for k in range(a.ndim)])
     count = _size(tuple([a.shape[k] for k in axes]))
-    last = np.transpose(a, rest + axes).copy().reshape((*tuple([a.shape[k] for k in rest]), count))
-    if count == 0:
-        return np.full(kept if keepdims else last.shape[:-1], np.nan, a.dtype)
-    ordered = np.sort(last)
-    at = q * (last.shape[-1] - 1)
+    return np.transpose(a, rest + axes).copy().reshape((*tuple([a.shape[k] for k in rest]), count)), kept, count
+
+
+def _kept(out, kept, keepdims):
+    return np.reshape(out, kept) if keepdims else out
+
+
+def _position(q, n, method):
+    """Where among n ordered elements the part q of the way lies."""
+    at = q * (n - 1)
+    if method == "linear":
+        return at
+    if method == "lower":
+        return np.floor(at)
+    if method == "higher":
+        return np.ceil(at)
+    if method == "midpoint":
+        return (np.floor(at) + np.ceil(at)) / 2.0
+    if method == "nearest":
+        return np.rint(at)
+    if method not in METHODS:
+        raise TypeError("this method of np.quantile is not supported: use 'linear', 'hazen' or 'weibull'")
+    part = PLOTTING[METHODS.index(method)]
+    return np.clip(n * q + (part + q * (1.0 - 2.0 * part)) - 1.0, 0.0, n - 1.0)
+
+
+def _between(ordered, at, last):
+    """Between the two elements around a position, in proportion."""
     low = int(np.floor(at))
-    high = min(low + 1, last.shape[-1] - 1)
+    high = min(low + 1, last)
     t = at - low
     x, y = ordered[..., low], ordered[..., high]
-    out = np.where(t >= 0.5, y - (y - x) * (1.0 - t), x + (y - x) * t)
-    out = np.where(np.isnan(ordered[..., -1]), np.nan, out).astype(a.dtype) if len(rest) > 0 else _or_nan(out, ordered[-1])
-    return np.reshape(out, kept) if keepdims else out
+    return np.where(t >= 0.5, y - (y - x) * (1.0 - t), x + (y - x) * t)
 
 
 def _or_nan(x, last):
@@ -134,4 +170,16 @@ def _order(x):
                     j += 1
         order = merged
         width *= 2
+    return order
+
+
+def argpartition(a, kth, axis=-1):
+    return np.argsort(a, axis)
+
+
+def lexsort(keys, axis=-1):
+    keys = tuple(keys)
+    order = np.argsort(keys[0], axis)
+    for key in keys[1:]:
+        order = np.take_along_axis(order, np.argsort(np.take_along_axis(np.asarray(key), order, axis), axis), axis)
     return order

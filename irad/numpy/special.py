@@ -6,6 +6,11 @@ import math
 import numpy as np
 
 
+def _float(x):
+    """Floats; a number of Python's stays one, so that it takes the dtype of what it meets."""
+    return (x if np.ndim(x) == 0 else np.asarray(x)) * 1.0
+
+
 def erf(x, /):
     """A primitive: the handler is in irad/specialize/arrays/functions.py."""
 
@@ -106,3 +111,105 @@ def log_ndtr(x, /):
         series = -k * z * (1.0 + series)
     below = -0.5 * far * far - np.log(-finite) - 0.5 * math.log(2.0 * math.pi) + np.log1p(series)
     return np.where(right, above, np.where(left, below, between))
+
+
+# -- elementary ones ----------------------------------------------------------------------------------------------------------
+
+
+def expm1(x, /):
+    return np.expm1(x)
+
+
+def log1p(x, /):
+    return np.log1p(x)
+
+
+def cbrt(x, /):
+    return np.cbrt(x)
+
+
+def exp2(x, /):
+    return np.exp2(x)
+
+
+def exp10(x, /):
+    return 10.0 ** (np.asarray(x) * 1.0)
+
+
+def cosm1(x, /):
+    half = np.sin(0.5 * np.asarray(x))
+    return -2.0 * half * half
+
+
+def exprel(x, /):
+    x = np.asarray(x) * 1.0
+    near = np.abs(x) < 0.01
+    away, close = np.where(near, 1.0, x), np.where(near, x, 0.0)
+    series = 0.0 * close
+    for k in (9, 8, 7, 6, 5, 4, 3, 2):
+        series = close / k * (1.0 + series)
+    return np.where(near, 1.0 + series, np.where(x == -np.inf, 0.0, np.expm1(away) / away))
+
+
+def log_expit(x, /):
+    x = np.asarray(x) * 1.0
+    return np.minimum(x, 0.0) - np.log1p(np.exp(-np.abs(x)))
+
+
+def softplus(x):
+    return np.logaddexp(0.0, x)
+
+
+def huber(x1, x2, /):
+    delta, r = _float(x1), _float(x2)
+    size = np.abs(r)
+    return np.where(delta < 0.0, np.inf, np.where(size <= delta, 0.5 * r * r, delta * (size - 0.5 * delta)))
+
+
+def pseudo_huber(x1, x2, /):
+    delta, r = _float(x1), _float(x2)
+    ratio = r / np.where(delta > 0.0, delta, 1.0)
+    square = ratio * ratio
+    return np.where(delta < 0.0, np.inf, delta * delta * (square / (1.0 + np.sqrt(1.0 + square))))
+
+
+def rel_entr(x1, x2, /):
+    x, y = _float(x1), _float(x2)
+    inside = (x > 0.0) & (y > 0.0)
+    value = x * np.log(np.where(inside, x, 1.0) / np.where(inside, y, 1.0))
+    value = np.where((x == 0.0) & (y >= 0.0), 0.0, np.where(inside, value, np.inf))
+    return np.where(np.isnan(x) | np.isnan(y), np.nan, value)
+
+
+def kl_div(x1, x2, /):
+    x, y = _float(x1), _float(x2)
+    inside = (x > 0.0) & (y > 0.0)
+    value = x * np.log(np.where(inside, x, 1.0) / np.where(inside, y, 1.0)) - x + y
+    return np.where(np.isnan(x) | np.isnan(y), np.nan, np.where(inside, value, np.where((x == 0.0) & (y >= 0.0), y, np.inf)))
+
+
+def boxcox(x1, x2, /):
+    x, lmbda = _float(x1), _float(x2)
+    return _relative_power(np.log(x), lmbda)
+
+
+def boxcox1p(x1, x2, /):
+    x, lmbda = _float(x1), _float(x2)
+    return _relative_power(np.log1p(x), lmbda)
+
+
+def _relative_power(logarithm, power):
+    """(exp(power * logarithm) - 1) / power, and the logarithm itself for power 0."""
+    return logarithm * exprel(power * logarithm)
+
+
+def inv_boxcox(x1, x2, /):
+    x, lmbda = _float(x1), _float(x2)
+    zero = lmbda == 0.0
+    return np.where(zero, np.exp(x), np.exp(np.log1p(lmbda * x) / np.where(zero, 1.0, lmbda)))
+
+
+def inv_boxcox1p(x1, x2, /):
+    x, lmbda = _float(x1), _float(x2)
+    zero = lmbda == 0.0
+    return np.where(zero, np.expm1(x), np.expm1(np.log1p(lmbda * x) / np.where(zero, 1.0, lmbda)))

@@ -4,19 +4,25 @@
 import numpy as np
 
 
-def var(a, axis=None, *, ddof=0, keepdims=False, where=None):
-    a = np.asarray(a)
+def var(a, axis=None, dtype=None, *, ddof=0, keepdims=False, where=None, mean=None, correction=None):
+    a = np.asarray(a) if dtype is None else np.asarray(a, dtype)
+    if correction is not None:
+        if ddof != 0:
+            raise ValueError("ddof and correction can't be provided simultaneously.")
+        ddof = correction
     if where is None:
-        mean = np.mean(a, axis=axis, keepdims=True)
+        mean = np.mean(a, axis=axis, keepdims=True) if mean is None else mean
         count = a.size / max(np.size(mean), 1)
         return np.sum((a - mean) ** 2, axis=axis, keepdims=keepdims) / max(count - ddof, 0.0)
-    distance = np.where(where, a - np.mean(a, axis=axis, keepdims=True, where=where), 0.0)
+    mean = np.mean(a, axis=axis, keepdims=True, where=where) if mean is None else mean
+    distance = np.where(where, a - mean, 0.0)
     count = np.sum(np.broadcast_to(where, a.shape), axis=axis, keepdims=keepdims, dtype=distance.dtype)
     return np.sum(distance * distance, axis=axis, keepdims=keepdims) / np.maximum(count - ddof, 0.0)
 
 
-def std(a, axis=None, *, ddof=0, keepdims=False, where=None):
-    return np.sqrt(np.var(a, axis=axis, ddof=ddof, keepdims=keepdims, where=where))
+def std(a, axis=None, dtype=None, *, ddof=0, keepdims=False, where=None, mean=None, correction=None):
+    found = np.var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean, correction=correction)
+    return np.sqrt(found)
 
 
 def ptp(a, axis=None, *, keepdims=False):

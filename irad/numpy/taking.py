@@ -103,3 +103,21 @@ def ravel_multi_index(multi_index, dims, mode="raise"):
             raise ValueError("invalid entry in coordinates array")
         out = out * n + i
     return out
+
+
+def choose(a, choices, mode="raise"):
+    a = np.asarray(a)
+    choices = tuple(choices)
+    n = len(choices)
+    if mode == "wrap":
+        a = a % n
+    elif mode == "clip":
+        a = np.clip(a, 0, n - 1)
+    elif mode != "raise":
+        raise ValueError("clipmode must be one of 'clip', 'raise', or 'wrap'")
+    elif np.any((a < 0) | (a >= n)):
+        raise ValueError("invalid entry in choice array")
+    out = np.asarray(choices[0], np.result_type(*choices))
+    for k in tuple(range(1, n)):
+        out = np.where(a == k, choices[k], out)
+    return np.broadcast_to(out, np.broadcast_shapes(a.shape, np.shape(out))).copy() if np.ndim(a) > 0 else out

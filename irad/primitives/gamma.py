@@ -11,7 +11,7 @@ import numpy as np
 from irad.primitives.scalar import FUNCTION_COST, recip
 from irad.primitives.table import primitive
 
-__all__ = ["lgamma", "log_gamma"]
+__all__ = ["digamma", "lgamma", "log_gamma"]
 
 # B(2k) / 2k, of the Bernoulli numbers, from k = 1 on.
 TERMS = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12)
@@ -30,7 +30,7 @@ def log_gamma(x: Any) -> Any:
     return np.vectorize(at, otypes=[np.result_type(x)])(x)[()]
 
 
-def _digamma(b: Any, x: Any) -> Any:
+def digamma(b: Any, x: Any) -> Any:
     """By its asymptotic series at y + 10, and recurrence down to y = x or, below 0, reflection to y = 1 - x (Abramowitz and
     Stegun, 6.3.18, 6.3.5, 6.3.7)."""
     negative = b.lt(x, b.like(0.0, x))
@@ -54,7 +54,7 @@ lgamma = primitive(
     "[T: float] (T) -> T",
     doc="The logarithm of |gamma(x)|, inf at the poles 0, -1, -2, ...",
     ref=log_gamma,
-    partials=lambda b, out, x: (lambda: _digamma(b, x),),
+    partials=lambda b, out, x: (lambda: digamma(b, x),),
     llvm=lambda e, x: e.libm("lgamma", x),
     cuda=lambda e, x: e.call("lgamma", x),
     cost=3 * FUNCTION_COST,

@@ -25,7 +25,15 @@ from irad.__main__ import main as irad_main
 __all__ = ["PAGES", "ROOT", "stale", "updated"]
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-PAGES = ("README.md", "ARCHITECTURE.md", "benchmarks/README.md", "docs/looking.md", "docs/command-line.md", "docs/running.md")
+PAGES = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "benchmarks/README.md",
+    "docs/coverage.md",
+    "docs/looking.md",
+    "docs/command-line.md",
+    "docs/running.md",
+)
 _BLOCK = re.compile(r"(<!-- (output|text) of: (.*?) -->\n+(?:```\w*\n)?)(.*?)(^```$|^<!-- end -->$)", re.MULTILINE | re.DOTALL)
 _PICTURE = re.compile(r"<!-- picture of: (.*?) -->\n+!\[[^\]]*\]\(([^)]+)\)")
 

@@ -1,18 +1,11 @@
-"""docs/python.md: its tables of functions name all that are handled, and nothing else."""
+"""The tables of functions in docs/python.md and docs/coverage.md name all that are handled, and nothing else."""
 
 import builtins
-import math
+import importlib
 import re
 
-import numpy as np
-import scipy.linalg
-import scipy.special
-
 import irad
-from irad.numpy import written
-from irad.specialize.arrays import attributes
-from irad.specialize.arrays import table as arrays
-from irad.specialize.library import table as library
+from tests.docs import coverage
 from tests.docs.snippets import ROOT
 
 PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
@@ -25,57 +18,27 @@ def named(row):
     return {name for cell in cells for name in cell.split()}
 
 
-def handled(module):
-    def has(value):
-        try:
-            return value in library.HANDLERS or value in arrays.HANDLERS or written(value) is not None
-        except TypeError:
-            return False
-
-    return {name for name in dir(module) if has(getattr(module, name))}
-
-
 def test_built_ins():
-    assert named("built-in") == handled(builtins)
+    assert named("built-in") == coverage.handled(builtins)
 
 
-def test_math():
-    assert named("`math`") == handled(math)
+def test_every_function_has_a_row():
+    """Names of one function need one row."""
+    for group, (module, _) in coverage.GROUPS.items():
+        module = importlib.import_module(module)
+        rows = [name for names in coverage.names_of(group).values() for name in names]
+        assert len(rows) == len(set(rows))
+        assert set(rows) <= coverage.handled(module)
+        functions = {getattr(module, name) for name in rows}
+        types = {name for name in dir(module) if isinstance(getattr(module, name), type)}
+        assert {name for name in coverage.handled(module) - types if getattr(module, name) not in functions} == set()
 
 
-ROWS = (
-    "views of axes",
-    "joined arrays",
-    "repeated and moved elements",
-    "elements by position and condition",
-    "diagonals",
-    "grids",
-)
-
-
-def test_numpy():
-    kinds = ("making", "element by element", "shape", "products")
-    kinds += ("reductions, with `axis`, `keepdims`, `where`, `initial`, `dtype`",)
-    kinds += (*ROWS, "statistics", "running sums, differences, sequences", "leaving nan out", "sorted")
-    found = set().union(*map(named, kinds))
-    assert found <= handled(np)
-    functions = {getattr(np, name) for name in found}
-    types = {getattr(np, name) for name in dir(np) if isinstance(getattr(np, name), type)}
-    missing = {name for name in handled(np) if getattr(np, name) not in functions | types}
-    assert not missing  # np.abs is np.absolute: other names of one function need no mention
-
-
-def test_linalg():
-    assert named("`numpy.linalg`") == handled(np.linalg)
-
-
-def test_scipy():
-    assert named("`scipy.special`") == handled(scipy.special)
-    assert named("`scipy.linalg`") == handled(scipy.linalg)
-
-
-def test_methods():
-    assert named("methods") == set(attributes.METHODS) | attributes.WRITTEN
+def test_what_is_said_of_derivatives_is_of_functions():
+    named = {name for group in coverage.GROUPS for names in coverage.names_of(group).values() for name in names}
+    assert coverage.NONE <= named
+    assert coverage.PIECEWISE <= named
+    assert not coverage.NONE & coverage.PIECEWISE
 
 
 def test_public_names():

@@ -8,20 +8,34 @@ with Richardson's differences of NumPy to 1e-6, and second derivatives with diff
 from __future__ import annotations
 
 import linecache
+import math
 import re
 import zlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import linalg, special
+from scipy import integrate, linalg, special
 
 import irad
 
 SHAPES: tuple[tuple[int, ...], ...] = ((), (3,), (2, 3), (0,), (2, 1, 3), (1,), (2, 0))
 LAYOUTS = ("C", "F", "reversed", "strided", "read-only")
 MODES = ("reverse", "forward", "second")
+DTYPES = (np.float64, np.float32)
+VARIANTS = len(SHAPES) * len(LAYOUTS) * len(MODES) * len(DTYPES)  # a number for each combination: their lengths are coprime
 NAMES = re.compile(r"\b(?<![.])([xypkbvwmi])\b(?!\s*=[^=])")
+
+
+def uses_shape(text: str) -> bool:
+    """Whether a call has a variable whose shape is drawn."""
+    return any(name in "xypkb" for name in NAMES.findall(text))
+
+
+def variant_of(shape: int, layout: int, mode: int, dtype: int) -> int:
+    """The number of a combination."""
+    wanted = ((shape, SHAPES), (layout, LAYOUTS), (mode, MODES), (dtype, DTYPES))
+    return next(v for v in range(VARIANTS) if all(v % len(values) == k % len(values) for k, values in wanted))
 
 
 def function_of(text: str, names: list[str]) -> Callable[..., Any]:
@@ -32,7 +46,7 @@ def function_of(text: str, names: list[str]) -> Callable[..., Any]:
     source = f"def f({', '.join(names)}):\n" + "".join(f"    {line}\n" for line in lines)
     file = f"<{text}>"
     linecache.cache[file] = (len(source), None, source.splitlines(keepends=True), file)
-    space: dict[str, Any] = {"np": np, "linalg": linalg, "special": special}
+    space: dict[str, Any] = {"np": np, "linalg": linalg, "special": special, "integrate": integrate, "math": math}
     exec(compile(source, file, "exec"), space)
     return space["f"]  # type: ignore[no-any-return]
 
@@ -70,7 +84,7 @@ def check(text: str, variant: int, *, modes: tuple[str, ...] | None = None) -> s
     rng = np.random.default_rng([zlib.crc32(text.encode()), variant])
     names = sorted(set(NAMES.findall(text)))
     shape = SHAPES[variant % len(SHAPES)]
-    dtype = np.float32 if variant % 5 == 4 else np.float64
+    dtype = DTYPES[variant % len(DTYPES)]
     args = [laid_out(drawn(n, rng, shape, dtype), LAYOUTS[(variant + j) % len(LAYOUTS)]) for j, n in enumerate(names)]
     f = function_of(text, names)
     with np.errstate(all="ignore"):
@@ -81,7 +95,7 @@ def check(text: str, variant: int, *, modes: tuple[str, ...] | None = None) -> s
         wrong = different(got, want)
         if wrong:
             return f"{where} {wrong}"
-        return derivatives(f, args, want, modes or (MODES[variant % 3],), where, rng)
+        return derivatives(f, args, want, modes or (MODES[variant % len(MODES)],), where, rng)
 
 
 def outcome(f: Callable[..., Any], args: list[Any]) -> Any:

@@ -9,7 +9,7 @@ import pytest
 
 import irad
 from irad.numpy import MODULES, table
-from tests.library.agree import LAYOUTS, SHAPES, check
+from tests.library.agree import DTYPES, LAYOUTS, MODES, SHAPES, VARIANTS, check, uses_shape, variant_of
 from tests.library.cases import CASES
 
 
@@ -18,19 +18,58 @@ def functions():
     return {original: f for name in MODULES for original, f in table(name).items()}
 
 
-CALLS = [(group, name, text) for group, names in CASES.items() for name, texts in names.items() for text in texts]
-VARIANTS = 3  # of a call, in a sample
+def covering(name, texts):
+    """Calls of a function with variants: each call, and of them together each shape, layout, dtype and mode."""
+    shaped = [t for t in texts if uses_shape(t)]
+    first = zlib.crc32(name.encode())  # which variants a name is given does not depend on the others
+    queue, shapes, out = list(texts), 0, []
+    while queue or (shaped and shapes < len(SHAPES)) or len(out) < len(LAYOUTS):
+        k = len(out)
+        text = queue.pop(0) if queue else (shaped or texts)[k % len(shaped or texts)]
+        shape = first + shapes
+        shapes += uses_shape(text)
+        out.append((text, variant_of(shape, first // 7 + k, first // 35 + k, k % 5 == 3)))
+    return out
+
+
+def calls(everything):
+    """Pairs of a call and a variant, for each text one test."""
+    if everything:
+        return {
+            t: [v for v in range(VARIANTS) if uses_shape(t) or v % len(SHAPES) == 0] for _, _, texts in NAMED for t in texts
+        }
+    found = {}
+    for group, name, texts in NAMED:
+        for text, variant in covering(f"{group}.{name}", texts):
+            found.setdefault(text, []).append(variant)
+    return found
+
+
+NAMED = [(group, name, texts) for group, names in CASES.items() for name, texts in names.items()]
+
+
+def pytest_generate_tests(metafunc):
+    if "text" in metafunc.fixturenames:
+        found = calls(metafunc.config.getoption("--all-variants"))
+        metafunc.parametrize(("text", "variants"), list(found.items()), ids=list(found))
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, of means of nothing
-@pytest.mark.parametrize("text", [t for _, _, t in CALLS])
-def test_calls(text, request):
-    first = zlib.crc32(text.encode()) % 210  # which variants a call is given does not depend on the others
-    count = len(SHAPES) * len(LAYOUTS) * 3 if request.config.getoption("--all-variants") else VARIANTS
-    own = any(f" {n} " in f" {text} ".replace("(", " ").replace(",", " ").replace("[", " ").replace(".", " ") for n in "xypkb")
-    for variant in range(first, first + (count if own else max(count // 3, 1))):
+def test_calls(text, variants):
+    for variant in variants:
         wrong = check(text, variant)
         assert not wrong, wrong
+
+
+def test_the_sample_covers_each_name():
+    """Every pair of a name and a shape, a layout, a mode and a dtype."""
+    for group, name, texts in NAMED:
+        runs = covering(f"{group}.{name}", texts)
+        assert {t for t, _ in runs} == set(texts)
+        for values in (LAYOUTS, MODES, DTYPES):
+            assert {v % len(values) for _, v in runs} == set(range(len(values)))
+        shapes = {v % len(SHAPES) for t, v in runs if uses_shape(t)}
+        assert shapes in (set(), set(range(len(SHAPES))))
 
 
 def test_every_function_has_cases():

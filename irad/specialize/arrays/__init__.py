@@ -5,7 +5,7 @@ from irad.specialize.arrays.attributes import getattr_, iteration, length, metho
 from irad.specialize.arrays.elementwise import elementwise
 from irad.specialize.arrays.indexing import getitem, setitem
 from irad.specialize.arrays.operators import binary, compare, contains, inplace, truth, unary
-from irad.specialize.arrays.table import handler
+from irad.specialize.arrays.ufuncs import handler
 from irad.specialize.arrays.values import as_scalar, is_array, new_array, node_of
 
 __all__ = [

@@ -17,6 +17,7 @@ from irad.specialize.arrays.products import dot
 from irad.specialize.arrays.reductions import mean
 from irad.specialize.arrays.shaping import diagonal, ravel, reshape, transpose
 from irad.specialize.arrays.table import HANDLERS, Handler, check_count, in_python, no_keywords
+from irad.specialize.arrays.ufuncs import with_options
 from irad.specialize.arrays.values import array_type, as_scalar, count_of, is_array, new_array, read, size_of, view
 from irad.specialize.iteration import Iteration
 from irad.specialize.values import Compound, Known, Ref, is_number
@@ -68,6 +69,14 @@ def getattr_(s: Specializer, v: Any, name: str) -> Any:
         return count_of(s, v)
     if name == "T":
         return view(s, v, ("transpose", tuple(reversed(range(t.rank))))) if t.rank > 1 else v
+    if name == "mT":
+        if t.rank < 2:
+            raise s.refuse("axis", "`.mT` of an array with fewer than two axes", help="write x.T")
+        return view(s, v, ("transpose", (*range(t.rank - 2), t.rank - 1, t.rank - 2)))
+    if name == "itemsize":
+        return literal(t.dtype.nbytes)
+    if name == "nbytes":
+        return s.b.mul(count_of(s, v), literal(t.dtype.nbytes))
     if name == "dtype":
         return Known(t.dtype.dtype)
     if name in METHODS or name in WRITTEN:
@@ -161,13 +170,19 @@ METHODS: dict[str, Handler] = {
     "fill": _fill,
     "clip": clip,
     "sort": lambda s, args, kwargs: s.call_function(s.function_value(python.sort), args, kwargs),  # in place
+    "partition": lambda s, args, kwargs: s.call_function(s.function_value(python.partition), args, kwargs),
     "diagonal": diagonal,
     "compress": _compress,
 }
 
 
 # Methods that are NumPy's functions in irad/numpy, with the array first.
-WRITTEN = frozenset("argmax argmin argsort cumprod cumsum nonzero repeat round squeeze std swapaxes take trace var".split())
+WRITTEN = frozenset(
+    (
+        "argmax argmin argpartition argsort choose cumprod cumsum nonzero put repeat round searchsorted squeeze std swapaxes"
+        " take trace var"
+    ).split()
+)
 
 
 # Methods that numbers of NumPy's have too: x[0].sum() where x may have one axis or two.
@@ -181,12 +196,15 @@ OF_NUMBERS = frozenset(
 
 def names() -> list[str]:
     """The attributes and methods of arrays."""
-    return ["T", "dtype", "ndim", "shape", "size", *METHODS, *WRITTEN]
+    return ["T", "mT", "dtype", "itemsize", "nbytes", "ndim", "shape", "size", *METHODS, *WRITTEN]
 
 
 def method(head: tuple[str, str]) -> Handler:
-    found = METHODS.get(head[1])
-    return found if found is not None else in_python(getattr(np, head[1]))
+    name = head[1]
+    found, function = METHODS.get(name), getattr(np, name, None)
+    if found is None:
+        found = in_python(function)
+    return found if function is None else with_options(function, name, found)
 
 
 def pack(s: Specializer, v: Any) -> Node | None:

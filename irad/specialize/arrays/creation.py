@@ -28,7 +28,7 @@ from irad.specialize.numbers import fitting
 from irad.specialize.shapes import leaf_types
 from irad.specialize.sizes import dim_of
 from irad.specialize.values import Compound, Known, Ref, is_number
-from irad.types import BOOL, F32, F64, FLOAT, I32, I64, INT, Array, Dim, Scalar, fresh_dim
+from irad.types import BOOL, F32, F64, FLOAT, I32, I64, INT, Array, Dim, Scalar, fresh_dim, join
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -282,6 +282,9 @@ def array(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         if any(isinstance(n.type, Array) for n in nodes):
             return _stacked(s, shape, nodes)
         t = promote(s, nodes, "np.array").strong if not all(n.type is BOOL for n in nodes) else BOOL
+        for n in nodes:  # in a list, numbers of Python's are of their dtype
+            joined = join(t, n.type.strong) if n.type.weak else t  # type: ignore[attr-defined]
+            t = joined if isinstance(joined, Scalar) else t
         twin = {F64: FLOAT, I64: INT}.get(t, t)
         wanted = dtype_of(s, dtype) if dtype is not None else t
         node = b.array(*[s.convert(fitting(s, n, wanted), twin) for n in nodes], shape=shape)

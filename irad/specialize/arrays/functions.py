@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from irad.numpy import special
+from irad.numpy import gammas, special
+from irad.primitives.gamma import digamma
 from irad.specialize.arrays.creation import numeric
 from irad.specialize.arrays.elementwise import elementwise, promote
 from irad.specialize.arrays.operators import binary, compare
@@ -105,6 +106,13 @@ for _name, _prim in FLOAT_UNARY.items():
     HANDLERS[getattr(np, _name)] = _float_function(_name, _prim, 1)
 for _function, _prim in ((special.erf, "erf"), (special.erfc, "erfc"), (special._lgamma, "lgamma")):
     HANDLERS[_function] = _float_function(_prim, _prim, 1)
+
+
+def _digamma(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    return new_array(s, digamma(s.b, numeric(s, args[0], "psi")))
+
+
+HANDLERS[gammas._digamma] = _digamma
 for _name, _prim in FLOAT_BINARY.items():
     HANDLERS[getattr(np, _name)] = _float_function(_name, _prim, 2)
 for _name, _op in OPERATORS.items():

@@ -14,15 +14,15 @@ Handler = Callable[[Any, list[Any], dict[str, Any]], Any]
 HANDLERS: dict[Any, Handler] = {}
 
 
-def handler(s: Specializer, value: Any) -> Handler | None:
+def plain_handler(value: Any) -> Handler | None:
     """The meaning of a function of NumPy's: a handler, or a function written in the accepted subset (irad/numpy)."""
     try:
         found = HANDLERS.get(value)
     except TypeError:
         return None
-    if found is not None:
-        return found
-    return None if written(value) is None else in_python(value)
+    if found is None and written(value) is not None:
+        found = in_python(value)
+    return found
 
 
 def in_python(value: Any) -> Handler:

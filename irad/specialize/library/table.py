@@ -111,12 +111,17 @@ INSTEAD = {
     "tolist": "return the array, and convert it outside the compiled function",
     "linalg.eig": "of a symmetric matrix: np.linalg.eigh(a); others have complex eigenvalues, which cannot be compiled",
     "linalg.eigvals": "of a symmetric matrix: np.linalg.eigvalsh(a); others have complex eigenvalues, which cannot be compiled",
-    "apply_along_axis": "write a loop over the slices: out[i] = f(x[i])",
     "vectorize": "call the function on arrays, or in a loop",
-    "math.gamma": "write math.exp(math.lgamma(x)), for x above 0",
-    "math.fsum": "write sum(xs)",
-    "math.dist": "write math.sqrt(sum((a - b) ** 2 for a, b in zip(p, q)))",
-    "math.comb": "write a loop of products",
+    "unique": "sort, and compare neighbours: s = np.sort(x); s[1:] != s[:-1]",
+    "union1d": "sort both, and compare neighbours",
+    "intersect1d": "test each element: x[np.isin(x, y)]",
+    "setdiff1d": "test each element: x[~np.isin(x, y)]",
+    "trim_zeros": "find the ends by np.flatnonzero(x), and slice",
+    "roots": "find them outside the compiled function: they are complex in general",
+    "reduceat": "reduce each slice in a loop: np.add.reduce(x[i:j])",
+    "ldexp": "write x * 2.0**n",
+    "frexp": "write e = np.floor(np.log2(np.abs(x))) + 1",
+    "fromiter": "write np.array([...])",
 }
 
 

@@ -21,6 +21,7 @@ from irad.optimize.passes import (
     quotients,
     registers,
     residuals,
+    scratch,
     simplify,
     unroll,
 )
@@ -34,11 +35,13 @@ Passes = Sequence["Pass | Passes"]
 LEAN = (
     inline,  # while functions are whole
     drop,  # what inlining made dead
+    scratch,  # what no trip hands to the next needs no cotangent that is handed back
 )
 
 OPTIMIZE = (
     inline,  # forward and backward graphs meet: tuples of residuals cancel
     drop,
+    scratch,
     hoist,
     residuals,  # when each loop is as lean as it gets
     drop,

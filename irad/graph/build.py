@@ -205,7 +205,7 @@ class Builder:
                 e.diagnostic.span = self.span
             raise
         graph = self.graph
-        if self.hoist and prim.order == "total" and not graphs and not _sized(type, args):
+        if self.hoist and prim.order == "total" and not graphs and not _stays(prim, type, args):
             graph = self._outermost(graph, args)
         node = Apply(graph, type, prim, args, static, graphs, self.span, self.adjoint)
         graph.body.append(node)
@@ -344,6 +344,11 @@ class Builder:
         if isinstance(type, Tuple):
             return self.make_tuple(*map(self.zero, type.items))
         return self.zeros(of=type)
+
+
+def _stays(prim: Any, type: Type, args: tuple[Node, ...]) -> bool:
+    """Whether an operation stays in its loop: an array that is made to be written would be copied in each trip."""
+    return _sized(type, args) or (prim.fresh and isinstance(type, Array))
 
 
 def _sized(type: Type, args: tuple[Node, ...]) -> bool:

@@ -6,6 +6,8 @@ what only serves to compute it. One worklist over the module.
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
 from irad.graph.walk import all_graphs, nested_graphs
 from irad.types import Record, Struct
@@ -68,14 +70,14 @@ class Demand:
         return parts is ALL or i in parts
 
 
-def demand(module: Module) -> Demand:
-    """The demand of a module's entry."""
-    return _Analysis(module).run()
+def demand(module: Module, dead: Container[Node] = ()) -> Demand:
+    """The demand of a module's entry. `dead`: loops' parameters of which no part is read before it is written."""
+    return _Analysis(module, dead).run()
 
 
 class _Analysis:
-    def __init__(self, module: Module) -> None:
-        self.module = module
+    def __init__(self, module: Module, dead: Container[Node]) -> None:
+        self.module, self.dead = module, dead
         self.d = Demand()
         self.d.effects = effectful(module)
         self.owner: dict[Graph, Apply] = {}  # the branch or loop that runs a nested graph
@@ -145,6 +147,8 @@ class _Analysis:
 
     def parameter(self, p: Parameter) -> None:
         self.d.params.add(p)
+        if p in self.dead:
+            return
         graph = p.graph
         assert graph is not None
         index = next(i for i, q in enumerate(graph.params) if q is p)

@@ -16,6 +16,7 @@ from irad.optimize.quotients import divide
 from irad.optimize.rebuild import rebuild
 from irad.optimize.registers import into_registers
 from irad.optimize.residuals import choose_residuals
+from irad.optimize.scratch import allocate_scratch
 from irad.optimize.unroll import unrolled
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "quotients",
     "registers",
     "residuals",
+    "scratch",
     "simplify",
     "unroll",
 ]
@@ -139,6 +141,12 @@ def simplify(module: Module) -> Module:
 def drop(module: Module) -> Module:
     """Leave out what nobody reads: operations, results of branches, state of loops, parameters and results of functions."""
     return rebuild(module, demand=demand(module))
+
+
+@pass_("scratch")
+def scratch(module: Module) -> Module:
+    """Make arrays anew that each trip of a loop writes over, instead of handing them from trip to trip."""
+    return allocate_scratch(module)
 
 
 @pass_("hoist")

@@ -114,10 +114,11 @@ def _add_part(region: Region, x: Node, ct: Node, add: Callable[[Node], Node], pa
         masks.set(total, part.put(whole, b.or_(part.of(whole), mask)))
 
 
-def _receive_parts(region: Region, node: Apply, ct: Node, part: _Part, below: Node) -> None:
-    """The cotangents of an array in which a part was replaced or added to: `below` of the array, and that of the part."""
+def _receive_parts(region: Region, node: Apply, ct: Node, part: _Part, rest: Callable[[], Node]) -> None:
+    """The cotangents of an array in which a part was replaced or added to: `rest()` of the array, and that of the part."""
     masks, (x, v, *_) = region.masks, node.args
     mask, value = masks.get(ct), part.of(ct)
+    below = rest()  # after the part is read: it may be written in place
     if mask is not None:
         masks.set(value, part.of(mask))
         masks.set(below, mask)
@@ -139,11 +140,11 @@ def _index(region: Region, node: Apply, ct: Node) -> None:
 def _index_update(region: Region, node: Apply, ct: Node) -> None:
     _, v, *where = node.args
     part = _element(region, where)
-    _receive_parts(region, node, ct, part, part.put(ct, region.b.constant(v.type, 0.0)))
+    _receive_parts(region, node, ct, part, lambda: part.put(ct, region.b.constant(v.type, 0.0)))
 
 
 def _index_add(region: Region, node: Apply, ct: Node) -> None:
-    _receive_parts(region, node, ct, _element(region, node.args[2:]), ct)
+    _receive_parts(region, node, ct, _element(region, node.args[2:]), lambda: ct)
 
 
 def _slice(region: Region, node: Apply, ct: Node) -> None:
@@ -173,12 +174,15 @@ def _block(region: Region, node: Apply) -> _Part:
 
 def _slice_update(region: Region, node: Apply, ct: Node) -> None:
     part, (x, v, *_) = _block(region, node), node.args
-    below = part.put(ct, region.zero_of(region.f.get(v))) if region.f.active.varies(x) else ct
-    _receive_parts(region, node, ct, part, below)
+
+    def rest() -> Node:
+        return part.put(ct, region.zero_of(region.f.get(v))) if region.f.active.varies(x) else ct
+
+    _receive_parts(region, node, ct, part, rest)
 
 
 def _slice_add(region: Region, node: Apply, ct: Node) -> None:
-    _receive_parts(region, node, ct, _block(region, node), ct)
+    _receive_parts(region, node, ct, _block(region, node), lambda: ct)
 
 
 # -- lists: cotangents may be shorter than the primal ---------------------------------------------------------------------

@@ -2,8 +2,7 @@
 
     for i in range(n): out[i, 0] = sin(q[i]); out[i, 1] = cos(q[i])       8 trips: q[i:i+8], two vectors, turned into rows
 
-The last vector ends where the loop ends: it does some trips a second time, where that changes nothing; else what is left
-is done by the loop as it stands. So is all where an index may be out of bounds, which fails as the loop does.
+The last vector ends where the loop ends: it does some trips a second time, where that changes nothing.
 """
 
 from __future__ import annotations
@@ -11,33 +10,23 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from irad.backends.llvm import arrays, polls
+from irad.backends.llvm import arrays
+from irad.backends.llvm.in_lanes import LEAST_LANES, InLanes, Rest
 from irad.backends.llvm.layout import SCALAR, SIZE
 from irad.backends.llvm.levels import Value
-from irad.backends.llvm.memory import Buffer, Index, Memory, memory_type, short
-from irad.backends.llvm.parts import parts_of, run_in_parts
+from irad.backends.llvm.memory import Buffer, Index, memory_type, short
 from irad.backends.llvm.sums import scalar_of
 from irad.backends.llvm.vectors import vector_bits
 
 from irad.graph.nodes import Apply, Constant, Node
-from irad.nests.trips import Access, Affine, Trips, independent_trips
+from irad.nests.trips import Access, Trips, independent_trips
 
-__all__ = ["Rest", "run_in_lanes"]
+__all__ = ["run_in_lanes"]
 
-Operands = tuple[str, ...]
-LEAST_LANES = 4
 FAR = 2  # operations that make up for an element that is apart from the next lane's
 IN_ROWS = 3  # elements side by side that are written as rows
-SMALL = 1 << 40  # trips and steps whose product does not overflow
-
-
-class Rest(NamedTuple):
-    """What the loop as it stands still does: from a trip on (None: nothing), with these arrays."""
-
-    begin: str | None
-    state: list[Operands]
 
 
 def run_in_lanes(e: Any, loop: Apply, trips: str) -> Rest | None:
@@ -51,19 +40,15 @@ def run_in_lanes(e: Any, loop: Apply, trips: str) -> Rest | None:
     return batch.emit() if batch.pays() and batch.bounds() else None
 
 
-class Batch(Memory):
+class Batch(InLanes):
     """One loop being emitted."""
 
     def __init__(self, e: Any, loop: Apply, trips: str, found: Trips) -> None:
-        super().__init__(e)
-        self.loop, self.trips, self.found = loop, trips, found
-        self.body = found.body
+        super().__init__(e, loop, trips, 0)
+        self.found = found
+        self.repeats = found.repeatable
         self.needed = self.find_needed()
         self.lanes = vector_bits() // 8 // max(self.widths(), default=8)
-        self.state: list[Operands] = [e.get(a) for a in loop.args[1:]]
-        self.values: dict[Node, Value] = {}
-        self.checks: list[tuple[Affine, str]] = []  # of places, along axes of such sizes, before the loop
-        self.firsts: dict[Affine, Value] = {}
 
     # -- whether ---------------------------------------------------------------------------------------------------------
 
@@ -91,41 +76,22 @@ class Batch(Memory):
         return work >= FAR * len(far)
 
     def bounds(self) -> bool:
-        """Whether all places are inside, as far as is known; the checks that are left are noted."""
-        self.e.trip_counts[self.body.params[0]] = self.trips
-        for a in self.found.accesses.values():
-            nodes = a.node.args[2:] if a.writes else a.node.args[1:]
-            for node, p, d in zip(nodes, a.places, self.dims(a), strict=True):
-                if self.e.below(node, d):
-                    continue
-                inside = self.inside_always(p, d)
-                if inside is False:
-                    return False
-                if inside is None and (p, d) not in self.checks:
-                    self.checks.append((p, d))
-        return True
-
-    def inside_always(self, p: Affine, d: str) -> bool | None:
-        """Whether a place is in 0 ... d-1 in all trips; None where the run finds out."""
-        if self.trips.isdigit():
-            way = p.step * (int(self.trips) - 1)
-            if abs(way) >= SMALL:
-                return False
-            if not p.terms and d.isdigit():
-                return all(0 <= i < int(d) for i in (p.first, p.first + way))
-        return None if p.step in (-1, 0, 1) or self.trips.isdigit() else False
+        """Whether all places are inside, as far as is known."""
+        return all(
+            self.within(a.node.args[2:] if a.writes else a.node.args[1:], a.places, self.dims_of(a))
+            for a in self.found.accesses.values()
+        )
 
     def source(self, a: Access) -> Node:
         return a.node.args[0] if a.state is None else self.loop.args[1 + a.state]
 
-    def dims(self, a: Access) -> list[str]:
-        return arrays.shape(self.e, self.source(a))
+    def dims_of(self, a: Access) -> list[str]:
+        return self.dims(self.source(a))
 
     # -- the loop ----------------------------------------------------------------------------------------------------------
 
-    def emit(self) -> Rest:
-        e, n = self.e, self.lanes
-        e.note(f"{n} trips in lanes")
+    def prepare(self) -> list[str]:
+        e = self.e
         for k, x in enumerate(self.loop.args[1:]):
             if any(a.writes for a in self.found.of_state(k)):
                 dims = arrays.shape(e, x)
@@ -133,92 +99,14 @@ class Batch(Memory):
         for a in self.found.accesses.values():
             for p in a.places:
                 self.firsts.setdefault(p._replace(step=0), self.first(p))
-        checks = [c for p, d in self.checks for c in self.check(p, d)]
-        if not self.trips.isdigit():
-            checks.append(e.emit(f"icmp sge i64 {self.trips}, {n}"))
-        go, done, before = e.new_label("lanes"), e.new_label("rest"), e.label
-        fits = checks[0] if checks else ""
-        for c in checks[1:]:
-            fits = e.emit(f"and i1 {fits}, {c}")
-        if fits:
-            e.branch(fits, go, done)
-        else:
-            e.jump(go)
-        e.start(go)
-        end = self.vectors()
-        latch = e.label
-        e.jump(done)
-        e.start(done)
-        if not checks and end == self.trips:
-            return Rest(None, self.state)
-        return Rest(e.emit(f"phi i64 [ 0, %{before} ], [ {end}, %{latch} ]") if checks else end, self.state)
+        return []
 
-    def vectors(self) -> str:
-        """The loop over vectors of trips, in parts where they are many; the trip at which it ends."""
-        e, n = self.e, self.lanes
-        end = self.trips
-        if not self.found.repeatable:
-            end = str(int(end) // n * n) if end.isdigit() else e.emit(f"and i64 {end}, {-n}")
-        parts = parts_of(e, end, e.m.work.cost[self.body] / n, n) if e.fails else None
-        if parts is None:
-            self.vectors_between("0", end)
-        else:
-            e.note("in parts")
-            kept, self.cache = self.cache, [{}]
-            run_in_parts(e, end, parts, lambda: self.vectors_between("%first", "%end"))
-            self.cache = kept
-        return end
-
-    def vectors_between(self, begin: str, end: str) -> None:
-        """Vectors of the trips from one to before another, which are at least one vector."""
-        e, n = self.e, self.lanes
-        last = str(int(end) - n) if end.isdigit() else e.emit(f"sub nsw i64 {end}, {n}")
-        before, head, done = e.label, e.new_label("for"), e.new_label("end")
-        self.open()
-        i = self.fresh()
-        e.label = head
-        self.trip(Value(i, self.depth))
-        if not e.m.work.is_quiet(self.loop):
-            polls.charge(e, n * e.m.work.cost[self.body])
-        again = e.emit(f"icmp slt i64 {i}, {last}")
-        after = polls.least(e, e.emit(f"add nuw nsw i64 {i}, {n}"), last)
-        latch = e.label
-        lines = self.close()
-        e.jump(head)
-        e.lines.append(f"{head}:")
-        e.lines.append(f"  {i} = phi i64 [ {begin}, %{before} ], [ {after}, %{latch} ]")
-        e.lines += lines
-        e.branch(again, head, done)
-        e.start(done)
-
-    def first(self, p: Affine) -> Value:
-        """A place in the first trip."""
-        e, total = self.e, str(p.first)
-        for k, node in p.terms:
-            x = e.one(node)
-            x = x if k == 1 else e.emit(f"mul i64 {x}, {k}")
-            total = x if total == "0" else e.emit(f"add i64 {total}, {x}")
-        return Value(total)
-
-    def check(self, p: Affine, d: str) -> list[str]:
-        """Whether a place is inside in the first trip and in the last; nothing wraps around in between."""
-        e, first = self.e, self.firsts[p._replace(step=0)].text
-        out = [e.emit(f"icmp ult i64 {first}, {d}")]
-        if p.step:
-            way = e.emit(f"mul i64 {e.emit(f'sub i64 {self.trips}, 1')}, {p.step}")
-            out.append(e.emit(f"icmp ult i64 {e.emit(f'add i64 {first}, {way}')}, {d}"))
-        return out
-
-    # -- a vector of trips ---------------------------------------------------------------------------------------------------
-
-    def trip(self, i: Value) -> None:
-        e, n = self.e, self.lanes
+    def trip(self, i: Value) -> list[str]:
+        e = self.e
         self.index = i
         trip = self.body.params[0]
         if trip in self.needed:
-            steps = ", ".join(f"i64 {k}" for k in range(n))
-            first = self.splat(Value(i.text, self.depth), "i64")
-            self.values[trip] = self.pure(f"add <{n} x i64> {first}, <{steps}>", self.depth, lane=True)
+            self.values[trip] = self.trip_numbers(i)
         rows = self.rows()
         for node in self.body.body:
             access = self.found.accesses.get(node)
@@ -234,38 +122,21 @@ class Batch(Memory):
                 self.write(access)
         for group in self.groups(rows):
             self.put_rows(group)
-        e.node = self.loop
-
-    def value(self, node: Node) -> Value:
-        return self.values[node] if node in self.values else Value(self.e.one(node))
-
-    def number(self, node: Apply) -> Value:
-        e = self.e
-        values = [self.value(a) for a in node.args]
-        lane = any(v.lane for v in values)
-        kinds = [SCALAR[str(scalar_of(a))] for a in node.args]
-        texts = [self.splat(v, t) if lane else v.text for v, t in zip(values, kinds, strict=True)]
-        e.lanes = self.lanes if lane else 0
-        text = e.instruction(node, texts)
-        e.lanes = 0
-        return Value(text, self.depth, lane)
+        return []
 
     def write(self, a: Access) -> None:
-        e, t, v = self.e, self.type_of(a), self.value(a.node.args[1])
+        t, v = self.type_of(a), self.value(a.node.args[1])
         b, indices = self.buffer(a), self.indices(a)
         if a.node.fn.name == "index_add":
             before = self.get(t, b, indices)
-            text = self.splat(v, t)
-            e.lanes = self.lanes
-            v = Value(e.plus(scalar_of(a.node), before.text, text), self.depth, True)
-            e.lanes = 0
+            v = self.plus(a.node, before, v)
         self.put(t, b, indices, v)
 
     def type_of(self, a: Access) -> str:
         return SCALAR[str(scalar_of(self.source(a)))]
 
     def buffer(self, a: Access) -> Buffer:
-        dims = self.dims(a)
+        dims = self.dims_of(a)
         data = self.e.get(a.node.args[0])[0] if a.state is None else self.state[a.state][0]
         return Buffer(data, tuple(range(len(dims))), tuple(dims))
 
@@ -284,7 +155,7 @@ class Batch(Memory):
             if len(heads) != 1 or not all(a.node.fn.name == "index_update" for a in accesses):
                 continue
             (head,) = heads
-            dims = self.dims(accesses[0])[len(head) :]
+            dims = self.dims_of(accesses[0])[len(head) :]
             if dims and all(d.isdigit() for d in dims):
                 for a in accesses:
                     place = 0

@@ -9,7 +9,7 @@ from irad.backends.llvm.runtime import FROM_END
 
 from irad.graph.nodes import Constant, Node
 
-__all__ = ["check_block", "check_bounds"]
+__all__ = ["check_axis", "check_block", "check_bounds"]
 
 
 def check_bounds(e: Any, nodes: Sequence[Node], index: Sequence[str], dims: Sequence[str]) -> None:

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from irad.backends.llvm import arrays, batches, cotangents, effects, kernels, linalg, lists, polls, products, runtime, stacks
+from irad.backends.llvm import (
+    arrays,
+    batches,
+    cotangents,
+    effects,
+    kernels,
+    linalg,
+    lists,
+    polls,
+    products,
+    runtime,
+    stacks,
+    together,
+)
 from irad.backends.llvm.destinations import given_results
 from irad.backends.llvm.layout import WIDE, flat, item_layout, literal_text, managed, offsets, scalar_type
 from irad.backends.llvm.ownership import Plan, Ref, plan, refs
@@ -396,7 +409,7 @@ class FunctionEmitter(ScalarOps):
         init = [self.get(a) for a in node.args[1:]]
         counted = stacks.prepare_stacks(self, node, body, init, trips)
         begin: str = "0"
-        done_already = batches.run_in_lanes(self, node, trips)
+        done_already = batches.run_in_lanes(self, node, trips) or together.run_together(self, node, trips)
         if done_already is not None:
             init = done_already.state
             if done_already.begin is None:

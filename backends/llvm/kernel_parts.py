@@ -13,9 +13,9 @@ from typing import NamedTuple
 from irad.backends.llvm.lanes import cost_of, trips
 from irad.backends.llvm.layout import SIZE
 from irad.backends.llvm.levels import Value
-from irad.backends.llvm.memory import Buffer
+from irad.backends.llvm.memory import LINE, Buffer
 from irad.backends.llvm.parts import Parts, parts_of, run_in_parts
-from irad.backends.llvm.placement import LINE, Placement
+from irad.backends.llvm.placement import Placement
 from irad.backends.llvm.sums import Key
 
 from irad.graph.nodes import Node
@@ -125,11 +125,6 @@ class KernelParts(Placement):
     def place_inside(self, s: Statement) -> None:
         """Memory of a statement's that a part keeps to itself."""
         raise NotImplementedError
-
-    def free_temporary(self) -> None:
-        for block in self.temporary:
-            self.e.used.add("irad.release")
-            self.e.do(f"call void @irad.release(ptr %ctx, ptr {block})")
 
     def add_up(self, s: Statement, parts: Parts) -> None:
         """Add the sums of all parts to those of part 0, in order."""

@@ -62,7 +62,6 @@ class Kernel(KernelParts):
         self.sums: dict[Key, Value] = {}
         self.places: dict[Statement, Buffer] = {}  # of values that are stored
         self.partial: dict[Statement, Buffer] = {}  # of reductions that are summed up in memory
-        self.temporary: list[str] = []
         self.packed: dict[Node, Buffer] = {}  # arrays from outside, their lanes side by side
 
     def shape(self, node: Node) -> list[str]:

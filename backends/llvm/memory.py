@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from irad.backends.llvm.layout import SIZE
+from irad.backends.llvm import arrays
+from irad.backends.llvm.layout import HEADER, SIZE
 from irad.backends.llvm.levels import Levels, Value, known
 
-__all__ = ["Buffer", "Index", "Memory", "memory_type"]
+__all__ = ["LINE", "Buffer", "Index", "Memory", "memory_type"]
 
+LINE = 64  # bytes: a vector across two lines costs twice
+ON_STACK = 4096  # bytes of a buffer that is not made on the heap
 Index = tuple[Value, int]  # along an axis, of the first lane; and how much it grows from lane to lane
 
 
@@ -38,6 +41,30 @@ def short(t: str) -> str:
 
 class Memory(Levels):
     mask: Value | None = None  # the lanes that are on
+
+    def __init__(self, e: Any, lanes: int = 0) -> None:
+        super().__init__(e, lanes)
+        self.temporary: list[str] = []  # blocks of buffers on the heap
+
+    def memory_of(self, t: str, axes: tuple[int, ...], dims: tuple[str, ...], *, lanes: int) -> Buffer:
+        """Memory of its own for an array, or a vector for each of its elements."""
+        return Buffer(self.room(arrays.product(self.e, dims), SIZE[t] * (lanes or 1)), axes, dims, lanes)
+
+    def room(self, count: str, item: int) -> str:
+        """Memory for so many items of so many bytes, which begins with a line of the cache."""
+        e = self.e
+        if count.isdigit() and int(count) * item <= ON_STACK:
+            return e.in_frame("buffer", f"[{int(count) * item} x i8]", LINE)  # type: ignore[no-any-return]
+        size = str(int(count) * item + LINE) if count.isdigit() else e.emit(f"mul nsw i64 {count}, {item}")
+        block = e.allocate(size if count.isdigit() else e.emit(f"add nsw i64 {size}, {LINE}"), "null")
+        self.temporary.append(block)
+        place = e.emit(f"ptrtoint ptr {e.address(block, HEADER + LINE - 1)} to i64")
+        return e.emit(f"inttoptr i64 {e.emit(f'and i64 {place}, {-LINE}')} to ptr")  # type: ignore[no-any-return]
+
+    def free_temporary(self) -> None:
+        for block in self.temporary:
+            self.e.used.add("irad.release")
+            self.e.do(f"call void @irad.release(ptr %ctx, ptr {block})")
 
     def inside(self, b: Buffer, indices: Sequence[Index]) -> list[tuple[Value, int, str]]:
         """(index, lane step, stride) of an item of a buffer."""

@@ -60,7 +60,7 @@ def parts_of(e: Any, trips: str, cost: float, align: int, *, more: int = 0) -> P
     return Parts(size, e.emit(f"select i1 {some}, i64 {nearest}, i64 1"))
 
 
-def run_in_parts(e: Any, trips: str, parts: Parts, write: Callable[[], None]) -> None:
+def run_in_parts(e: Any, trips: str, parts: Parts, write: Callable[[], object]) -> None:
     """Emit what `write` emits as a function of its own, and a call for all parts of a range."""
     name = f"{e.m.names[e.graph]}.part.{len(e.outlined)}"
     own = _emitted(e, write)
@@ -84,7 +84,7 @@ def run_in_parts(e: Any, trips: str, parts: Parts, write: Callable[[], None]) ->
     e.start(go_on)
 
 
-def _emitted(e: Any, write: Callable[[], None]) -> list[str]:
+def _emitted(e: Any, write: Callable[[], object]) -> list[str]:
     """The lines that `write` emits, with what they need of the entry block and of cold blocks."""
     outer = e.lines, e.frame, e.failures, e.places, e.label
     e.lines, e.frame, e.failures, e.places, e.label = [], [], [], [], "entry"

@@ -6,8 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from irad.backends.llvm import arrays
-from irad.backends.llvm.layout import HEADER, SCALAR, SIZE
+from irad.backends.llvm.layout import SCALAR, SIZE
 from irad.backends.llvm.memory import Buffer
 from irad.backends.llvm.sums import Sums, scalar_of
 
@@ -16,15 +15,13 @@ from irad.nests.tree import Loop, Tree
 
 __all__ = ["Placement"]
 
-CACHE, LINE = 32 << 10, 64  # bytes that are near; of a line: a vector across two costs twice
-ON_STACK = 4096  # bytes of a buffer that is not made on the heap
+CACHE = 32 << 10  # bytes that are near
 UNROLLED, UNROLLED_OPERATIONS = 16, 400  # trips of a loop that is unrolled; statements that unrolling may make
 
 
 class Placement(Sums):
     tree: list[Tree]
     lane_loops: set[Loop]
-    temporary: list[str]
 
     def choose_unrolled(self) -> set[Loop]:
         """Loops that are short, from the inside out, while the text stays short."""
@@ -132,17 +129,3 @@ class Placement(Sums):
 
     def memory(self, s: Statement, axes: tuple[int, ...], dims: tuple[str, ...], *, lanes: int) -> Buffer:
         return self.memory_of(self.ll(s), axes, dims, lanes=lanes)
-
-    def memory_of(self, t: str, axes: tuple[int, ...], dims: tuple[str, ...], *, lanes: int) -> Buffer:
-        return Buffer(self.room(arrays.product(self.e, dims), SIZE[t] * (lanes or 1)), axes, dims, lanes)
-
-    def room(self, count: str, item: int) -> str:
-        """Memory for so many items of so many bytes, which begins with a line of the cache."""
-        e = self.e
-        if count.isdigit() and int(count) * item <= ON_STACK:
-            return e.in_frame("buffer", f"[{int(count) * item} x i8]", LINE)  # type: ignore[no-any-return]
-        size = str(int(count) * item + LINE) if count.isdigit() else e.emit(f"mul nsw i64 {count}, {item}")
-        block = e.allocate(size if count.isdigit() else e.emit(f"add nsw i64 {size}, {LINE}"), "null")
-        self.temporary.append(block)
-        place = e.emit(f"ptrtoint ptr {e.address(block, HEADER + LINE - 1)} to i64")
-        return e.emit(f"inttoptr i64 {e.emit(f'and i64 {place}, {-LINE}')} to ptr")  # type: ignore[no-any-return]

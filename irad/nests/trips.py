@@ -9,7 +9,7 @@ So the trips may run in any order, and several at once.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,13 +18,13 @@ from irad.graph.walk import captured
 from irad.primitives.table import CHECKED, TOTAL
 from irad.types import Array, Scalar
 
-__all__ = ["Access", "Affine", "Trips", "independent_trips", "is_overwritten"]
+__all__ = ["Access", "Affine", "Indices", "Trips", "independent_trips", "is_apart", "is_number", "is_overwritten"]
 
 WRITES = frozenset({"index_update", "index_add"})
 
 
 class Affine(NamedTuple):
-    """An index: step * (the trip's number) + first + sum(k * node), the nodes from outside of the loop."""
+    """An index: step * (the trip's number) + first + sum(k * node), the nodes the same in all trips."""
 
     step: int = 0
     first: int = 0
@@ -76,15 +76,15 @@ def independent_trips(loop: Apply) -> Trips | None:
     out = Trips(body)
     version: dict[Node, int] = {p: k for k, p in enumerate(state)}
     current: list[Node] = list(state)
-    places: dict[Node, Affine] = {body.params[0]: Affine(1)}
-    from_end: dict[Node, Affine] = {}  # places that count from the end where they are negative: as such, inside they are not
+    indices = Indices(body.params[0], lambda i: i.graph is not body)
     for node in body.body:
         if node is body.output and node.fn.name == "make_tuple":
             continue
         if node.fn.name == "index" or node.fn.name in WRITES:
-            access = _access(node, places | from_end if from_end else places, version)
-            if access is None or (access.state is not None and node.args[0] is not current[access.state]):
+            places, state_of = indices.places(node), version.get(node.args[0])
+            if places is None or (state_of is not None and node.args[0] is not current[state_of]):
                 return None
+            access = Access(node, places, state_of)
             if access.state is None and (access.writes or node.args[0].graph is body):
                 return None
             out.accesses[node] = access
@@ -93,21 +93,17 @@ def independent_trips(loop: Apply) -> Trips | None:
                 current[access.state] = node  # type: ignore[index]
             if node.fn.name == "index_add" or (access.state is not None and not access.writes):
                 out.repeatable = False
-        elif _is_number(node):
-            p = _affine(node, places)
-            if p is not None:
-                places[node] = p
-            elif (p := _from_end(node, places)) is not None:
-                from_end[node] = p
+        elif is_number(node):
+            indices.note(node)
         else:
             return None
     made = body.output.args if len(state) > 1 and isinstance(body.output, Apply) else (body.output,)
-    if list(made) != current or not all(_apart(out.of_state(k)) for k in range(len(state))):
+    if list(made) != current or not all(map(_apart, map(out.of_state, range(len(state))))):
         return None
     return out if any(a.writes for a in out.accesses.values()) else None
 
 
-def _is_number(node: Apply) -> bool:
+def is_number(node: Apply) -> bool:
     """Whether an operation on numbers cannot fail."""
     if node.graphs or not node.fn.elementwise or not callable(node.fn.llvm):
         return False
@@ -116,12 +112,61 @@ def _is_number(node: Apply) -> bool:
     return node.fn.order == TOTAL or (node.fn.order == CHECKED and node.type.kind == "f")  # type: ignore[attr-defined]
 
 
-def _access(node: Apply, places: dict[Node, Affine], version: dict[Node, int]) -> Access | None:
-    x, *rest = node.args
-    at = [_place(i, places, node.graph) for i in (rest[1:] if node.fn.name in WRITES else rest)]
-    if any(p is None for p in at):
-        return None
-    return Access(node, tuple(at), version.get(x))  # type: ignore[arg-type]
+class Indices:
+    """What is known of the integers of a loop's body as indices. `same`: whether a number is the same in all trips."""
+
+    def __init__(self, trip: Node, same: Callable[[Node], bool]) -> None:
+        self.same = same
+        self.known: dict[Node, Affine] = {trip: Affine(1)}
+        self.from_end: dict[Node, Affine] = {}  # that count from the end where they are negative: inside, they are not
+
+    def note(self, node: Apply) -> None:
+        """An operation on numbers that differ from trip to trip."""
+        if not _is_wide(node):
+            return
+        found = self._combined(node)
+        if found is not None:
+            self.known[node] = found
+        elif (found := self._counted_back(node)) is not None:
+            self.from_end[node] = found
+
+    def number(self, i: Node) -> Affine | None:
+        if not _is_wide(i):
+            return None
+        if isinstance(i, Constant):
+            return Affine(0, int(i.value))
+        found = self.known.get(i)
+        return Affine(terms=((1, i),)) if found is None and self.same(i) else found
+
+    def place(self, i: Node) -> Affine | None:
+        """A number as an index of an array."""
+        return self.from_end[i] if i in self.from_end else self.number(i)
+
+    def places(self, access: Apply) -> tuple[Affine, ...] | None:
+        _, *rest = access.args
+        found = [self.place(i) for i in (rest[1:] if access.fn.name in WRITES else rest)]
+        return None if any(p is None for p in found) else tuple(found)  # type: ignore[arg-type]
+
+    def _combined(self, node: Apply) -> Affine | None:
+        if node.fn.name not in ("add", "sub", "mul"):
+            return None
+        x, y = (self.number(a) for a in node.args)
+        if x is None or y is None:
+            return None
+        if node.fn.name == "mul":
+            x, y = (x, y) if y.is_constant else (y, x)
+            return x.times(y.first) if y.is_constant else None
+        return x.plus(y, 1 if node.fn.name == "add" else -1)
+
+    def _counted_back(self, node: Apply) -> Affine | None:
+        """select(i < 0, ..., i) as i."""
+        if node.fn.name != "select":
+            return None
+        test, _, i = node.args
+        negative = isinstance(test, Apply) and test.fn.name == "lt" and test.args[0] is i
+        if not negative or not isinstance(test.args[1], Constant) or test.args[1].value != 0:  # type: ignore[attr-defined]
+            return None
+        return self.number(i)
 
 
 def _is_wide(node: Node) -> bool:
@@ -129,46 +174,13 @@ def _is_wide(node: Node) -> bool:
     return isinstance(t, Scalar) and t.kind == "i" and t.width == 64
 
 
-def _place(i: Node, places: dict[Node, Affine], body: Graph | None) -> Affine | None:
-    if not _is_wide(i):
-        return None
-    if isinstance(i, Constant):
-        return Affine(0, int(i.value))
-    found = places.get(i)
-    if found is None and i.graph is not body:
-        return Affine(terms=((1, i),))
-    return found
-
-
-def _affine(node: Apply, places: dict[Node, Affine]) -> Affine | None:
-    """An integer as an index, where it is one."""
-    if not _is_wide(node) or node.fn.name not in ("add", "sub", "mul"):
-        return None
-    x, y = (_place(a, places, node.graph) for a in node.args)
-    if x is None or y is None:
-        return None
-    if node.fn.name == "mul":
-        x, y = (x, y) if y.is_constant else (y, x)
-        return x.times(y.first) if y.is_constant else None
-    return x.plus(y, 1 if node.fn.name == "add" else -1)
-
-
-def _from_end(node: Apply, places: dict[Node, Affine]) -> Affine | None:
-    """select(i < 0, ..., i) as i."""
-    if node.fn.name != "select" or not _is_wide(node):
-        return None
-    test, _, i = node.args
-    negative = isinstance(test, Apply) and test.fn.name == "lt" and test.args[0] is i
-    if not negative or not isinstance(test.args[1], Constant) or test.args[1].value != 0:  # type: ignore[attr-defined]
-        return None
-    return _place(i, places, node.graph)
-
-
 def _apart(accesses: Sequence[Access]) -> bool:
+    return not any(a.writes for a in accesses) or is_apart([a.places for a in accesses])
+
+
+def is_apart(places: Sequence[tuple[Affine, ...]]) -> bool:
     """Whether different trips are at different elements: along one axis, all are at the same place, which moves."""
-    return not any(a.writes for a in accesses) or any(
-        p.step and all(a.places[axis] == p for a in accesses) for axis, p in enumerate(accesses[0].places)
-    )
+    return any(p.step and all(q[axis] == p for q in places) for axis, p in enumerate(places[0]))
 
 
 def is_overwritten(zeros: Apply) -> bool:

@@ -246,3 +246,28 @@ def goes_other_ways(x, w, t, k):
 def test_other_loops(f):
     for n in TRIPS:
         alike(f, *arguments(n), 0.5)
+
+
+def each_its_own(x, w, t, k):
+    """Nothing is shared: threads may take parts."""
+    out = np.zeros((len(x), 2))
+    for i in range(len(x)):
+        y, s = np.zeros(4), 0.0
+        for j in range(4):
+            y[j] = math.exp(x[i, j] * k)
+        for j in range(4):
+            for c in range(j, 4):
+                s += y[j] * y[c] * t[1, c]
+        out[i, 0] = s
+        out[i, 1] = y[2]
+    return out
+
+
+def test_parts_on_threads():
+    args = (*arguments(100_003), 0.5)
+    assert "in parts" in shown(each_its_own, *args)
+    want = irad.compile(each_its_own, threads=1)(*args)
+    agree(want[:50], interpret(each_its_own)(args[0][:50], *args[1:]), 1e-13)
+    agree(want[-50:], interpret(each_its_own)(args[0][-50:], *args[1:]), 1e-13)
+    for threads in (2, 3):
+        np.testing.assert_array_equal(irad.compile(each_its_own, threads=threads)(*args), want)

@@ -49,7 +49,7 @@ class Writer:
             return self.number(places)
         a, b = self.value(places, depth - 1), self.value(places, depth - 1)
         return self.rng.choice(
-            [f"({a} + {b})", f"({a} * {b})", f"np.sin({a})", f"np.exp(-abs({a}))", f"np.maximum({a}, {b})", f"({a} - {b}) * 0.5"]
+            [f"({a} + {b})", f"({a} * {b})", f"np.sin({a})", f"np.exp(-abs({a}))", f"np.maximum({a}, {b})", f"({a} - {b}) / 2"]
         )
 
     def line(self, indent, text):
@@ -119,7 +119,8 @@ def test_most_generated_loops_run_in_lanes():
     texts = [Writer(random.Random(f"{seed} {shared}"), shared).text() for seed in range(12) for shared in (False, True)]
     found = 0
     for k, text in enumerate(texts):
-        lowered = str(irad.ir(irad.compile(loaded(text, f"drawn {k}"), fast_math=True), *arguments(40), 0.3, 2, stage="lowered"))
+        compiled = irad.compile(loaded(text, f"drawn {k}"), fast_math=True)
+        lowered = str(irad.ir(compiled, *arguments(40), 0.3, 2, stage="lowered"))
         outer = [line for line in lowered.splitlines() if "for_loop(40," in line]
         found += any(IN_LANES in line for line in outer)
     assert found >= 10

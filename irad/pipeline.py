@@ -17,6 +17,7 @@ from irad.optimize.passes import (
     fuse,
     hoist,
     inline,
+    merge,
     nans,
     quotients,
     registers,
@@ -43,6 +44,7 @@ OPTIMIZE = (
     drop,
     scratch,
     hoist,
+    merge,  # when a reverse loop's state is what it needs only
     residuals,  # when each loop is as lean as it gets
     drop,
     simplify,  # recomputed values meet those that were there

@@ -11,6 +11,7 @@ from irad.optimize import rules as rules  # the Builder tries them
 from irad.optimize.demand import demand
 from irad.optimize.eliminate import eliminate as _eliminate
 from irad.optimize.fuse import fuse_arrays
+from irad.optimize.merge import merge_loops
 from irad.optimize.nans import check_nans
 from irad.optimize.quotients import divide
 from irad.optimize.rebuild import rebuild
@@ -26,6 +27,7 @@ __all__ = [
     "fuse",
     "hoist",
     "inline",
+    "merge",
     "nans",
     "pass_",
     "quotients",
@@ -153,6 +155,12 @@ def scratch(module: Module) -> Module:
 def hoist(module: Module) -> Module:
     """Move total operations out of loops that do not change their arguments (loop-invariant code motion)."""
     return rebuild(module, hoist=True)
+
+
+@pass_("merge")
+def merge(module: Module) -> Module:
+    """Make one loop of a loop and its reverse, where no trip of the reverse waits for another: nothing is stored."""
+    return merge_loops(module)
 
 
 @pass_("residuals")

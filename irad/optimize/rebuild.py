@@ -6,7 +6,7 @@ state that never changes, and takes the branch whose condition is known. The Bui
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 
 from irad.errors import Span, is_own
 from irad.graph.build import UNIT_VALUE, Builder, is_constant
@@ -181,7 +181,7 @@ class Rebuild:
     def body(self, old: Graph) -> Task:
         """Rebuild the operations of a graph into the one being built."""
         b, live = self.b, self.demand.live if self.demand is not None else None
-        for node in old.body:
+        for node in self.sequence(old):
             if live is not None and node not in live:
                 continue
             b.span = self.place(node)
@@ -189,6 +189,10 @@ class Rebuild:
                 yield self.control(node)
                 continue
             self.plain(node)
+
+    def sequence(self, old: Graph) -> Iterable[Apply]:
+        """The operations of a graph in the order in which they are rebuilt."""
+        return old.body
 
     def plain(self, node: Apply) -> None:
         b = self.b

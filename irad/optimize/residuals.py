@@ -23,10 +23,12 @@ from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
 from irad.optimize.branches import Branched, branched
 from irad.optimize.demand import state_of
 from irad.optimize.mincut import INFINITE, Network
+from irad.optimize.pairs import Pair, find_pairs
 from irad.optimize.rebuild import Rebuild, is_undef
 from irad.optimize.rewrite import kind_of
-from irad.optimize.stacks import Path, Stacks
-from irad.types import Array, Scalar, Stack, Struct, Tuple, Type, leaves
+from irad.optimize.slots import Path, Slot
+from irad.optimize.stacks import Stacks
+from irad.types import UNIT, Array, Scalar, Stack, Struct, Tuple, Type, leaves
 
 __all__ = ["choose_residuals", "nbytes", "padding"]
 
@@ -52,30 +54,16 @@ def padding(t: Type) -> int:
     return -nbytes(t) % max(sizes, default=1)
 
 
-@dataclass(slots=True)
-class _Pair:
+@dataclass(slots=True, eq=False)
+class _Pair(Pair):
     """A forward loop, the reverse loop that consumes its stack, and what is decided for them."""
 
-    forward: Apply
-    reverse: Apply
-    empty: Apply
-    push: Apply
-    pop: Apply
-    reads: dict[Apply, int]  # in the reverse body: which item of the tuple each node is
     around: _Pair | None = None  # the pair whose bodies these loops stand in
     wanted: dict[Node, None] = field(default_factory=dict)  # the forward values that the reverse body reads
     stored: list[Node] = field(default_factory=list)
     again: list[Apply] = field(default_factory=list)  # recomputed, in order
     branched: dict[Node, Branched] = field(default_factory=dict)  # of them, results of branches
     counters: dict[Node, tuple[Node, Node]] = field(default_factory=dict)  # recomputed from the number of the trip
-
-    @property
-    def body(self) -> Graph:
-        return self.forward.graphs[0]
-
-    @property
-    def reverse_body(self) -> Graph:
-        return self.reverse.graphs[0]
 
 
 def price(t: Type) -> int:
@@ -98,24 +86,25 @@ def choose_residuals(module: Module) -> Module:
     """The module with less on its stacks."""
     stacks = Stacks(module)
     found = _pairs(stacks)
-    changed = [_decide(p, module.entry) for p in found]  # inner loops first: they may ask the outer ones for more
-    return _Rewrite(module, stacks, found).run() if any(changed) else module
+    changed = []
+    bare: set[Slot] = set()  # the stacks on which nothing is left
+    for p in found:  # inner loops first: they may ask the outer ones for more, and stacks of nothing are not stored
+        p.wanted = {x: None for x in p.wanted if stacks.find((x, ())) not in bare}
+        changed.append(_decide(p, module.entry))
+        if not p.stored and p.forward.fn.name == "for_loop":
+            bare.add(stacks.find((p.empty, ())))
+    return _Rewrite(module, stacks, found, bare).run() if any(changed) else module
 
 
 # -- finding ----------------------------------------------------------------------------------------------------------------
 
 
 def _pairs(stacks: Stacks) -> list[_Pair]:
-    """The pairs of loops of which one pushes once a trip and the other pops all of it; inner loops first."""
-    found = []
-    for slot, pushes in stacks.sites["push"].items():
-        pops, empties = stacks.sites["pop"].get(slot, ()), stacks.sites["empty_stack"].get(slot, ())
-        if slot not in stacks.lost and len(pushes) == len(pops) == len(empties) == 1:
-            p = _pair(stacks, pushes[0], pops[0], empties[0])
-            if p is not None:
-                found.append(p)
+    """The pairs of loops, each with those around it and with what its reverse loop reads; inner loops first."""
+    found = find_pairs(stacks, _Pair)
     bodies = {p.body: p for p in found}
     for p in found:
+        p.wanted = dict.fromkeys(p.item.args[i] for i in p.reads.values())
         p.around = next(
             (
                 q
@@ -124,51 +113,7 @@ def _pairs(stacks: Stacks) -> list[_Pair]:
             ),
             None,
         )
-    return sorted(found, key=lambda p: -sum(1 for _ in p.body.path()))
-
-
-def _pair(stacks: Stacks, push: Apply, pop: Apply, empty: Apply) -> _Pair | None:
-    forward, reverse = stacks.owner.get(push.graph), stacks.owner.get(pop.graph)
-    if forward is None or reverse is None or forward.fn.name not in ("for_loop", "while_loop") or reverse.fn.name != "for_loop":
-        return None
-    body, param, top = push.graph, push.args[0], pop.args[0]
-    assert body is not None
-    if (
-        param not in body.params
-        or len(stacks.uses[param]) != 1
-        or top not in reverse.graphs[0].params
-        or len(stacks.uses[top]) != 1
-    ):
-        return None
-    first = 1 if forward.fn.name == "for_loop" else 0
-    k = body.params.index(param) - first
-    if state_of(body, forward.fn.name)[k] is not push or forward.args[first + k] is not empty:
-        return None
-    item = push.args[1]
-    if (
-        len(stacks.uses.get(push, ())) > 1
-        or len(stacks.uses[empty]) != 1
-        or not (isinstance(item, Apply) and item.fn.name == "make_tuple")
-    ):
-        return None
-    reads = _reads(pop, stacks)
-    if reads is None:
-        return None
-    return _Pair(forward, reverse, empty, push, pop, reads, wanted=dict.fromkeys(item.args[i] for i in reads.values()))
-
-
-def _reads(pop: Apply, stacks: Stacks) -> dict[Apply, int] | None:
-    """The nodes that take the popped tuple apart; None where it is used in another way."""
-    out: dict[Apply, int] = {}
-    for part, _ in stacks.uses.get(pop, ()):
-        if part.fn.name != "getitem" or part in stacks.outputs:
-            return None
-        if part.static[0] == 0:
-            for read, _ in stacks.uses.get(part, ()):
-                if read.fn.name != "getitem":
-                    return None
-                out[read] = read.static[0]
-    return out
+    return found
 
 
 # -- deciding ---------------------------------------------------------------------------------------------------------------
@@ -248,9 +193,7 @@ def _decide(p: _Pair, entry: Graph) -> bool:
     for x in needed:
         if x not in inside and not (x.__class__ is Constant or x is index or inner.within(x.graph)):
             lender(x).wanted[x] = None  # type: ignore[union-attr]
-    item = p.push.args[1]
-    assert isinstance(item, Apply)
-    return len(p.stored) < len(item.args) or bool(p.again)
+    return len(p.stored) < len(p.item.args) or bool(p.again)
 
 
 def _counters(p: _Pair, free: Callable[[Node], bool]) -> dict[Node, tuple[Node, Node]]:
@@ -324,9 +267,9 @@ def called_as(new: Node, old: Node) -> Node:
 
 
 class _Rewrite(Rebuild):
-    def __init__(self, module: Module, stacks: Stacks, pairs: list[_Pair]) -> None:
+    def __init__(self, module: Module, stacks: Stacks, pairs: list[_Pair], bare: set[Slot]) -> None:
         super().__init__(module)
-        self.slots = stacks
+        self.slots, self.bare = stacks, bare
         self.by_push = {p.push: p for p in pairs}
         self.by_empty = {p.empty: p for p in pairs}
         self.by_pop = {p.pop: p for p in pairs}
@@ -368,9 +311,8 @@ class _Rewrite(Rebuild):
             self.bind(node, b.make_tuple(*args))
         elif node in self.reads:
             p = self.reads[node]
-            item = p.push.args[1]
-            assert isinstance(item, Apply)
-            self.bind(node, self.value(p, item.args[p.reads[node]]))
+            x = p.item.args[p.reads[node]]
+            self.bind(node, b.empty_stack(of=UNIT) if self.slots.find((x, ())) in self.bare else self.value(p, x))
         else:
             super().plain(node)
 

@@ -8,6 +8,8 @@ import os
 import pytest
 from hypothesis import settings
 
+from tests import every_kernel
+
 settings.register_profile("same", derandomize=True)
 settings.register_profile("explore", derandomize=False)
 settings.load_profile("explore" if os.environ.get("IRAD_EXPLORE") else "same")
@@ -16,6 +18,15 @@ settings.load_profile("explore" if os.environ.get("IRAD_EXPLORE") else "same")
 def pytest_addoption(parser):
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden files (*.case) that tests compare")
     parser.addoption("--all-variants", action="store_true", help="tests/library: every call with every shape, layout and mode")
+    parser.addoption(
+        "--kernels", action="store_true", help="NVRTC compiles each kernel that the tests make, as for the whole suite"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput") and (whole(config) or config.option.kernels) and not config.option.collectonly:
+        config.pluginmanager.register(every_kernel.LastTests())
+    every_kernel.collect()
 
 
 def whole(config: pytest.Config) -> bool:

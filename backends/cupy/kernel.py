@@ -270,7 +270,7 @@ class Kernel:
         for s in self.path:
             if self.is_local(s) and self.scope(s) == self.scopes:
                 dims = [s.domain[s.value[q]] for q in self.local_axes(s)]
-                size = f"[{math.prod(dims)}]" if dims else ""
+                size = f"[{max(math.prod(dims), 1)}]" if dims else ""  # C has no arrays without elements
                 self.line(f"{CTYPE[str(scalar_of(s.node))]} {self.variable(s)}{size};")
         for item in items:
             if isinstance(item, Loop):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 
 from irad.errors import refuse
@@ -25,14 +26,15 @@ def available() -> str:
     return "" if _library() is not None else "the package nvidia-cuda-nvrtc is not installed"
 
 
-def ptx(text: str, architecture: str) -> bytes:
-    """CUDA C compiled for an architecture ("sm_80") to PTX; what NVRTC has against it is refused with its log."""
+def ptx(text: str, architecture: str, more: Sequence[str] = ()) -> bytes:
+    """CUDA C compiled for an architecture ("sm_80") to PTX, with more options of NVRTC's; what it has against the text is
+    refused with its log."""
     path = _library()
     if path is None:
         raise refuse("no-backend", available(), help="pip install nvidia-cuda-nvrtc")
     lib = ctypes.CDLL(str(path))
     program = ctypes.c_void_p()
-    options = [f"--gpu-architecture={architecture}", "--fmad=false"]
+    options = [f"--gpu-architecture={architecture}", "--fmad=false", *more]
     code = lib.nvrtcCreateProgram(ctypes.byref(program), text.encode(), b"irad.cu", 0, None, None)
     assert code == 0, f"nvrtcCreateProgram: {code}"
     try:

@@ -2,9 +2,9 @@
 
     factors, pivots = lu(a)                    x = lu_solve(a, factors, pivots, b)
 
-What has several results gives a tuple. Derivatives are made of these operations and of products, so that there are those of
-every order. `lu_solve` takes the matrix besides its factors: its derivative is another solution, with the same factors, and
-nothing is derived through them.
+What has several results gives a tuple. Derivatives are made of these operations and of products (matrices.py has what they
+share), so that there are those of every order. `lu_solve` takes the matrix besides its factors: its derivative is another
+solution, with the same factors, and nothing is derived through them.
 
 Giles, "Collected matrix derivative results", 2008; Murray, "Differentiation of the Cholesky decomposition", 2016.
 """
@@ -16,6 +16,20 @@ from typing import Any
 from irad.errors import refuse
 from irad.primitives import lapack
 from irad.primitives.array import array_of
+from irad.primitives.matrices import (
+    diagonal,
+    flipped,
+    half,
+    less,
+    of_triangle,
+    on_diagonal,
+    outer,
+    part,
+    places,
+    sum_of,
+    symmetric,
+    with_ones,
+)
 from irad.primitives.table import CHECKED, Missing, Primitive, primitive
 from irad.types import I64, Array, Dim, Tuple, Type
 
@@ -51,80 +65,6 @@ def _operation(name: str, infer: Any, doc: str, ref: Any, vjp: Any, jvp: Any, **
     return primitive(name, infer, doc=doc, ref=ref, vjp=vjp, jvp=jvp, order=CHECKED, llvm=BY_LAPACK, cost=COST, **facets)
 
 
-# -- what the rules are made of --------------------------------------------------------------------------------------------
-
-
-def _t(b: Any, x: Any) -> Any:
-    return b.transpose(x, axes=(1, 0))
-
-
-def _where(b: Any, x: Any, test: str) -> Any:
-    """Truth values in the shape of a matrix: whether row `test` column, as ge for the lower triangle."""
-    counts = []
-    for axis, d in enumerate(x.type.shape):
-        own = [b.dim(x, axis=axis)] if isinstance(d, Dim) else []
-        line = b.reshape(b.iota(*own, of=Array(I64, (d,))), *own, shape=(d, 1) if axis == 0 else (1, d))
-        counts.append(b.broadcast(line, *b.dims(x), shape=x.type.shape))
-    return getattr(b, test)(*counts)
-
-
-def _part(b: Any, x: Any, test: str) -> Any:
-    """x where row `test` column, zero elsewhere."""
-    return b.select(_where(b, x, test), x, b.like(0.0, x))
-
-
-def _half(b: Any, x: Any, *, lower: bool = True) -> Any:
-    """One triangle of x, its diagonal halved (Murray's phi)."""
-    x = _part(b, x, "ge" if lower else "le")
-    return b.select(_where(b, x, "eq"), b.mul(x, b.like(0.5, x)), x)
-
-
-def _unit(b: Any, x: Any, test: str) -> Any:
-    """The strict triangle of x, with ones on the diagonal."""
-    return b.select(_where(b, x, "eq"), b.like(1.0, x), _part(b, x, test))
-
-
-def _symmetric(b: Any, x: Any, *, lower: bool) -> Any:
-    """The symmetric matrix of which x gives one triangle."""
-    x = _part(b, x, "ge" if lower else "le")
-    return b.add(x, _t(b, _part(b, x, "gt" if lower else "lt")))
-
-
-def _of_triangle(b: Any, ct: Any, *, lower: bool) -> Any:
-    """The cotangent of one triangle, of the cotangent of the symmetric matrix that it stands for."""
-    return _half(b, b.add(ct, _t(b, ct)), lower=lower)
-
-
-def _diagonal(b: Any, x: Any) -> Any:
-    return b.sum(_part(b, x, "eq"), axes=(1,))
-
-
-def _on_diagonal(b: Any, v: Any, x: Any) -> Any:
-    """The matrix in the shape of x with v on its diagonal."""
-    return _part(b, b.spread(v, x, (1,)), "eq")
-
-
-def _outer(b: Any, x: Any, y: Any) -> Any:
-    """x @ y.T, of columns or of single ones."""
-    if x.type.rank == 2:
-        return b.matmul(x, _t(b, y))
-    column = b.reshape(x, *b.dims(x), shape=(*x.type.shape, 1))
-    return b.matmul(column, b.reshape(y, *b.dims(y), shape=(1, *y.type.shape)))
-
-
-def _sum_of(b: Any, *terms: Any) -> Any:
-    """The sum of the terms that are not None."""
-    total = None
-    for x in terms:
-        total = x if total is None else total if x is None else b.add(total, x)
-    return total
-
-
-def _less(b: Any, x: Any, y: Any) -> Any:
-    """x - y, where either may be None, but not both."""
-    return x if y is None else b.neg(y) if x is None else b.sub(x, y)
-
-
 # -- triangles ----------------------------------------------------------------------------------------------------------------
 
 
@@ -140,8 +80,8 @@ def _triangular_vjp(b: Any, out: Any, a: Any, y: Any, ct: Any, *, lower: bool, t
     back = b.triangular_solve(a, ct, lower=lower, transposed=not transposed, unit=unit)
 
     def of_a() -> Any:
-        whole = _outer(b, out, back) if transposed else _outer(b, back, out)
-        return b.neg(_part(b, whole, _triangle(lower=lower, unit=unit)))
+        whole = outer(b, out, back) if transposed else outer(b, back, out)
+        return b.neg(part(b, whole, _triangle(lower=lower, unit=unit)))
 
     return of_a, lambda: back
 
@@ -149,9 +89,9 @@ def _triangular_vjp(b: Any, out: Any, a: Any, y: Any, ct: Any, *, lower: bool, t
 def _triangular_jvp(b: Any, out: Any, a: Any, y: Any, da: Any, dy: Any, *, lower: bool, transposed: bool, unit: bool) -> Any:
     moved = None
     if da is not None:
-        da = _part(b, da, _triangle(lower=lower, unit=unit))
-        moved = b.matmul(_t(b, da) if transposed else da, out)
-    return b.triangular_solve(a, _less(b, dy, moved), lower=lower, transposed=transposed, unit=unit)
+        da = part(b, da, _triangle(lower=lower, unit=unit))
+        moved = b.matmul(flipped(b, da) if transposed else da, out)
+    return b.triangular_solve(a, less(b, dy, moved), lower=lower, transposed=transposed, unit=unit)
 
 
 triangular_solve = _operation(
@@ -175,21 +115,21 @@ def _lu_infer(types: tuple[Type, ...], check: bool) -> Type:
 
 def _lu_vjp(b: Any, out: Any, a: Any, ct: Any, *, check: bool) -> Any:
     """a = P L U: factors hold the transpose of U on and below the diagonal, that of L above."""
-    factors, pivots, packed = b.getitem(out, index=0), b.getitem(out, index=1), _t(b, ct[0])
-    below = b.matmul(_unit(b, factors, "lt"), _part(b, packed, "gt"))
-    above = b.matmul(_part(b, packed, "le"), _part(b, factors, "ge"))
-    middle = b.add(_part(b, below, "gt"), _part(b, above, "le"))
+    factors, pivots, packed = b.getitem(out, index=0), b.getitem(out, index=1), flipped(b, ct[0])
+    below = b.matmul(with_ones(b, factors, "lt"), part(b, packed, "gt"))
+    above = b.matmul(part(b, packed, "le"), part(b, factors, "ge"))
+    middle = b.add(part(b, below, "gt"), part(b, above, "le"))
     left = b.triangular_solve(factors, middle, lower=False, transposed=False, unit=True)
-    both = b.triangular_solve(factors, _t(b, left), lower=True, transposed=True, unit=False)
-    return (b.exchange(_t(b, both), pivots, reverse=True),)
+    both = b.triangular_solve(factors, flipped(b, left), lower=True, transposed=True, unit=False)
+    return (b.exchange(flipped(b, both), pivots, reverse=True),)
 
 
 def _lu_jvp(b: Any, out: Any, a: Any, da: Any, *, check: bool) -> Any:
     factors, pivots = b.getitem(out, index=0), b.getitem(out, index=1)
     left = b.triangular_solve(factors, b.exchange(da, pivots, reverse=False), lower=False, transposed=True, unit=True)
-    g = b.triangular_solve(factors, _t(b, left), lower=True, transposed=False, unit=False)  # its transpose
-    of_l = b.matmul(_part(b, g, "lt"), _unit(b, factors, "lt"))
-    of_u = b.matmul(_part(b, factors, "ge"), _part(b, g, "ge"))
+    g = b.triangular_solve(factors, flipped(b, left), lower=True, transposed=False, unit=False)  # its transpose
+    of_l = b.matmul(part(b, g, "lt"), with_ones(b, factors, "lt"))
+    of_u = b.matmul(part(b, factors, "ge"), part(b, g, "ge"))
     return [b.add(of_l, of_u), None]
 
 
@@ -235,7 +175,7 @@ def _lu_solve_infer(types: tuple[Type, ...], transposed: bool) -> Type:
 def _lu_solve_vjp(b: Any, out: Any, a: Any, factors: Any, pivots: Any, y: Any, ct: Any, *, transposed: bool) -> Any:
     back = b.lu_solve(a, factors, pivots, ct, transposed=not transposed)
     return (
-        lambda: b.neg(_outer(b, out, back) if transposed else _outer(b, back, out)),
+        lambda: b.neg(outer(b, out, back) if transposed else outer(b, back, out)),
         None,
         None,
         lambda: back,
@@ -244,10 +184,10 @@ def _lu_solve_vjp(b: Any, out: Any, a: Any, factors: Any, pivots: Any, y: Any, c
 
 def _lu_solve_jvp(b: Any, out: Any, a: Any, factors: Any, pivots: Any, y: Any, *rest: Any, transposed: bool) -> Any:
     da, _, _, dy = rest
-    moved = None if da is None else b.matmul(_t(b, da) if transposed else da, out)
+    moved = None if da is None else b.matmul(flipped(b, da) if transposed else da, out)
     if moved is None and dy is None:
         return None
-    return b.lu_solve(a, factors, pivots, _less(b, dy, moved), transposed=transposed)
+    return b.lu_solve(a, factors, pivots, less(b, dy, moved), transposed=transposed)
 
 
 lu_solve = _operation(
@@ -272,7 +212,7 @@ def _log_determinant_infer(types: tuple[Type, ...]) -> Type:
 
 def _inverse(b: Any, a: Any, factors: Any, pivots: Any) -> Any:
     """The transpose of the inverse."""
-    return b.lu_solve(a, factors, pivots, _part(b, b.like(1.0, a), "eq"), transposed=True)
+    return b.lu_solve(a, factors, pivots, part(b, b.like(1.0, a), "eq"), transposed=True)
 
 
 log_determinant = _operation(
@@ -299,16 +239,16 @@ def _cholesky_infer(types: tuple[Type, ...]) -> Type:
 
 
 def _cholesky_vjp(b: Any, out: Any, a: Any, ct: Any) -> Any:
-    middle = _half(b, b.matmul(_t(b, out), _part(b, ct, "ge")))
+    middle = half(b, b.matmul(flipped(b, out), part(b, ct, "ge")))
     left = b.triangular_solve(out, middle, lower=True, transposed=True, unit=False)
-    both = b.triangular_solve(out, _t(b, left), lower=True, transposed=True, unit=False)
-    return (_of_triangle(b, both, lower=True),)
+    both = b.triangular_solve(out, flipped(b, left), lower=True, transposed=True, unit=False)
+    return (of_triangle(b, both, lower=True),)
 
 
 def _cholesky_jvp(b: Any, out: Any, a: Any, da: Any) -> Any:
-    left = b.triangular_solve(out, _symmetric(b, da, lower=True), lower=True, transposed=False, unit=False)
-    both = b.triangular_solve(out, _t(b, left), lower=True, transposed=False, unit=False)
-    return b.matmul(out, _half(b, both))
+    left = b.triangular_solve(out, symmetric(b, da, lower=True), lower=True, transposed=False, unit=False)
+    both = b.triangular_solve(out, flipped(b, left), lower=True, transposed=False, unit=False)
+    return b.matmul(out, half(b, both))
 
 
 cholesky = _operation(
@@ -325,7 +265,7 @@ cholesky = _operation(
 def _apart(b: Any, values: Any, x: Any) -> Any:
     """values[j] - values[i] in the shape of a matrix like x, 1 on its diagonal."""
     gaps = b.sub(b.spread(values, x, (0,)), b.spread(values, x, (1,)))
-    return b.select(_where(b, x, "eq"), b.like(1.0, x), gaps)
+    return b.select(places(b, x, "eq"), b.like(1.0, x), gaps)
 
 
 def _unread(b: Any, ct: Any, axis: int) -> Any:
@@ -348,21 +288,21 @@ def _eigh_infer(types: tuple[Type, ...], lower: bool) -> Type:
 def _eigh_vjp(b: Any, out: Any, a: Any, ct: Any, *, lower: bool) -> Any:
     values, rows = b.getitem(out, index=0), b.getitem(out, index=1)
     of_values, of_rows = ct
-    middle = None if of_values is None else _on_diagonal(b, of_values, rows)
+    middle = None if of_values is None else on_diagonal(b, of_values, rows)
     if of_rows is not None:
-        turned = _part(b, b.matmul(rows, _t(b, of_rows)), "ne")
+        turned = part(b, b.matmul(rows, flipped(b, of_rows)), "ne")
         gaps = _apart(b, values, rows)
         nothing = b.and_(b.eq(gaps, b.like(0.0, gaps)), b.spread(_unread(b, of_rows, 1), rows, (0,)))
-        middle = _sum_of(b, middle, _quotient(b, turned, gaps, nothing))
-    whole = b.matmul(_t(b, rows), b.matmul(middle, rows))
-    return (_of_triangle(b, whole, lower=lower),)
+        middle = sum_of(b, middle, _quotient(b, turned, gaps, nothing))
+    whole = b.matmul(flipped(b, rows), b.matmul(middle, rows))
+    return (of_triangle(b, whole, lower=lower),)
 
 
 def _eigh_jvp(b: Any, out: Any, a: Any, da: Any, *, lower: bool) -> Any:
     values, rows = b.getitem(out, index=0), b.getitem(out, index=1)
-    inner = b.matmul(rows, b.matmul(_symmetric(b, da, lower=lower), _t(b, rows)))
-    turned = b.div(_part(b, inner, "ne"), _apart(b, values, inner))
-    return [_diagonal(b, inner), b.matmul(_t(b, turned), rows)]
+    inner = b.matmul(rows, b.matmul(symmetric(b, da, lower=lower), flipped(b, rows)))
+    turned = b.div(part(b, inner, "ne"), _apart(b, values, inner))
+    return [diagonal(b, inner), b.matmul(flipped(b, turned), rows)]
 
 
 eigh = _operation(
@@ -389,25 +329,25 @@ def _qr_infer(types: tuple[Type, ...]) -> Type:
 
 def _over(b: Any, x: Any, r: Any, *, transposed: bool) -> Any:
     """x @ inv(r), or x @ inv(r).T."""
-    return _t(b, b.triangular_solve(r, _t(b, x), lower=False, transposed=not transposed, unit=False))
+    return flipped(b, b.triangular_solve(r, flipped(b, x), lower=False, transposed=not transposed, unit=False))
 
 
 def _qr_vjp(b: Any, out: Any, a: Any, ct: Any) -> Any:
     q, r = b.getitem(out, index=0), b.getitem(out, index=1)
     of_q, of_r = ct
-    left = None if of_r is None else b.matmul(r, _t(b, _part(b, of_r, "le")))
-    right = None if of_q is None else b.matmul(_t(b, of_q), q)
-    m = _part(b, _less(b, left, right), "ge")
-    m = b.add(m, _t(b, _part(b, m, "gt")))
-    return (_over(b, _sum_of(b, of_q, b.matmul(q, m)), r, transposed=True),)
+    left = None if of_r is None else b.matmul(r, flipped(b, part(b, of_r, "le")))
+    right = None if of_q is None else b.matmul(flipped(b, of_q), q)
+    m = part(b, less(b, left, right), "ge")
+    m = b.add(m, flipped(b, part(b, m, "gt")))
+    return (_over(b, sum_of(b, of_q, b.matmul(q, m)), r, transposed=True),)
 
 
 def _qr_jvp(b: Any, out: Any, a: Any, da: Any) -> Any:
     q, r = b.getitem(out, index=0), b.getitem(out, index=1)
     whole = _over(b, da, r, transposed=False)
-    inner = b.matmul(_t(b, q), whole)
-    below = _part(b, inner, "gt")
-    rest = b.sub(inner, b.sub(below, _t(b, below)))
+    inner = b.matmul(flipped(b, q), whole)
+    below = part(b, inner, "gt")
+    rest = b.sub(inner, b.sub(below, flipped(b, below)))
     return [b.sub(whole, b.matmul(q, rest)), b.matmul(rest, r)]
 
 
@@ -441,19 +381,19 @@ def _svd_vjp(b: Any, out: Any, a: Any, ct: Any, *, shape: Any) -> Any:
     """Townsend, "Differentiating the singular value decomposition", 2016."""
     ut, s, v = (b.getitem(out, index=i) for i in range(3))
     of_ut, of_s, of_v = ct
-    u, vt, of_u = _t(b, ut), _t(b, v), None if of_ut is None else _t(b, of_ut)
+    u, vt, of_u = flipped(b, ut), flipped(b, v), None if of_ut is None else flipped(b, of_ut)
     middle = extra = None
 
     def turning(vectors: Any, own: Any) -> Any:
         """What a rotation of the vectors among themselves does, by the gaps of squared singular values."""
-        inner = b.matmul(_t(b, vectors), own)
+        inner = b.matmul(flipped(b, vectors), own)
         gaps, none = _apart(b, b.mul(s, s), inner), _unread(b, own, 0)
         nothing = b.and_(b.eq(gaps, b.like(0.0, gaps)), b.and_(b.spread(none, inner, (0,)), b.spread(none, inner, (1,))))
-        return _quotient(b, b.sub(inner, _t(b, inner)), gaps, nothing)
+        return _quotient(b, b.sub(inner, flipped(b, inner)), gaps, nothing)
 
     def outside(vectors: Any, own: Any) -> Any:
         """What leaves the space of the vectors, by the singular values."""
-        rest = b.sub(own, b.matmul(vectors, b.matmul(_t(b, vectors), own)))
+        rest = b.sub(own, b.matmul(vectors, b.matmul(flipped(b, vectors), own)))
         return _quotient(b, rest, b.spread(s, rest, (0,)), b.spread(_unread(b, own, 0), rest, (0,)))
 
     if of_u is not None:
@@ -461,12 +401,12 @@ def _svd_vjp(b: Any, out: Any, a: Any, ct: Any, *, shape: Any) -> Any:
         if u.type.shape[0] != u.type.shape[1]:
             extra = b.matmul(outside(u, of_u), vt)
     if of_v is not None:
-        middle = _sum_of(b, middle, _scaled(b, turning(v, of_v), s, 0))
+        middle = sum_of(b, middle, _scaled(b, turning(v, of_v), s, 0))
         if vt.type.shape[0] != vt.type.shape[1]:
-            extra = _sum_of(b, extra, b.matmul(u, _t(b, outside(v, of_v))))
+            extra = sum_of(b, extra, b.matmul(u, flipped(b, outside(v, of_v))))
     if of_s is not None:
-        middle = _sum_of(b, middle, _on_diagonal(b, of_s, _columns_of(b, s)))
-    return (_sum_of(b, b.matmul(u, b.matmul(middle, vt)), extra),)
+        middle = sum_of(b, middle, on_diagonal(b, of_s, _columns_of(b, s)))
+    return (sum_of(b, b.matmul(u, b.matmul(middle, vt)), extra),)
 
 
 def _columns_of(b: Any, s: Any) -> Any:
@@ -477,21 +417,21 @@ def _columns_of(b: Any, s: Any) -> Any:
 
 def _svd_jvp(b: Any, out: Any, a: Any, da: Any, *, shape: Any) -> Any:
     ut, s, v = (b.getitem(out, index=i) for i in range(3))
-    u, vt = _t(b, ut), _t(b, v)
+    u, vt = flipped(b, ut), flipped(b, v)
     inner = b.matmul(ut, b.matmul(da, v))
     gaps = _apart(b, b.mul(s, s), inner)
     left, right = _scaled(b, inner, s, 1), _scaled(b, inner, s, 0)
-    du = b.matmul(u, b.div(_part(b, b.add(left, _t(b, left)), "ne"), gaps))
-    dv = b.matmul(v, b.div(_part(b, b.add(right, _t(b, right)), "ne"), gaps))
+    du = b.matmul(u, b.div(part(b, b.add(left, flipped(b, left)), "ne"), gaps))
+    dv = b.matmul(v, b.div(part(b, b.add(right, flipped(b, right)), "ne"), gaps))
     if u.type.shape[0] != u.type.shape[1]:
         moved = b.matmul(da, v)
         rest = b.sub(moved, b.matmul(u, b.matmul(ut, moved)))
         du = b.add(du, b.div(rest, b.spread(s, rest, (0,))))
     if vt.type.shape[0] != vt.type.shape[1]:
-        moved = b.matmul(_t(b, da), u)
+        moved = b.matmul(flipped(b, da), u)
         rest = b.sub(moved, b.matmul(v, b.matmul(vt, moved)))
         dv = b.add(dv, b.div(rest, b.spread(s, rest, (0,))))
-    return [_t(b, du), _diagonal(b, inner), dv]
+    return [flipped(b, du), diagonal(b, inner), dv]
 
 
 svd = _operation(
@@ -518,7 +458,7 @@ def _pseudo_inverse_infer(types: tuple[Type, ...]) -> Type:
 
 def _pseudo_inverse_vjp(b: Any, out: Any, p: Any, a: Any, ct: Any) -> Any:
     """Golub and Pereyra, "The differentiation of pseudo-inverses and nonlinear least squares problems", 1973."""
-    pt, c = _t(b, out), _t(b, ct)
+    pt, c = flipped(b, out), flipped(b, ct)
     left = b.matmul(b.matmul(c, out), pt)
     right = b.matmul(pt, b.matmul(out, c))
     both = b.matmul(b.matmul(pt, ct), pt)
@@ -530,7 +470,7 @@ def _pseudo_inverse_vjp(b: Any, out: Any, p: Any, a: Any, ct: Any) -> Any:
 def _pseudo_inverse_jvp(b: Any, out: Any, p: Any, a: Any, dp: Any, da: Any) -> Any:
     if da is None:
         return None
-    pt, d = _t(b, out), _t(b, da)
+    pt, d = flipped(b, out), flipped(b, da)
     left = b.matmul(b.matmul(d, pt), out)
     right = b.matmul(out, b.matmul(pt, d))
     both = b.matmul(b.matmul(out, da), out)
@@ -608,8 +548,8 @@ def _banded_jvp(b: Any, out: Any, bands: Any, y: Any, dbands: Any, dy: Any, *, b
     moved = None
     if dbands is not None:
         lines = [_moved(b, _scaled_rows(b, out, _band(b, dbands, above + k)), -k) for k in range(-above, below + 1)]
-        moved = _sum_of(b, *lines)
-    return b.banded_solve(bands, _less(b, dy, moved), below=below, above=above)
+        moved = sum_of(b, *lines)
+    return b.banded_solve(bands, less(b, dy, moved), below=below, above=above)
 
 
 banded_solve = _operation(

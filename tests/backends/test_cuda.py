@@ -96,6 +96,7 @@ def test_every_elementwise_operation_has_cuda_or_says_why_not(p: Primitive) -> N
 
 
 def test_an_operation_that_is_missing_is_refused_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "exp(" in str(irad.ir(np.exp, np.ones(3), stage="cuda"))
     monkeypatch.setattr(REGISTRY["exp"], "cuda", Missing("there is no such function"))
     with pytest.raises(CompileError, match="`exp` has no CUDA C: there is no such function"):
         irad.ir(np.exp, np.ones(3), stage="cuda")
@@ -231,6 +232,11 @@ def truths(x: Any, k: Any) -> Any:
     return np.where(inside, x, -x).sum(axis=0) + np.any(inside, axis=0) + np.max(k // 2)
 
 
+def nothing(x: Any) -> Any:
+    """Between arrays with elements there is one without."""
+    return np.sum(np.sin(x[None, :0] @ x.T)) + np.sum(x * x)
+
+
 def workload(name: str, argnums: Any = None) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     w = importlib.import_module(f"benchmarks.workloads.{name}")
     return irad.grad(w.f, argnums=w.ARGNUMS), w.make()
@@ -242,6 +248,7 @@ NAMED: dict[str, Callable[[], tuple[Callable[..., Any], tuple[Any, ...]]]] = {
     "softmax in f32": lambda: (irad.grad(softmax), (X.astype(np.float32),)),
     "distances": lambda: (irad.grad(distances), (X,)),
     "truths and whole numbers": lambda: (truths, (X, np.arange(20))),
+    "nothing": lambda: (irad.grad(nothing), (X,)),
     "nbody": lambda: workload("w04a_nbody_energy"),
     "mlp": lambda: workload("w05a_mlp"),
     "mixture": lambda: workload("w06a_gmm"),

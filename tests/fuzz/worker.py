@@ -16,6 +16,7 @@ import sys
 import traceback
 from typing import Any
 
+from tests import every_kernel
 from tests.fuzz import array_oracles
 from tests.fuzz.faults import switch_on
 from tests.fuzz.oracles import Failure, Plan, examine
@@ -58,6 +59,7 @@ def examined(seed: int, plan: dict[str, Any], about_arrays: bool = False) -> dic
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what programs print does not stand among the answers
+    every_kernel.collect()
     fault = ""
     for line in sys.stdin:
         task = json.loads(line)

@@ -13,7 +13,7 @@ from typing import Any
 
 from irad.backends.llvm import polls
 from irad.backends.llvm.bounds import check_block, check_bounds
-from irad.backends.llvm.destinations import destination, nbytes
+from irad.backends.llvm.destinations import destination
 from irad.backends.llvm.layout import HEADER, SCALAR, SIZE, literal_text
 from irad.backends.llvm.work import BLOCKS, REDUCTIONS
 
@@ -122,8 +122,13 @@ def new_result(
         data, block, *_ = allocate(e, t, dims, zeroed=zeroed)
         return data, block
     if zeroed:
-        e.do(f"call void @llvm.memset.p0.i64(ptr {data}, i8 0, i64 {nbytes(t)}, i1 false)")
+        e.do(f"call void @llvm.memset.p0.i64(ptr {data}, i8 0, i64 {_bytes(e, t, dims)}, i1 false)")
     return data, "null"
+
+
+def _bytes(e: Any, t: Array, dims: Sequence[str]) -> str:
+    count, size = product(e, dims), item_size(t)
+    return str(int(count) * size) if count.isdigit() else e.emit(f"mul nsw i64 {count}, {size}")
 
 
 def _memory(e: Any, t: Array, dims: Sequence[str], *, zeroed: bool = False) -> Operands:
@@ -135,10 +140,7 @@ def _memory(e: Any, t: Array, dims: Sequence[str], *, zeroed: bool = False) -> O
             total = e.emit(f"fmul double {total}, {d}")
         large = e.emit(f"fcmp ogt double {total}, {literal_text(F64, MOST_ELEMENTS)}")
         e.fail_if(large, "MemoryError", "an array of this size")
-    count = product(e, dims)
-    size = item_size(t)
-    total = str(int(count) * size) if count.isdigit() else e.emit(f"mul nsw i64 {count}, {size}")
-    block = e.allocate(total, "null", zeroed=zeroed)
+    block = e.allocate(_bytes(e, t, dims), "null", zeroed=zeroed)
     return (e.address(block, HEADER), block, *run_time(t, dims))
 
 

@@ -144,7 +144,7 @@ class Placement(Slots):
                     self.whole.append((a, g))
             else:
                 self.memory += self.slots([a])
-        if node in self.apart:
+        if node in self.apart or not small(node.type):
             self.memory += self.slots([node])
 
     def choose(self) -> set[Slot]:

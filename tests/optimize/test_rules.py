@@ -100,7 +100,9 @@ class Pool:
         first = b.slice(self.params[1], zero, shape=(1,), steps=(1,))
         blocks.append(b.slice_update(x, first, zero, steps=(1,)))
         pair = b.array(b.index(x, zero), b.index(x, constant(INT, 3)), shape=(2,))
-        return [*made, rows, b.transpose(rows, axes=(1, 0)), pair, *blocks, zero, constant(INT, 1)]
+        one = constant(INT, 1)
+        elements = [b.index_update(x, constant(F64, 0.0), one), b.index(self.params[1], one)]
+        return [*made, rows, b.transpose(rows, axes=(1, 0)), pair, *blocks, *elements, zero, one]
 
     def lists(self, x, y):
         return [self.b.make_list(of=self.kind), self.b.make_list(x, y, of=self.kind)]

@@ -252,6 +252,20 @@ def _all_of(x: Node, starts: Sequence[Node], steps: tuple[int, ...]) -> bool:
     return _known(x) and set(steps) <= {1} and all(isinstance(a, Constant) and a.value == 0 for a in starts[: len(steps)])
 
 
+@rewrites("add-to-cleared", "index_add", exact=False)
+def add_to_cleared(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """index_add(index_update(?x, 0, ?i), ?v, ?i) => index_update(?x, ?v, ?i), at any number of indices"""
+    x, v, *where = args
+    if not (isinstance(x, Apply) and x.fn.name == "index_update" and is_constant(x.args[1], 0)):
+        return None
+    same = all(i is j or _equal(i, j) for i, j in zip(where, x.args[2:], strict=True))
+    return b.index_update(x.args[0], v, *where) if same else None
+
+
+def _equal(i: Node, j: Node) -> bool:
+    return isinstance(i, Constant) and isinstance(j, Constant) and bool(i.value == j.value)
+
+
 @rewrites("slice-of-update", "slice")
 def slice_of_update(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
     """slice(slice_update(?x, ?v, i), i) => ?v, the block that was put there"""
@@ -317,6 +331,7 @@ RULES: tuple[Rule, ...] = (
     slice_whole,
     update_whole,
     add_whole,
+    add_to_cleared,
     slice_beside_update,
     update_by_slice,
 )

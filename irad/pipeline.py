@@ -13,6 +13,7 @@ from irad.internal import ours
 from irad.optimize.passes import (
     Pass,
     drop,
+    early,
     eliminate,
     fuse,
     hoist,
@@ -56,6 +57,7 @@ NATIVE: Passes = (  # of each group, the rest runs only where the first pass cha
     (unroll,),  # indices become constants
     (eliminate,),  # small factors become numbers
     (registers, drop, (residuals, drop)),  # what loops store is chosen again, among numbers
+    (early,),  # nothing moves afterwards but arrays
     (fuse,),  # when it is known which arrays there are
 )
 

@@ -9,13 +9,14 @@ may stand in it, in their order; what they need stands before it, what needs it 
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from irad.graph.nodes import Node
-from irad.nests.statements import Statement
+from irad.nests.statements import Read, Statement
 
 __all__ = ["Loop", "Other", "Tree", "classify", "grow", "leaves"]
 
@@ -38,6 +39,7 @@ class Loop:
 
 
 CANDIDATES = 4  # classes that are tried as the next loop
+AGAIN = 8  # how often an operand is read that is better made before
 Tree = Loop | Statement | Other
 Leaf = Statement | Other
 # What an item needs: the items that make it, and, where a statement reads a statement, at which places.
@@ -77,6 +79,21 @@ class Classes:
         self.parent[small] = large
 
 
+def _read_again(s: Statement, r: Read) -> frozenset[Any]:
+    """The axes that a product sums over, where it reads the whole of an operand again for each of many elements, and the other
+    operand's lie side by side along those: then the first is better made before than one element at a time in the sum's loop.
+
+        h = tanh(z); y[j] = sum_i h[i] w[i, j]      for i: h;  for j: (for i: y)    not    for i: h, (for j: y)
+    """
+    if not s.is_product or any(p.axis in s.value for p in r.places):
+        return frozenset()
+    kept = math.prod(d if isinstance(d, int) else AGAIN for d in (s.domain[i] for i in s.value))
+    other = next((o for o in s.reads if o is not r), r)
+    if kept < AGAIN or not other.places or other.places[-1].axis not in s.value:
+        return frozenset()
+    return frozenset(p.axis for p in r.places)
+
+
 def classify(statements: Sequence[Statement]) -> None:
     """Note the class of each axis of each statement. Statements with many axes are joined to what they read first."""
     classes = Classes(statements)
@@ -86,8 +103,9 @@ def classify(statements: Sequence[Statement]) -> None:
         for r in s.reads:
             source = made.get(r.source)  # type: ignore[call-overload]
             if source is not None:
+                summed = _read_again(s, r)
                 for q, p in enumerate(r.places):
-                    if p.is_axis:
+                    if p.is_axis and p.axis not in summed:
                         classes.join((source, source.value[q]), (s, p.axis))  # type: ignore[arg-type]
     readers: dict[Node, tuple[Statement, tuple[Any, ...]]] = {}
     for s in by_rank:  # of one array from outside

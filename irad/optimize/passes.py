@@ -9,6 +9,7 @@ from irad.graph.nodes import Graph, Module
 from irad.graph.walk import nested_graphs
 from irad.optimize import rules as rules  # the Builder tries them
 from irad.optimize.demand import demand
+from irad.optimize.early import call_early
 from irad.optimize.eliminate import eliminate as _eliminate
 from irad.optimize.fuse import fuse_arrays
 from irad.optimize.merge import merge_loops
@@ -23,6 +24,7 @@ from irad.optimize.unroll import unrolled
 __all__ = [
     "Pass",
     "drop",
+    "early",
     "eliminate",
     "fuse",
     "hoist",
@@ -197,6 +199,12 @@ def registers(module: Module) -> Module:
 def unroll(module: Module) -> Module:
     """Put the trips of short loops over small arrays one behind the other."""
     return unrolled(module)
+
+
+@pass_("early")
+def early(module: Module) -> Module:
+    """Put functions of the C library before the arithmetic between them: a call keeps no vector register."""
+    return call_early(module)
 
 
 @pass_("fuse", "lowered")

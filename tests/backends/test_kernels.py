@@ -41,3 +41,14 @@ def test_long_graphs_are_fused_piece_by_piece(monkeypatch: pytest.MonkeyPatch) -
     for seed in range(1000, 1030):
         wrong = disagreement(seed)
         assert not wrong, f"seed {seed}: {wrong}\n{random_module(seed)}"
+
+
+@pytest.mark.parametrize(
+    "f", [lambda x, v, w: np.tanh(x @ v) @ w, lambda x, v, w: np.tanh(x @ v) @ w.T], ids=["rows", "columns"]
+)
+def test_vectors_times_matrices_read_their_rows(f) -> None:
+    """A vector that is made and multiplied by a matrix: its lanes are those along which the matrix lies in memory."""
+    r = np.random.default_rng(0)
+    args = r.normal(size=8), r.normal(size=(8, 16)), r.normal(size=(16, 16))
+    assert np.allclose(irad.compile(f)(*args), f(*args), rtol=1e-12)
+    assert "gather" not in str(irad.ir(f, *args, stage="llvm"))

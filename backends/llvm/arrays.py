@@ -154,10 +154,7 @@ def zero_array(e: Any, t: Array) -> Operands:
 def copied(e: Any, t: Array, data: str, dims: Sequence[str]) -> tuple[str, str]:
     """Elements in a block of their own."""
     new, own, *_ = _memory(e, t, dims)
-    nelems = product(e, dims)
-    size = item_size(t)
-    total = str(int(nelems) * size) if nelems.isdigit() else e.emit(f"mul nsw i64 {nelems}, {size}")
-    e.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {new}, ptr {data}, i64 {total}, i1 false)")
+    e.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {new}, ptr {data}, i64 {_bytes(e, t, dims)}, i1 false)")
     return new, own
 
 

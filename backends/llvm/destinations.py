@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from irad.backends.llvm.layout import SCALAR, SIZE, flat
+from irad.backends.llvm.layout import SCALAR, SIZE, flat, item_layout
 from irad.backends.llvm.ownership import Plan, Ref, canonical
 
 from irad.graph.nodes import Apply, Graph, Node
@@ -61,13 +61,17 @@ def _maker(graph: Graph, node: Node, operand: int, p: Plan) -> Ref | None:
 
 def destination(e: Any, node: Apply, operand: int, t: Array, dims: Sequence[str]) -> str | None:
     """Where the elements of a new array belong that an operation makes; None where it needs a block."""
-    given = e.given.get((node, operand))
-    if given is not None:
-        e.note(f"a new array, {nbytes(t)} bytes, in the result")
-        return str(e.load("ptr", "%out", given))
-    if (node, operand) not in e.local or e.graph in e.m.recursive or not all(d.isdigit() for d in dims):
+    if not all(d.isdigit() for d in dims):
         return None
     size = math.prod(map(int, dims)) * SIZE[SCALAR[str(t.dtype)]]
+    given = e.given.pop((node, operand), None)
+    if given is not None:
+        e.note(f"a new array, {size} bytes, in the result")
+        fields, _ = item_layout(e.graph.result)
+        e.taken[given] = data = str(e.load("ptr", "%out", fields[given].offset))
+        return data
+    if (node, operand) not in e.local or e.graph in e.m.recursive:
+        return None
     if size > ON_FRAME or e.frame_bytes + size > FRAME:
         return None
     e.frame_bytes += size

@@ -95,7 +95,6 @@ class _ModuleEmitter:
         self.visits: dict[Type, str] = {}
         self.adders: dict[Type, str] = {}
         self.visit_text: list[str] = []
-        self.given: list[int] = []
         self.kernels: dict[Any, str] = {}  # functions that array operations call
         self.declarations: set[str] = set()
         self.functions = [g for top in module.graphs for g in nested_graphs(top) if g.role == "function"]
@@ -165,7 +164,7 @@ class _ModuleEmitter:
             "irad.print" in self.used,
             "irad.parallel" in self.used,
             any(f"@{name}(" in text for name in ("irad.alloc", "irad.alloc_zeroed")),
-            tuple(self.given),
+            tuple(place for f in self.emitters for place in f.taken),
             tuple(sorted(u.split("/")[0] for u in self.used if u.startswith(scipy_pointers.PREFIX))),
         )
 

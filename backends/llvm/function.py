@@ -48,7 +48,8 @@ class FunctionEmitter(ScalarOps):
         self.notes: list[tuple[Apply | Graph, tuple[Part, ...]]] = []  # what is decided here, for those who look
         self.retained: list[Ref] = []  # by the operation at hand
         self.alone: set[Node] = set()  # arrays that are given up where nobody else has them
-        self.given: dict[Ref, int] = {}  # where in %out the pointer to memory for a result is, by what makes it
+        self.given: dict[Ref, int] = {}  # operands of the result that may lie where the caller wants them, by what makes them
+        self.taken: dict[int, str] = {}  # and those that do: the pointers that were in %out
         self.local: set[Ref] = set()  # what may lie in the frame
         self.frame: list[str] = []  # allocas, in the entry block
         self.frame_bytes = 0  # of arrays there
@@ -204,7 +205,7 @@ class FunctionEmitter(ScalarOps):
             self.check_stack()
         found = self.plan(graph, ())
         if self.is_entry and found is not None:
-            self.take_given(found)
+            self.given = given_results(graph, found)
         yield self.body(graph, found)
         self.finish(self.get(graph.output))
         self.text = [head, "entry:", *[f"  {line}" for line in self.frame], *self.lines]
@@ -240,6 +241,8 @@ class FunctionEmitter(ScalarOps):
     def finish(self, out: Operands) -> None:
         if self.is_entry:
             fields, _ = item_layout(self.graph.result)
+            if any(out[place] != data for place, data in self.taken.items()):
+                raise InternalError("an array is not where its memory was given")
             for f, v in zip(fields, out, strict=True):
                 self.put(f.type, v, "%out", f.offset)
             self.do("ret i32 0")
@@ -280,13 +283,6 @@ class FunctionEmitter(ScalarOps):
         self.alone |= found.alone
         self.local |= found.local
         return found
-
-    def take_given(self, p: Plan) -> None:
-        """Note the memory that the caller gives for results: its pointers stand where those of the results will."""
-        fields, _ = item_layout(self.graph.result)
-        for made, place in given_results(self.graph, p).items():
-            self.m.given.append(place)
-            self.given[made] = fields[place].offset
 
     def body(self, graph: Graph, p: Plan | None) -> Task:
         """The operations of a graph; its output's blocks are then owned by whoever takes it."""

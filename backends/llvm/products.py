@@ -212,9 +212,9 @@ class _Contraction:
         if number:
             out: Operands = (e.in_frame("cell", SCALAR[str(t.dtype)]),)
         else:
-            t = array_type(self.node)
-            made = new_result(e, self.node, t, self.sizes, zeroed=nothing or not self.is_own())
-            out = (*made, *run_time(t, self.sizes))
+            whole = array_type(self.node)
+            made = new_result(e, self.node, whole, self.sizes, zeroed=nothing or not self.is_own())
+            out = (*made, *run_time(whole, self.sizes))
             if nothing:
                 return out
         of = self.matrices()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from irad.backends.llvm import (
+    apart,
     arrays,
     batches,
     cotangents,
@@ -53,7 +54,8 @@ class FunctionEmitter(ScalarOps):
         self.local: set[Ref] = set()  # what may lie in the frame
         self.frame: list[str] = []  # allocas, in the entry block
         self.frame_bytes = 0  # of arrays there
-        self.outlined: list[tuple[Span | None, list[str]]] = []  # functions for parts of ranges of trips
+        self.outlined: list[tuple[list[str], list[Span | None]]] = []  # functions for parts of ranges of trips, with places
+        self.in_part = False
         self.failures: list[tuple[Span | None, list[str]]] = []  # cold blocks, with their places
         self.places: list[tuple[int, int, Span | None]] = []  # lines first ... last - 1 come from there; inner ones first
         self.label = "entry"
@@ -217,7 +219,7 @@ class FunctionEmitter(ScalarOps):
                 "  ret i32 1" if self.is_entry else f"  ret {self.return_type()} {self.failed_value()}",
             ]
         self.text.append("}")
-        for _, lines in self.outlined:
+        for lines, _ in self.outlined:
             self.text += lines
 
     def can_fail(self) -> bool:
@@ -226,13 +228,18 @@ class FunctionEmitter(ScalarOps):
 
     def spans(self) -> list[Span | None]:
         """Where each line of the finished text comes from."""
+        own = self.spans_of_lines()
+        cold = [span for span, lines in self.failures for _ in lines]
+        head: list[Span | None] = [self.graph.span, *[None] * (1 + len(self.frame))]
+        parts = [span for _, spans in self.outlined for span in spans]
+        return [*head, *own, *cold, *[None] * (len(self.text) - len(head) - len(own) - len(cold) - len(parts)), *parts]
+
+    def spans_of_lines(self) -> list[Span | None]:
+        """Where each of the lines at hand comes from."""
         own: list[Span | None] = [None] * len(self.lines)
         for first, last, span in reversed(self.places):  # inner ones over outer ones
             own[first:last] = [span] * (last - first)
-        cold = [span for span, lines in self.failures for _ in lines]
-        head: list[Span | None] = [self.graph.span, *[None] * (1 + len(self.frame))]
-        parts = [span for span, lines in self.outlined for _ in lines]
-        return [*head, *own, *cold, *[None] * (len(self.text) - len(head) - len(own) - len(cold) - len(parts)), *parts]
+        return own
 
     def failed_value(self) -> str:
         values = ["i1 true"] + [f"{t} {'null' if t == 'ptr' else 'undef'}" for t in self.return_types[1:]]
@@ -406,6 +413,9 @@ class FunctionEmitter(ScalarOps):
         counted = stacks.prepare_stacks(self, node, body, init, trips)
         begin: str = "0"
         done_already = batches.run_in_lanes(self, node, trips) or together.run_together(self, node, trips)
+        if done_already is None and (parts := apart.parts_of_loop(self, node, trips)) is not None:
+            yield apart.run_apart(self, node, trips, parts)
+            return
         if done_already is not None:
             init = done_already.state
             if done_already.begin is None:

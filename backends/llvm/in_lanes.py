@@ -152,10 +152,10 @@ class InLanes(Memory):
         end = self.trips
         if not self.repeats:
             end = str(int(end) // n * n) if end.isdigit() else e.emit(f"and i64 {end}, {-n}")
-        parts = parts_of(e, end, e.m.work.cost[self.body] / n, n) if e.fails and self.can_be_cut else None
+        parts = parts_of(e, end, e.m.work.cost[self.body] / n, n) if e.fails and not e.in_part and self.can_be_cut else None
         if parts is None:
             return end, self.between("0", end)
-        e.note("in parts")
+        e.note("in ", parts.shown)
         kept, self.cache = self.cache, [{}]
         run_in_parts(e, end, parts, lambda: self.between("%first", "%end"))
         self.cache = kept

@@ -46,7 +46,7 @@ class KernelParts(Placement):
     def choose_parts(self, outputs: Collection[Node]) -> None:
         """The loops that are done in parts, and how many."""
         self.in_parts, self.own = {}, {}
-        if not self.e.fails:
+        if not self.e.fails or self.e.in_part:
             return
         for loop in self.tree:
             if not isinstance(loop, Loop) or loop in self.unrolled or not trips(loop):

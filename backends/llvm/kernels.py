@@ -423,17 +423,13 @@ class Kernel(KernelParts):
             for loop in items:
                 if isinstance(loop, Loop):
                     d = str(loop.dim)
-                    d = f"{d} in {self.parts_shown(loop)}" if loop in self.in_parts else d
+                    d = f"{d} in {self.in_parts[loop].shown}" if loop in self.in_parts else d
                     how = f"{d} in {self.lanes} lanes" if loop in self.lane_loops else d
                     inner = shown(loop.items)
                     loops.append((f"{how} unrolled" if loop in self.unrolled else how) + (f" × ({inner})" if inner else ""))
             return ", ".join(loops)
 
         return ["loops: ", shown(self.tree)]
-
-    def parts_shown(self, loop: Loop) -> str:
-        count = self.in_parts[loop].number
-        return f"{count} parts" if count.isdigit() else "parts"
 
     def results(self, outputs: Sequence[Apply]) -> Operands:
         out: list[str] = []

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from irad.backends.llvm.layout import flat, managed, offsets
 
 from irad.graph.nodes import Apply, Constant, Graph, Node
-from irad.graph.walk import captured
+from irad.graph.walk import captured, nested_graphs
 from irad.nests.statements import given_up, is_view, reads_in_place
 from irad.types import Struct
 
-__all__ = ["Plan", "Ref", "canonical", "is_alias", "plan", "refs"]
+__all__ = ["Plan", "Ref", "canonical", "is_alias", "keeps_counts", "plan", "refs"]
 
 Ref = tuple[Node, int]  # a managed operand: the node that makes it, and its index among the node's operands
 
@@ -220,3 +220,20 @@ def plan(graph: Graph, owned: Iterable[Ref], captures: Captures) -> Plan:
         else:
             p.release.setdefault(last, []).append(r)
     return p
+
+
+def keeps_counts(body: Graph, captures: Captures, without: Container[Node]) -> bool:
+    """Whether a loop's body leaves the counts of all blocks as they are that it takes from outside; those in `without` have
+    none."""
+    inside = set(nested_graphs(body))
+    todo: list[tuple[Graph, Iterable[Ref]]] = [(body, ())]
+    while todo:
+        graph, owned = todo.pop()
+        p = plan(graph, owned, captures)
+        changed = [p.first, p.end, *p.retain.values(), *p.release.values()]
+        if any(r[0].graph not in inside and r[0] not in without for found in changed for r in found):
+            return False
+        for node in graph.body:
+            if node.fn.name not in ("call", "fused"):
+                todo += [(g, p.adopted.get(g, ()) if node.fn.name == "cond" else ()) for g in node.graphs]
+    return True

@@ -16,7 +16,7 @@ from irad.backends.llvm.threads import MOST_THREADS
 
 from irad.errors import InternalError
 
-__all__ = ["Parts", "parts_of", "run_in_parts", "type_of_result"]
+__all__ = ["Part", "Parts", "least_trips", "parts_of", "run_in_parts", "type_of_result"]
 
 PART_COST = 250_000  # of a part at least, in operations of vectors: some 25 to 50 µs; a thread that helps costs 10
 FEW = 16  # parts that are so few that they had better be a power of two: threads are, mostly
@@ -32,21 +32,30 @@ class Parts(NamedTuple):
     number: str
 
     @property
+    def shown(self) -> str:
+        return f"{self.number} parts" if self.number.isdigit() else "parts"
+
+    @property
     def most(self) -> int:
         return int(self.number) if self.number.isdigit() else MOST_THREADS
+
+
+def least_trips(cost: float, more: int = 0) -> int:
+    """How many trips that cost so much are worth a thread."""
+    return math.ceil((PART_COST + more) / max(cost, 1e-3))
 
 
 def parts_of(e: Any, trips: str, cost: float, align: int, *, more: int = 0) -> Parts | None:
     """Parts of trips that cost so many operations each, a multiple of `align` but for the last; None where it is one. `more`:
     what a part must cost besides. Parts depend on nothing else, so that sums are the same for any number of threads."""
-    least = max(math.ceil((PART_COST + more) / max(cost, 1e-3)), 2 * align)
+    least = max(least_trips(cost, more), 2 * align if align > 1 else 1)
     least = -(-least // align) * align
     if trips.isdigit():
         n = int(trips)
         count = min(n // least, MOST_THREADS)
         if count < 2:
             return None
-        if count < FEW:
+        if least > 1 and count < FEW:
             count = 1 << (count.bit_length() - 1)
         size = -(-n // (count * align)) * align
         count = n // size + (n % size >= align)
@@ -62,39 +71,53 @@ def parts_of(e: Any, trips: str, cost: float, align: int, *, more: int = 0) -> P
 
 def run_in_parts(e: Any, trips: str, parts: Parts, write: Callable[[], object]) -> None:
     """Emit what `write` emits as a function of its own, and a call for all parts of a range."""
-    name = f"{e.m.names[e.graph]}.part.{len(e.outlined)}"
-    own = _emitted(e, write)
-    used = {n for line in own for n in NAME.findall(line)}
-    defined = {m[1] or f"%{m[2]}" for line in own if (m := DEFINED.match(line))}
-    captured = sorted(used - defined - OWN)
-    types = [e.type_of(n) for n in captured]
-    places, size = _laid_out(types)
-    loads: list[str] = []
-    for n, t, at in zip(captured, types, places, strict=True):
-        loads += [f"  {n}.at = getelementptr i8, ptr %frame, i64 {at}", f"  {n} = load {t}, ptr {n}.at"]
-    head = f"define internal i1 {name}(ptr %ctx, ptr %frame, i64 %first, i64 %end, i64 %part) #0 {{"
-    e.outlined.append((e.node.span, [head, "entry:", *loads, *own, "}"]))
-    frame = e.in_frame("captured", f"[{max(size, 8)} x i8]", 64)
-    for n, t, at in zip(captured, types, places, strict=True):
-        e.do(f"store {t} {n}, ptr {e.address(frame, at)}")
-    e.used |= {"irad.parallel", "irad.poll"}
-    taken = f"ptr %ctx, ptr {name}, ptr {frame}, i64 {trips}, i64 {parts.size}, i64 {parts.number}"
-    failed, go_on = e.emit(f"call i1 @irad.parallel({taken})"), e.new_label("ok")
-    e.branch(failed, "failed", go_on, unlikely=True)
-    e.start(go_on)
+    part = Part(e)
+    write()
+    part.call(trips, parts)
 
 
-def _emitted(e: Any, write: Callable[[], object]) -> list[str]:
-    """The lines that `write` emits, with what they need of the entry block and of cold blocks."""
-    outer = e.lines, e.frame, e.failures, e.places, e.label
-    e.lines, e.frame, e.failures, e.places, e.label = [], [], [], [], "entry"
-    try:
-        write()
+class Part:
+    """The code of a part, from here on until `call`: what is emitted in between goes to a function of its own."""
+
+    def __init__(self, e: Any) -> None:
+        self.e, self.outer = e, (e.lines, e.frame, e.frame_bytes, e.failures, e.places, e.label, e.in_part)
+        e.lines, e.frame, e.frame_bytes, e.failures, e.places, e.label, e.in_part = [], [], 0, [], [], "entry", True
+
+    def call(self, trips: str, parts: Parts) -> None:
+        """The function ends here; it is called for all parts of a range."""
+        e = self.e
         e.do("ret i1 false")
-        cold = [line for _, lines in e.failures for line in lines]
-        return [*(f"  {line}" for line in e.frame), *e.lines, *cold, "failed:", "  ret i1 true"]
-    finally:
-        e.lines, e.frame, e.failures, e.places, e.label = outer
+        spans = [*[None] * len(e.frame), *e.spans_of_lines()]
+        own = [*(f"  {line}" for line in e.frame), *e.lines]
+        for span, lines in e.failures:
+            own += lines
+            spans += [span] * len(lines)
+        own += ["failed:", "  ret i1 true", "}"]
+        e.lines, e.frame, e.frame_bytes, e.failures, e.places, e.label, e.in_part = self.outer
+        captured = self.captured(own)
+        types = [e.type_of(n) for n in captured]
+        places, size = _laid_out(types)
+        name = f"{e.m.names[e.graph]}.part.{len(e.outlined)}"
+        head = [f"define internal i1 {name}(ptr %ctx, ptr %frame, i64 %first, i64 %end, i64 %part) #0 {{", "entry:"]
+        for n, t, at in zip(captured, types, places, strict=True):
+            head += [f"  {n}.at = getelementptr i8, ptr %frame, i64 {at}", f"  {n} = load {t}, ptr {n}.at"]
+        text = [*head, *own]
+        e.outlined.append((text, [*[None] * len(head), *spans, *[None] * (len(text) - len(head) - len(spans))]))
+        frame = e.in_frame("captured", f"[{max(size, 8)} x i8]", 64)
+        for n, t, at in zip(captured, types, places, strict=True):
+            e.do(f"store {t} {n}, ptr {e.address(frame, at)}")
+        e.used |= {"irad.parallel", "irad.poll"}
+        taken = f"ptr %ctx, ptr {name}, ptr {frame}, i64 {trips}, i64 {parts.size}, i64 {parts.number}"
+        failed, go_on = e.emit(f"call i1 @irad.parallel({taken})"), e.new_label("ok")
+        e.branch(failed, "failed", go_on, unlikely=True)
+        e.start(go_on)
+
+    @staticmethod
+    def captured(lines: Sequence[str]) -> list[str]:
+        """The names that lines use and do not define."""
+        used = {n for line in lines for n in NAME.findall(line)}
+        defined = {m[1] or f"%{m[2]}" for line in lines if (m := DEFINED.match(line))}
+        return sorted(used - defined - OWN)
 
 
 def _laid_out(types: Sequence[str]) -> tuple[list[int], int]:

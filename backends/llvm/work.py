@@ -18,7 +18,7 @@ from irad.primitives.linalg import LINALG
 from irad.primitives.products import PRODUCTS, axes_of
 from irad.types import Array
 
-__all__ = ["BUDGET", "Work", "is_long"]
+__all__ = ["BUDGET", "Work", "is_long", "trip_cost"]
 
 BUDGET = 1 << 20  # operations between two polls: some 1 ms
 LARGE = 1 << 16  # elements
@@ -26,7 +26,7 @@ ARRAY_COST = 30  # of making an array, besides its elements
 LONG = 20_000  # operations: some 10 µs; giving up the lock and taking it again costs 0.1 µs
 AT_ONCE = 8  # multiplications of products, which are done in vectors, count as one operation
 UNKNOWN_TRIPS, UNKNOWN_DIM = 10_000, 1000
-WHILE_TRIPS = 10
+WHILE_TRIPS = FEW_TRIPS = 10
 # Array operations that go through the elements, besides those that are done element by element.
 REDUCTIONS = frozenset({"sum", "prod", "max", "min", "any", "all"})
 BLOCKS = frozenset({"slice_update", "slice_add"})
@@ -135,6 +135,24 @@ def _operations(function: Graph) -> int:
                 count += total.get(h, 0) * _trips(node)
         total[g] = count
     return total[function]
+
+
+def trip_cost(body: Graph) -> int:
+    """What a trip of a loop costs, roughly: little where it is not known."""
+    total: dict[Graph, int] = {}
+    for g in reversed(nested_graphs(body)):
+        count = 1
+        for node in g.body:
+            once = max(node.fn.cost, 1)
+            if node.fn.name in PRODUCTS:
+                once = _multiplications(node) // AT_ONCE
+            elif isinstance(node.type, Array) and node.type.static_shape is not None and not node.graphs:
+                once *= _elements(node.type) if node.fn.elementwise else 1
+            trips = node.args[0] if node.fn.name == "for_loop" else None
+            times = int(trips.value) if isinstance(trips, Constant) else FEW_TRIPS if "loop" in node.fn.name else 1
+            count += once + times * sum(total.get(h, 0) for h in node.graphs)
+        total[g] = count
+    return total[body]
 
 
 def _multiplications(product: Apply) -> int:

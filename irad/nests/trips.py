@@ -3,7 +3,8 @@
     for i in range(n):                          trip i reads and writes row i of `out`
         out[i, 0] = f(x[i]);  out[i, 1] = g(x[i + 1])
 
-So the trips may run in any order, and several at once.
+So the trips may run in any order, and several at once. `trips_apart` finds the loops of which the second is true, whatever
+their bodies do.
 """
 
 from __future__ import annotations
@@ -18,9 +19,22 @@ from irad.graph.walk import captured
 from irad.primitives.table import CHECKED, TOTAL
 from irad.types import Array, Scalar
 
-__all__ = ["Access", "Affine", "Indices", "Trips", "independent_trips", "is_apart", "is_number", "is_overwritten"]
+__all__ = [
+    "Access",
+    "Affine",
+    "Indices",
+    "Trips",
+    "independent_trips",
+    "is_apart",
+    "is_number",
+    "is_overwritten",
+    "trips_apart",
+]
 
 WRITES = frozenset({"index_update", "index_add"})
+UPDATES = WRITES | {"slice_update", "slice_add"}
+TOUCHES = UPDATES | {"index", "slice"}
+FARTHEST = 1 << 20  # from trip to trip: nothing wraps around
 
 
 class Affine(NamedTuple):
@@ -206,3 +220,84 @@ def is_overwritten(zeros: Apply) -> bool:
     if not all(a.places[0] == Affine(1) and all(p.is_constant for p in a.places[1:]) for a in accesses):
         return False
     return bool(len({a.places for a in accesses}) == math.prod(shape[1:]))
+
+
+def trips_apart(loop: Apply) -> list[Node] | None:
+    """Whether what one trip of a for_loop writes no other trip reads or writes, whatever else its body does: it may branch,
+    loop, make arrays and fail, but not print. The arrays that it writes to, as they follow one another; None where it may."""
+    (body,) = loop.graphs
+    state = body.params[1:]
+    if not state or not all(isinstance(p.type, Array) for p in state):
+        return None
+    version: dict[Node, int] = {p: k for k, p in enumerate(state)}
+    current: list[Node] = list(state)
+    indices = Indices(body.params[0], lambda i: i.graph is not body)
+    touched: list[list[list[Affine | None]]] = [[] for _ in state]
+    for node in body.body:
+        if node is body.output and node.fn.name == "make_tuple":
+            continue
+        if any(a in version for g in node.graphs if node.fn.name != "call" for a in captured(g)):
+            return None
+        if is_number(node):
+            indices.note(node)
+        if not any(a in version for a in node.args):
+            continue
+        x = node.args[0]
+        if node.fn.name not in TOUCHES or x not in version or any(a in version for a in node.args[1:]):
+            return None
+        k = version[x]
+        if x is not current[k]:
+            return None
+        touched[k].append(_touched(node, indices, loop.args[0]))
+        if node.fn.name in UPDATES:
+            version[node], current[k] = k, node
+    made = body.output.args if len(state) > 1 and isinstance(body.output, Apply) else (body.output,)
+    if list(made) != current or _prints(body):
+        return None
+    for x, accesses in zip(state, touched, strict=True):
+        if not any(all(a[q] is not None and a[q] == accesses[0][q] for a in accesses) for q in range(x.type.rank)):  # type: ignore[attr-defined]
+            return None
+    return list(version)
+
+
+def _touched(node: Apply, indices: Indices, trips: Node) -> list[Affine | None]:
+    """Along each axis: the one index that moves with the trip at which an array is read or written; None for others."""
+    _, *rest = node.args
+    places = [indices.place(i) for i in (rest[1:] if node.fn.name in UPDATES else rest)]
+    sizes: Sequence[object] = [1] * len(places)
+    if node.fn.name == "slice":
+        sizes = node.static[0]
+    elif node.fn.name in ("slice_update", "slice_add"):
+        sizes = rest[0].type.shape  # type: ignore[attr-defined]
+    from_end = [i in indices.from_end for i in (rest[1:] if node.fn.name in UPDATES else rest)]
+    return [
+        p if p is not None and 0 < abs(p.step) <= FARTHEST and d == 1 and not (back and not _is_counted(p, trips)) else None
+        for p, d, back in zip(places, sizes, from_end, strict=True)
+    ]
+
+
+def _is_counted(p: Affine, trips: Node) -> bool:
+    """Whether an index is known to be 0 or more in all trips, and so counts from the beginning."""
+    least = p._replace(step=0)
+    if p.step < 0:
+        last = Affine(0, int(trips.value) - 1) if isinstance(trips, Constant) else Affine(0, -1, ((1, trips),))
+        least = least.plus(last.times(p.step))
+    total: dict[Node, int] = {}
+    for k, n in least.terms:
+        total[n] = total.get(n, 0) + k
+    return least.first >= 0 and not any(total.values())
+
+
+def _prints(graph: Graph) -> bool:
+    """Whether a graph prints, or calls what does."""
+    seen: set[Graph] = set()
+    todo = [graph]
+    while todo:
+        g = todo.pop()
+        if g not in seen:
+            seen.add(g)
+            for node in g.body:
+                if node.fn.name == "print":
+                    return True
+                todo += node.graphs
+    return False

@@ -370,13 +370,10 @@ class _Function:
                 e,
                 f"write it as a float: {float(v)!r}" if abs(v) < 1e300 else "integers have 64 bits",
             )
-        if isinstance(v, (complex, bytes)):
-            raise self.refuse(
-                "unsupported-constant",
-                f"a {type(v).__name__} constant cannot be compiled",
-                e,
-                "write a string" if isinstance(v, bytes) else "compute with the real and the imaginary part, as floats",
-            )
+        if isinstance(v, complex):
+            return self.emit("imaginary", e, value=v.imag)
+        if isinstance(v, bytes):
+            raise self.refuse("unsupported-constant", "a bytes constant cannot be compiled", e, "write a string")
         return literal(v) if not isinstance(v, str) and v is not None else constant(Static(v) if v is not None else NONE, v)
 
     def expr_BinOp(self, e: ast.BinOp) -> Task:

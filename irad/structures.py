@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from irad.errors import refuse
-from irad.types import COLUMN, Array, Form, List, Record, Scalar, Static, Struct, Tuple, Type
+from irad.types import COLUMN, COMPLEX, Array, Form, List, Record, Scalar, Static, Struct, Tuple, Type
 
 __all__ = [
     "assemble",
@@ -38,7 +38,7 @@ def flatten(value: Any, t: Type, out: list[Any]) -> None:
     elif isinstance(t, Record) and t.form.kind == "dict":
         for k, u in zip(t.form.keys, t.items, strict=True):
             flatten(value[k], u, out)
-    elif isinstance(t, Record) and t.form.kind == "dataclass":
+    elif isinstance(t, Record) and t.form.kind in ("dataclass", "complex"):
         for k, u in zip(t.form.keys, t.items, strict=True):
             flatten(getattr(value, k), u, out)
     elif isinstance(t, Struct):
@@ -81,6 +81,8 @@ def record(form: Form, items: list[Any]) -> Any:
     """A list, dict, NamedTuple or dataclass of these fields."""
     if form.kind == "list":
         return items
+    if form is COMPLEX:
+        return complex_of(*items)
     cls = form.python_class
     if form.kind == "dict" or cls is None:
         return dict(zip(form.keys, items, strict=True))
@@ -89,6 +91,15 @@ def record(form: Form, items: list[Any]) -> Any:
     made: Any = object.__new__(cls)  # no __init__: the fields are what compiled code left in them
     for k, v in zip(form.keys, items, strict=True):
         object.__setattr__(made, k, v)
+    return made
+
+
+def complex_of(re: Any, im: Any) -> Any:
+    """The complex number or array of two parts."""
+    if not isinstance(re, np.ndarray):
+        return complex(re, im)
+    made = np.empty(re.shape, np.result_type(re.dtype, np.complex64))
+    made.real, made.imag = re, im
     return made
 
 
@@ -121,6 +132,8 @@ def structure_key(value: Any, seen: dict[int, int] | None = None) -> Any:
         return ("tuple", tuple(structure_key(v, seen) for v in value))
     if value is None or isinstance(value, (str, bool, int, float, np.generic)):
         return (type(value), value, np.signbit(value) if isinstance(value, float) else None)
+    if isinstance(value, complex):
+        return (complex, value, np.signbit(value.real), np.signbit(value.imag))
     return Identity(value)
 
 
@@ -129,7 +142,7 @@ def _cell_key(cell: CellType, seen: dict[int, int]) -> Any:
         value = cell.cell_contents
     except ValueError:
         return "empty"
-    if isinstance(value, (bool, int, float, np.generic)):
+    if isinstance(value, (bool, int, float, complex, np.generic)):
         return type(value)  # read at each call: only the type is compiled in
     return structure_key(value, seen)
 

@@ -268,6 +268,7 @@ class Form:
         return self._classes.get(self.name)
 
 
+COMPLEX = Form("complex", "irad.complex", ["real", "imag"])  # a complex number or array, as its two parts
 COLUMN = Form("growing", "irad.column", ["c0"])  # a list of numbers in a result, as an array; irad.columns: of tuples
 
 
@@ -294,7 +295,7 @@ class Tuple(Struct):
 
 
 class Record(Struct):
-    """A list of fixed length, a dict with constant keys, a dataclass or a NamedTuple."""
+    """A list of fixed length, a dict with constant keys, a dataclass, a NamedTuple, or the two parts of a complex value."""
 
     __slots__ = ("form",)
     form: Form
@@ -306,11 +307,27 @@ class Record(Struct):
             self.form, self.items = form, items
             if form.kind == "list":
                 self._text = f"[{', '.join(map(str, items))}]"
+            elif form is COMPLEX and items[0] is items[1] and isinstance(items[0], (Scalar, Array)):
+                self._text = complex_text(items[0])
             else:
                 key = (lambda k: k if k.isidentifier() else repr(k)) if form.kind != "dict" else repr
                 fields = ", ".join(f"{key(k)}: {t}" for k, t in zip(form.keys, items, strict=True))
                 self._text = f"{form.name}{{{fields}}}"
         return _kept(self, (form, *items)) if new else self
+
+
+PARTS = {"complex": FLOAT, "c128": F64, "c64": F32}  # the parts of complex numbers, by the names of their types
+
+
+def complex_text(part: Type) -> str:
+    """The text of the type of a complex value with parts of this type: `c128[3]` for `f64[3]`."""
+    dtype, _, shape = str(part).partition("[")
+    name = next(name for name, t in PARTS.items() if str(t) == dtype)
+    return f"{name}[{shape}" if shape else name
+
+
+def complex_type(part: Type) -> Record:
+    return Record(COMPLEX, (part, part))
 
 
 class List(Type):

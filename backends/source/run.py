@@ -17,7 +17,7 @@ from irad.backends.source.emit import generate
 from irad.errors import located, refuse
 from irad.graph.nodes import Module
 from irad.structures import own, record
-from irad.types import Array, List, Record, Scalar, Static, Struct, Type
+from irad.types import COMPLEX, Array, List, Record, Scalar, Static, Struct, Type
 
 __all__ = ["Loaded"]
 
@@ -110,5 +110,7 @@ def result(t: Type, value: Any, held: list[np.ndarray]) -> Any:
     form = t.form
     if form.kind == "growing":
         return value
+    if form is COMPLEX:
+        return own(value, held) if isinstance(value, np.ndarray) else complex(value)
     fields = [value[k] for k in form.keys] if form.kind == "dict" else value
     return record(form, [result(u, v, held) for u, v in zip(t.items, fields, strict=True)])

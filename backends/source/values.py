@@ -21,7 +21,7 @@ from irad.backends.source.tool import Tool
 
 from irad.errors import InternalError
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Node, Parameter
-from irad.types import Array, List, Record, Scalar, Stack, Static, Struct, Sum, Tuple, Type, Unbound
+from irad.types import COMPLEX, Array, List, Record, Scalar, Stack, Static, Struct, Sum, Tuple, Type, Unbound
 
 __all__ = ["ADJOINT_PREFIX", "PREFIX", "Later", "Value", "ValueOps"]
 
@@ -127,7 +127,7 @@ class ValueOps:
         """A field of a tuple or record that is one object."""
         t = x.type
         assert isinstance(t, Struct)
-        if isinstance(t, Record) and t.form.kind in ("namedtuple", "dataclass"):
+        if isinstance(t, Record) and t.form.kind in ("namedtuple", "dataclass", "complex"):
             tree: ast.expr = ast.Attribute(x.tree, str(t.form.keys[k]))
         elif isinstance(t, Record) and t.form.kind == "dict":
             tree = ast.Subscript(x.tree, ast.parse(repr(t.form.keys[k]), mode="eval").body)
@@ -173,6 +173,8 @@ class ValueOps:
             if len(form.keys) == 1 and form.name == "irad.column":
                 return lists[0]
             return called("list", called("zip", *lists))
+        if form is COMPLEX:
+            return complex_of(t, parts)
         if form.kind == "dict":
             return ast.Dict([ast.parse(repr(k), mode="eval").body for k in form.keys], parts)
         self.m.records[form.name] = form.keys
@@ -333,6 +335,18 @@ class ValueOps:
     @staticmethod
     def span(node: Apply, *xs: Expr) -> frozenset[Any]:
         return frozenset({node.span} if node.span else ()).union(*[x.spans for x in xs])
+
+
+def complex_of(t: Struct, parts: list[ast.expr]) -> ast.expr:
+    """A complex number or array: parts side by side, seen as one."""
+    part = t.items[0]
+    if not isinstance(part, Array):
+        return called("complex", *parts)
+    dtype = "np.complex128" if part.dtype.width == 64 else "np.complex64"
+    pairs = called("np.stack", ast.Tuple(parts), ast.Constant(-1))
+    tree = ast.parse(f"_.view({dtype})[..., 0]", mode="eval").body
+    tree.value.func.value = pairs  # type: ignore[attr-defined]
+    return tree
 
 
 def offset_of(t: Type, path: tuple[int, ...]) -> int:

@@ -7,7 +7,25 @@ import re
 import struct
 from typing import Any
 
-from irad.types import OBJECT, SCALARS, UNBOUND, Array, Dim, Form, List, Record, Scalar, Stack, Static, Sum, Tuple, Type
+from irad.types import (
+    COMPLEX,
+    OBJECT,
+    PARTS,
+    SCALARS,
+    UNBOUND,
+    Array,
+    Dim,
+    Form,
+    List,
+    Record,
+    Scalar,
+    Stack,
+    Static,
+    Sum,
+    Tuple,
+    Type,
+    complex_type,
+)
 
 __all__ = ["LARGEST", "MAX_DIGITS", "TextError", "TypeRules", "dim_of", "number", "unquoted"]
 
@@ -96,12 +114,17 @@ class TypeRules:
     def scalar_type(self, name: Any) -> Type:
         if name == "object":
             return OBJECT
+        if str(name) in PARTS:
+            return complex_type(PARTS[str(name)])
         found = SCALARS.get(str(name))
         if found is None:
-            raise TextError("ir-type", name, f"no type is called {name}", f"scalars are {', '.join(SCALARS)}")
+            known = ", ".join([*SCALARS, *PARTS])
+            raise TextError("ir-type", name, f"no type is called {name}", f"scalars are {known}")
         return found
 
     def array_type(self, name: Any, *shape: Any) -> Type:
+        if str(name) in ("c128", "c64"):
+            return complex_type(self.array_type(str(PARTS[str(name)]), *shape))
         dtype = self.scalar_type(name)
         if not isinstance(dtype, Scalar) or dtype.weak:
             raise TextError("ir-type", name, f"an array holds machine scalars, not {dtype}")
@@ -125,6 +148,8 @@ class TypeRules:
     def record_type(self, name: str, *pairs: Any) -> Type:
         if name in ("irad.column", "irad.columns"):
             return _record("growing", name, pairs)
+        if name == COMPLEX.name:
+            return _record(COMPLEX.kind, name, pairs)
         keys = tuple((type(k), k) for k, _, _ in pairs)
         known = ("namedtuple", name, keys) in Form._interned
         return _record("namedtuple" if known else "dataclass", name, pairs)

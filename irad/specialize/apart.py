@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from irad.graph.nodes import Node
 from irad.specialize.arrays.values import is_array, new_array, read
-from irad.specialize.values import Compound, Obj, Ref
+from irad.specialize.values import Compound, Obj, Ref, is_complex
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -21,6 +21,8 @@ def apart(s: Specializer, v: Any) -> Any:
     """The value v with arrays, lists and other objects of its own; functions stay what they are."""
     if isinstance(v, Compound) and v.kind == "tuple":
         return Compound("tuple", v.head, [apart(s, c) for c in v.children])
+    if is_complex(v):
+        return Compound("complex", None, [apart(s, c) for c in v.children])
     if not isinstance(v, Ref) or v.obj.kind == "frame":
         return v
     if is_array(s, v):

@@ -25,7 +25,7 @@ from irad.specialize.axes import Axes, axes_in, split
 from irad.specialize.dependence import depends
 from irad.specialize.describe import defined, describe
 from irad.specialize.shapes import Shaper
-from irad.specialize.values import Compound, Known, Maybe, Obj, Ref, Shape, absent, is_number, new_mark
+from irad.specialize.values import Compound, Known, Maybe, Obj, Ref, Shape, absent, is_complex, is_number, new_mark
 from irad.types import INT, Array, Dim, Scalar
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _labels(args: Sequence[Any], kwargs: dict[str, Any]) -> list[str]:
 
 def _parts(s: Specializer, v: Any) -> Compound | None:
     """The content of a structure; None for anything else."""
-    if objects.is_tuple(v):
+    if objects.is_tuple(v) or is_complex(v):
         return v  # type: ignore[no-any-return]
     if isinstance(v, Ref) and v.obj.kind in CONTENT:
         found = objects.content(s, v)
@@ -243,7 +243,7 @@ def _row(s: Specializer, v: Any, axes: Axes, i: Node, made: dict[Obj, Any]) -> A
     if all(new is old for new, old in zip(rows, content.children, strict=True)):
         return v
     new = Compound(content.kind, content.head, rows)
-    if content.kind == "tuple":
+    if content.kind in ("tuple", "complex"):
         return new
     obj = Obj(v.obj.kind, v.obj.head, span=s.span)
     s.store.set(obj, new)
@@ -310,7 +310,7 @@ def _placed(s: Specializer, shape: Shape, axes: Axes, where: str) -> Iterator[tu
     content = shape[4] if kind == "new" and shape[2] in CONTENT else shape
     if kind == "new" and shape[2] == "array":
         yield from _placed(s, shape[4], axes, where)
-    elif content[0] == "compound" and content[1] in ("tuple", *CONTENT.values()):
+    elif content[0] == "compound" and content[1] in ("tuple", "complex", *CONTENT.values()):
         names = content[2] if content[1] in ("entries", "fields") else None
         found = split(axes, names, len(content[3]))
         if found is None:

@@ -282,6 +282,9 @@ class _Call:
             if kind == "leaf":
                 target = tangent_type(t)
                 out.append(None if target is None else s.convert(v, target))
+        elif kind == "compound" and shape[1] == "complex" and (is_number(v) or s.arrays.is_array(s, v)):
+            self.matching(s, shape[3][0], v, out, what)
+            out.append(None)  # a real tangent or cotangent of a complex value
         elif kind == "compound" and isinstance(v, Compound) and len(v.children) == len(shape[3]):
             for c, x in zip(shape[3], v.children, strict=True):
                 self.matching(s, c, x, out, what)
@@ -335,7 +338,7 @@ def tangent_value(s: Specializer, shape: Shape, feed: Iterator[Node | None], sto
         return found
     if kind == "const":
         return literal(0.0) if tangent_type(shape[1].type) is not None else Known(None)
-    if kind == "compound" and shape[1] in ("tuple", "items", "entries", "fields"):
+    if kind == "compound" and shape[1] in ("tuple", "items", "entries", "fields", "complex"):
         return Compound(shape[1], shape[2], [tangent_value(s, c, feed, store) for c in shape[3]])
     if kind == "new" and shape[2] != "frame":
         content = tangent_value(s, shape[4], feed, store)
@@ -426,6 +429,9 @@ def _check_scalar(s: Specializer, shape: Shape, kind: str, notes: list[Note]) ->
     if isinstance(t, Scalar) and t.kind == "f":
         return
     what = describe(shape)
+    if shape[0] == "compound" and shape[1] == "complex":
+        help = "return a real number of it: z.real, z.imag, abs(z) or abs(z) ** 2; of all of it take irad.vjp"
+        raise s.refuse("complex-derivative", f"{kind} of a function that returns {what}", help=help, notes=notes)
     if isinstance(t, Scalar):
         help = "return a float that depends on the argument: int(...), // and comparisons are constant between jumps"
         raise s.refuse("not-a-float", f"{kind} of a function that returns {what}", help=help, notes=notes)
@@ -445,10 +451,23 @@ def _jacobian(kind: str) -> Callable[..., Task]:
         argnums = options["argnums"]
         picked = _picked(s, argnums, args, kind)
         call = yield from _prepare(s, fn, args, kwargs, picked, kind)
+        if any(map(_has_complex, [call.result, *(call.arguments[i + 1] for i in picked)])):
+            raise s.refuse(
+                "complex-derivative",
+                f"{kind} of a function of or to complex numbers",
+                help="take it of the parts: a function of x and y that returns (z.real, z.imag) of z = x + 1j * y",
+                notes=defined(fn),
+            )
         order = {"jacfwd": "forward", "jacrev": "reverse"}.get(kind) or options["order"]
         return _jacobian_value(s, call, jacobian.entries(s, call, order), isinstance(argnums, int))
 
     return run
+
+
+def _has_complex(shape: Shape) -> bool:
+    if shape[0] == "compound":
+        return shape[1] == "complex" or any(map(_has_complex, shape[3]))
+    return shape[0] == "new" and shape[2] != "frame" and _has_complex(shape[4])
 
 
 def _jacobian_value(s: Specializer, call: _Call, entries: dict[tuple[int, int], Node], single: bool) -> Any:

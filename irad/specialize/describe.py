@@ -8,6 +8,7 @@ from typing import Any
 from irad.errors import CompileError, Diagnostic, Note, Span
 from irad.graph.nodes import Apply
 from irad.specialize.values import Compound, Conflict, Known, Ref, Shape, Tied
+from irad.types import complex_text
 
 
 def ambiguous(what: str, kind: str, spans: Sequence[Span | None]) -> Shape:
@@ -50,6 +51,8 @@ def describe(shape: Shape) -> str:
     if kind == "compound":
         if shape[1] == "tuple":
             return f"({', '.join(map(describe, shape[3]))}{',' if len(shape[3]) == 1 else ''})"
+        if shape[1] == "complex":
+            return describe_complex(shape[3][0])
         return f"the function `{getattr(shape[2][0], 'name', '')}`" if shape[1] == "function" else _with_article(shape[1])
     if kind == "new":
         return describe_object(shape)
@@ -60,6 +63,14 @@ def describe(shape: Shape) -> str:
     if kind == "choice":
         return "one of several functions"
     return {"unbound": "not bound"}.get(kind, "a value without one type")
+
+
+def describe_complex(part: Shape) -> str:
+    """A complex value, by the shape of its real part."""
+    kind = part[0]
+    if kind in ("leaf", "const"):
+        return complex_text(part[1].type if kind == "const" else part[1])
+    return complex_text(part[4][1]) if kind == "new" and part[4][0] == "leaf" else "a complex array"
 
 
 def describe_object(shape: Shape) -> str:

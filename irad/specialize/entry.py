@@ -14,7 +14,7 @@ import numpy as np
 from irad.errors import CompileError, refuse
 from irad.graph.nodes import Graph, Module, Node
 from irad.graph.walk import run
-from irad.specialize import objects, sizes
+from irad.specialize import complexes, objects, sizes
 from irad.specialize.binding import bind
 from irad.specialize.captures import Path
 from irad.specialize.choices import Choices
@@ -24,10 +24,11 @@ from irad.specialize.execute import Activation, Bottom
 from irad.specialize.liveness import RETURN
 from irad.specialize.shapes import leaf_types
 from irad.specialize.specializer import Specializer
-from irad.specialize.values import Compound, Conflict, Known, Obj, Ref, is_number
+from irad.specialize.values import Compound, Conflict, Known, Obj, Ref, give_name, is_complex, is_number
 from irad.types import (
     BOOL,
     COLUMN,
+    COMPLEX,
     FLOAT,
     INT,
     NONE,
@@ -56,6 +57,8 @@ def type_of(value: Any) -> Type:
         if not -(2**63) <= value < 2**63:
             raise refuse("integer-too-large", f"the argument {value} does not fit 64 bits", help="pass it as a float")
         return INT
+    if type(value) is complex:
+        return complexes.type_of(value)
     if isinstance(value, (np.ndarray, np.generic)):
         if isinstance(value, np.ndarray) and type(value) not in (np.ndarray, np.memmap):
             raise refuse(
@@ -63,12 +66,14 @@ def type_of(value: Any) -> Type:
                 f"an argument of type {type(value).__name__} cannot be compiled: its operations are not those of arrays",
                 help="pass a plain array: np.asarray(x)",
             )
+        if value.dtype in (np.complex128, np.complex64):
+            return complexes.type_of(value)
         name = {"float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32", "bool": "bool"}.get(str(value.dtype))
         if name is None:
             raise refuse(
                 "unsupported-dtype",
                 f"an argument has dtype {value.dtype}",
-                help="convert it: x.astype(float); the dtypes are float64, float32, int64, int32 and bool",
+                help="convert it: x.astype(float); the dtypes are float64, float32, int64, int32, bool, complex128, complex64",
             )
         return Array(SCALARS[name], value.shape) if value.ndim else SCALARS[name]
     if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -92,11 +97,7 @@ def type_of(value: Any) -> Type:
         raise refuse(
             "unsupported-argument",
             f"an argument of type {type(value).__name__} cannot be compiled",
-            help="pass int(x)"
-            if isinstance(value, int)
-            else "pass the real and the imaginary part, as floats"
-            if isinstance(value, complex)
-            else "pass float(x)",
+            help="pass int(x)" if isinstance(value, int) else "pass float(x)",
         )
     try:
         hash(value)
@@ -265,12 +266,16 @@ def abstract(s: Specializer, node: Node, path: Path = (), places: dict[Obj, Path
             [abstract(s, b.getitem(node, index=i), (*path, ("item", i)), places) for i in range(len(t.items))],
         )
     if isinstance(t, Record):
-        by_attribute = t.form.kind in ("dataclass", "namedtuple")
+        by_attribute = t.form.kind in ("dataclass", "namedtuple", "complex")
         keys = range(len(t.items)) if t.form.kind == "list" else t.form.keys
         items = [
             abstract(s, b.getitem(node, index=i), (*path, ("attribute" if by_attribute else "item", k)), places)
             for i, k in enumerate(keys)
         ]
+        if t.form is COMPLEX:
+            for item, key in zip(items, t.form.keys, strict=True):
+                give_name(s, item, f"{node.name}.{key}")
+            return Compound("complex", None, items)
         if t.form.kind == "namedtuple":
             return Compound("tuple", t.form.python_class, items)
         kind = {"dataclass": "instance"}.get(t.form.kind, t.form.kind)
@@ -306,6 +311,8 @@ def pack(s: Specializer, v: Any) -> Node:
             f"{s.describe(v)} cannot be returned from compiled code",
             help="return what it computes: numbers, arrays, strings or None",
         )
+    if is_complex(v):
+        return complexes.pack(s, v)
     if isinstance(v, Compound) and v.kind == "tuple":
         items = [pack(s, c) for c in v.children]
         if v.head is None:

@@ -10,7 +10,7 @@ from irad.graph.build import literal
 from irad.graph.nodes import Apply, Constant, Node
 from irad.graph.walk import Task
 from irad.specialize import objects
-from irad.specialize.values import Compound
+from irad.specialize.values import Compound, is_complex
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -142,6 +142,12 @@ def iteration_now(s: Specializer, v: Any) -> Iteration:
                 inner.known and (lambda k: inner.at(inner.count - 1 - k)),
                 inner.lists,
             )
+    if is_complex(v):
+        from irad.specialize import complexes
+
+        over = complexes.iteration(s, v)
+        if over is not None:
+            return over
     if s.arrays.is_array(s, v):
         return s.arrays.iteration(s, v)  # type: ignore[no-any-return]
     found = objects.growing(s, v)

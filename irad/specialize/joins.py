@@ -9,7 +9,7 @@ from irad.errors import Diagnostic, Note, Span
 from irad.specialize.describe import ambiguous, describe
 from irad.specialize.shapes import growing_shape, widen
 from irad.specialize.values import Conflict, Mix, Shape, Tied
-from irad.types import JoinError, join
+from irad.types import FLOAT, JoinError, join
 
 
 def join_shapes(a: Shape, b: Shape, what: str, spans: Sequence[Span | None] = (), mix: Mix | None = None) -> Shape:
@@ -18,6 +18,10 @@ def join_shapes(a: Shape, b: Shape, what: str, spans: Sequence[Span | None] = ()
     if a == b:
         return a
     ka, kb = a[0], b[0]
+    if {ka, kb} & NUMBERS and "compound" in (ka, kb):
+        number, other = (a, b) if ka in NUMBERS else (b, a)
+        if other[1] == "complex" and not has_conflict(found := _complex(number, other, what, spans)):
+            return found
     if ka in ("leaf", "const") and kb in ("leaf", "const"):
         return _join_leaves(a, b, what, spans)
     if ka == "unbound" or kb == "unbound":
@@ -47,6 +51,16 @@ def join_shapes(a: Shape, b: Shape, what: str, spans: Sequence[Span | None] = ()
     if ("again" in (ka, kb) and {kind, other_kind} & MUTABLE) or ka == kb == "again":  # two names are one object on one path
         return ambiguous(what, kind or other_kind or "object", spans)
     return _conflict(what, describe(a), describe(b), spans)
+
+
+NUMBERS = frozenset({"leaf", "const", "size"})
+
+
+def _complex(number: Shape, other: Shape, what: str, spans: Sequence[Span | None]) -> Shape:
+    """The shape of a complex number that is real on one path. A conflict where one is an array."""
+    number = ("leaf", number[1]) if number[0] == "size" else number
+    joined = [join_shapes(part, number, what, spans) for part in other[3]]
+    return (*other[:3], tuple([("leaf", FLOAT) if c[0] == "const" else c for c in joined]))
 
 
 def views_differ(a: Any, b: Any) -> bool:

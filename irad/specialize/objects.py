@@ -16,7 +16,7 @@ from irad.specialize.describe import describe
 from irad.specialize.joins import join_shapes
 from irad.specialize.numbers import known_int
 from irad.specialize.shapes import Fitter, Shaper, leaf_types, rebuild, widen
-from irad.specialize.values import Compound, Known, Obj, Ref, is_number
+from irad.specialize.values import Compound, Known, Obj, Ref, is_complex, is_number
 from irad.types import INT
 
 if TYPE_CHECKING:
@@ -168,6 +168,10 @@ def static_items(s: Specializer, v: Any, expected: int | None = None) -> list[An
         return [literal(i) for i in range(*[c.value for c in v.children])]
     if isinstance(v, Compound) and v.kind == "text items":
         return list(v.children)
+    if is_complex(v):
+        from irad.specialize import complexes
+
+        return complexes.static_items(s, v, expected)
     if s.arrays.is_array(s, v):
         return s.arrays.static_items(s, v, expected)  # type: ignore[no-any-return]
     if isinstance(v, Compound) and v.kind in ("zip", "enumerate", "reversed"):

@@ -19,11 +19,11 @@ from irad.errors import meant
 from irad.graph.nodes import Apply
 from irad.graph.walk import Task
 from irad.numpy import is_library
-from irad.specialize import derivatives, instances, library, objects, operators
+from irad.specialize import complexes, derivatives, instances, library, objects, operators
 from irad.specialize.captures import MISSING, Hidden, is_structure
 from irad.specialize.choices import call_choice
 from irad.specialize.execute import Activation, Bottom
-from irad.specialize.values import UNBOUND, Compound, Known, Obj, Ref, give_name
+from irad.specialize.values import UNBOUND, Compound, Known, Obj, Ref, give_name, is_complex
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -113,6 +113,8 @@ def _free(s: Specializer, a: Activation, node: Apply) -> Any:
     if not number and not is_structure(value):
         s.object_guards.append((cell, "cell_contents", value))
     path = (*s.paths.get(function, (("object", function),)), ("cell", name))
+    if isinstance(value, (complex, np.complexfloating)):
+        return s.captured(value, path)
     return s.from_python(value, path, Hidden(path, function, name) if number else None)
 
 
@@ -144,7 +146,13 @@ def _getattr(s: Specializer, a: Activation, node: Apply) -> Any:
     return library.getattr_(s, a.env_value(node.args[0]), node.static[0])
 
 
+def _imaginary(s: Specializer, a: Activation, node: Apply) -> Any:
+    return complexes.imaginary(s, node.static[0])
+
+
 def _setattr(s: Specializer, a: Activation, node: Apply) -> Any:
+    if is_complex(target := a.env_value(node.args[0])):
+        return complexes.setattr_(s, target, node.static[0], a.env_value(node.args[1]))
     return instances.setattr_(s, a.env_value(node.args[0]), node.static[0], a.env_value(node.args[1]))
 
 
@@ -268,6 +276,7 @@ OPERATIONS: dict[str, Callable[[Specializer, Activation, Apply], Any]] = {
     "py_unary": _unary,
     "py_compare": _compare,
     "py_getattr": _getattr,
+    "py_imaginary": _imaginary,
     "py_setattr": _setattr,
     "py_getitem": _getitem,
     "py_setitem": _setitem,

@@ -10,10 +10,10 @@ from irad.errors import CompileError
 from irad.graph.build import constant, literal
 from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
-from irad.specialize import instances, objects
+from irad.specialize import complexes, instances, objects
 from irad.specialize.numbers import PRIMITIVE, arithmetic, as_int, by_value, common, known_int
 from irad.specialize.sizes import compared
-from irad.specialize.values import Compound, Known, Maybe, Ref, is_number
+from irad.specialize.values import Compound, Known, Maybe, Ref, is_complex, is_number
 from irad.types import BOOL
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def binary(s: Specializer, op: str, x: Any, y: Any) -> Any:
     found = users_method(s, f"__{special}__", f"__r{special}__", x, y)
     if found is not None:
         return found
+    if is_complex(x) or is_complex(y):
+        return _complex(s, op, x, y, complexes.binary)
     found = s.arrays.binary(s, op, x, y)
     if found is not None:
         return found
@@ -90,6 +92,13 @@ def binary(s: Specializer, op: str, x: Any, y: Any) -> Any:
     if objects.is_list(x) and objects.is_list(y) and op == "+":
         return objects.new_list(s, [*objects.items_of(s, x), *objects.items_of(s, y)])
     raise _unsupported(s, op, x, y)
+
+
+def _complex(s: Specializer, op: str, x: Any, y: Any, f: Callable[..., Task]) -> Task:
+    found = yield f(s, op, x, y)
+    if found is None:
+        raise _unsupported(s, op, x, y)
+    return found
 
 
 def users_method(s: Specializer, name: str, reflected: str, x: Any, y: Any) -> Any:
@@ -149,6 +158,8 @@ def inplace(s: Specializer, op: str, x: Any, y: Any) -> Any:
     """What `x op= y` rebinds x to; objects that can are changed in place."""
     if objects.is_list(x) and op == "+":
         return objects.extend(s, x, y)
+    if is_complex(x) or (is_complex(y) and s.arrays.is_array(s, x)):
+        return _complex(s, op, x, y, complexes.inplace)
     if isinstance(x, Ref) and x.obj.kind == "array":
         return s.arrays.inplace(s, op, x, y)
     found = instances.special_method(s, x, f"__i{SPECIAL[op]}__")
@@ -177,6 +188,8 @@ def unary(s: Specializer, op: str, x: Any) -> Any:
             return x
         if x.type.kind == "i":
             return b.invert(x)
+    if is_complex(x):
+        return complexes.unary(s, op, x)
     found = s.arrays.unary(s, op, x)
     if found is not None:
         return found
@@ -200,6 +213,8 @@ def truth(s: Specializer, v: Any) -> Task:
         return literal(bool(v.value))
     if isinstance(v, Maybe):
         raise s.refuse("unset-name", "this value is not set on every path", help="set it on every path")
+    if is_complex(v):
+        return complexes.truth(s, v)
     method = instances.special_method(s, v, "__bool__") or instances.special_method(s, v, "__len__")
     if method is not None:
         value = yield s.call(method, [], {})
@@ -234,6 +249,10 @@ def compare(s: Specializer, op: str, x: Any, y: Any) -> Any:
         return s.b.apply(s.b.primitives[PRIMITIVE[op]], (x, y))
     if op != "==":
         found = users_method(s, f"__{SPECIAL[op]}__", f"__{SPECIAL[SWAPPED[op]]}__", x, y)
+        if found is not None:
+            return found
+    if is_complex(x) or is_complex(y):
+        found = complexes.compare(s, op, x, y)
         if found is not None:
             return found
     found = s.arrays.compare(s, op, x, y)
@@ -273,6 +292,8 @@ def _equal(s: Specializer, op: str, x: Any, y: Any) -> Task:
 def _equality(s: Specializer, x: Any, y: Any) -> Task:
     if (is_number(x) and is_number(y)) or (isinstance(x, Known) and isinstance(y, Known)):
         return compare(s, "==", x, y)
+    if (is_complex(x) or is_complex(y)) and complexes.compare(s, "==", x, y) is not None:
+        return (yield truth(s, complexes.compare(s, "==", x, y)))
     found = users_method(s, "__eq__", "__eq__", x, y)
     if found is not None:
         value = yield found
@@ -314,6 +335,8 @@ def _any_equal(s: Specializer, x: Any, y: Any, items: list[Any] | None, wanted: 
     if method is not None:
         value = yield s.call(method, [x], {})
         result = yield truth(s, value)
+    elif is_complex(y) or (is_complex(x) and s.arrays.is_array(s, y)):
+        result = yield complexes.contains(s, x, y)
     elif items is None and s.arrays.is_array(s, y):
         result = s.arrays.contains(s, x, y)
     elif isinstance(y, Compound) and y.kind == "range":
@@ -345,7 +368,7 @@ def getitem(s: Specializer, x: Any, i: Any) -> Any:
         return objects.sequence_item(s, x, i)
     if objects.dict_keys(s, x) is not None:
         return objects.dict_item(s, x, i)
-    found = s.arrays.getitem(s, x, i)
+    found = complexes.getitem(s, x, i) if is_complex(x) else s.arrays.getitem(s, x, i)
     if found is not None:
         return found
     raise s.refuse(
@@ -361,6 +384,8 @@ def setitem(s: Specializer, x: Any, i: Any, v: Any) -> Any:
         return objects.set_list_item(s, x, i, v)
     if objects.dict_keys(s, x) is not None:
         return objects.set_dict_item(s, x, i, v)
+    if is_complex(x) or (is_complex(v) and s.arrays.is_array(s, x)):
+        return complexes.setitem(s, x, i, v)
     if s.arrays.is_array(s, x):
         return s.arrays.setitem(s, x, i, v)
     method = instances.special_method(s, x, "__setitem__")

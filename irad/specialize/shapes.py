@@ -6,7 +6,7 @@ another value in the order of a shape's leaves.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from irad.errors import Span
@@ -212,7 +212,7 @@ class Fitter:
         elif kind == "compound" and shape[1] == "growing":
             self.growing(shape, v)
         elif kind == "compound":
-            children = [UNBOUND] * len(shape[3]) if isinstance(v, Unbound) else v.children
+            children = [UNBOUND] * len(shape[3]) if isinstance(v, Unbound) else self.parts(shape, v)
             for c, x in zip(shape[3], children, strict=True):
                 self.fit(c, x)
         elif kind == "maybe":
@@ -224,6 +224,11 @@ class Fitter:
                 self.fit(shape[1], v)
         elif kind == "new":
             self.object(shape, v)
+
+    @staticmethod
+    def parts(shape: Shape, v: Any) -> Sequence[Any]:
+        """The parts of a structure; a real number is complex where it is one on another path."""
+        return (v, literal(0.0)) if shape[1] == "complex" and isinstance(v, Node) else v.children
 
     def growing(self, shape: Shape, v: Any) -> None:
         """A list, as one that grows."""

@@ -23,11 +23,12 @@ from irad.graph.walk import Task, run
 from irad.numpy import is_library
 from irad.primitives import REGISTRY
 from irad.primitives.control import result_type
-from irad.specialize import arrays, instances, library, operators, sizes
+from irad.specialize import arrays, complexes, instances, library, operators, sizes
 from irad.specialize.apart import apart
 from irad.specialize.binding import bind, parameter_names
 from irad.specialize.captures import Hidden, Path, is_structure
 from irad.specialize.choices import Choices
+from irad.specialize.complexes import functions as complex_functions
 from irad.specialize.copies import Copy, Result
 from irad.specialize.describe import describe, origin, unreadable
 from irad.specialize.execute import Activation, Bottom, NeedsStatic
@@ -152,6 +153,8 @@ class Specializer:
 
     def from_python(self, value: Any, path: Path | None = None, hidden: Hidden | None = None) -> Any:
         """A Python value met while compiling, at the end of `path`. Numbers become constants, or hidden arguments."""
+        if isinstance(value, (complex, np.complexfloating)):
+            return complexes.from_python(value)
         if isinstance(value, (bool, int, float, np.generic)):
             t = self.scalar_type(value)
             if hidden is not None:
@@ -301,7 +304,7 @@ class Specializer:
     def call(self, fn: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:
         """The result of calling an abstract value."""
         if isinstance(fn, Known):
-            handler = library.handler(self, fn.value)
+            handler = complex_functions.handler(self, fn.value, args, kwargs) or library.handler(self, fn.value)
             if handler is not None:
                 result = handler(self, args, kwargs)
                 return (yield result) if hasattr(result, "send") else result

@@ -3,7 +3,7 @@
 A number, truth value or array element is a node of the typed IR. Everything else is structure:
 
     Known(v)            a Python value known now: None, a string, a module, a class, a function of NumPy
-    Compound(kind, ...) an immutable thing made of others: tuple, slice, range, function with its scope, bound method
+    Compound(kind, ...) an immutable thing made of others: tuple, slice, range, complex number, function with its scope
     Ref(obj)            a reference to an object of the store: list, dict, instance, array, frame of variables
     MAYBE, UNBOUND      a variable that has a value on some paths, or on none
 """
@@ -160,6 +160,11 @@ Mix = Callable[[Shape, Shape, str, Sequence["Span | None"]], Shape]
 def is_number(v: Any) -> bool:
     """A node of a scalar type."""
     return isinstance(v, Node) and isinstance(v.type, Scalar)
+
+
+def is_complex(v: Any) -> bool:
+    """A complex number or array: see irad/specialize/complexes."""
+    return isinstance(v, Compound) and v.kind == "complex"
 
 
 def is_array_node(v: Any) -> bool:

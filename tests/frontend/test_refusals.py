@@ -35,7 +35,7 @@ SYNTAX = [
     ("unsupported-raise", "def f(x):\n    raise\n", "raise"),
     ("unsupported-del", "def f(x):\n    a = [x, 1.0]\n    del a[0]\n    return a\n", "a[0]"),
     ("unsupported-import", "def f(x):\n    from . import y\n    return x\n", "from . import y"),
-    ("unsupported-constant", "def f(x):\n    return x * 2j\n", "2j"),
+    ("unsupported-constant", 'def f(x):\n    return x * b"a"\n', 'b"a"'),
     ("unsupported-constant", "def f(x):\n    return b'a'\n", "b'a'"),
     ("unsupported-dict-unpacking", "def f(x):\n    return {**{'a': x}}\n", "{**{'a': x}}"),
     ("unsupported-format", "def f(x, n):\n    raise ValueError(f'{x:{n}}')\n", None),  # Python 3.11 has no place in f-strings
@@ -198,8 +198,8 @@ def test_functions_without_source_are_refused():
 
 @pytest.mark.parametrize(
     "argument",
-    [object(), 1j, {1, 2}, b"a", [object()], np.ma.array([1.0, 2.0], mask=[True, False])],
-    ids=["object", "complex", "set", "bytes", "list", "masked array"],
+    [object(), {1, 2}, b"a", [object()], np.ma.array([1.0, 2.0], mask=[True, False])],
+    ids=["object", "set", "bytes", "list", "masked array"],
 )
 def test_arguments_of_other_types_are_refused(argument, tmp_path):
     f = module_of("def f(x):\n    return x + 1.0\n", tmp_path).f

@@ -24,12 +24,12 @@ LAYOUTS = ("C", "F", "reversed", "strided", "read-only")
 MODES = ("reverse", "forward", "second")
 DTYPES = (np.float64, np.float32)
 VARIANTS = len(SHAPES) * len(LAYOUTS) * len(MODES) * len(DTYPES)  # a number for each combination: their lengths are coprime
-NAMES = re.compile(r"\b(?<![.])([xypkbvwmi])\b(?!\s*=[^=])")
+NAMES = re.compile(r"\b(?<![.])(z[xyvwm]|[xypkbvwmi])\b(?!\s*=[^=])")
 
 
 def uses_shape(text: str) -> bool:
     """Whether a call has a variable whose shape is drawn."""
-    return any(name in "xypkb" for name in NAMES.findall(text))
+    return any(name[-1] in "xypkb" for name in NAMES.findall(text))
 
 
 def variant_of(shape: int, layout: int, mode: int, dtype: int) -> int:
@@ -53,6 +53,9 @@ def function_of(text: str, names: list[str]) -> Callable[..., Any]:
 
 def drawn(name: str, rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Any:
     """The value of a variable. No two elements are equal or near zero: no derivative is at a kink."""
+    if name[0] == "z":  # complex
+        x, y = (drawn(name[1], rng, shape, dtype) for _ in range(2))
+        return x + 1j * y if np.ndim(x) else complex(x, y)
     if name in "xyp":
         x = rng.permutation(np.prod(shape, dtype=int)).reshape(shape) * 0.37 + rng.uniform(0.15, 0.25, shape)
         x = x if name == "p" else x - 0.5
@@ -122,7 +125,7 @@ def different(got: Any, want: Any) -> str:
         types = [np.asarray(v).dtype if np.ndim(v) else np.asarray(v).dtype.kind for v in (g, w)]  # numbers are Python's
         if np.shape(g) != np.shape(w) or types[0] != types[1]:
             return f"got {np.asarray(g).dtype}{np.shape(g)}, wanted {np.asarray(w).dtype}{np.shape(w)}"
-        tolerance = 2e-5 if np.asarray(w).dtype == np.float32 else 1e-12
+        tolerance = 2e-5 if np.asarray(w).dtype in (np.float32, np.complex64) else 1e-12
         if not np.allclose(g, w, rtol=tolerance, atol=tolerance, equal_nan=True):
             return f"got {g!r}, wanted {w!r}"
     return ""
@@ -131,26 +134,36 @@ def different(got: Any, want: Any) -> str:
 def derivatives(
     f: Callable[..., Any], args: list[Any], want: Any, modes: tuple[str, ...], where: str, rng: np.random.Generator
 ) -> str:
-    """Of a weighted sum of the floats in the result, by the floats among the arguments."""
-    floats = tuple(j for j, a in enumerate(args) if np.asarray(a).dtype.kind == "f")
-    weights = tuple(rng.standard_normal(np.shape(w)) if np.asarray(w).dtype.kind == "f" else None for w in parts(want))
+    """Of a weighted sum of the floats in the result, by the floats among the arguments; complex ones count as two."""
+    floats = tuple(j for j, a in enumerate(args) if np.asarray(a).dtype.kind in "fc")
+    weights = tuple(rng.standard_normal(np.shape(w)) if np.asarray(w).dtype.kind in "fc" else None for w in parts(want))
     if not floats or all(w is None for w in weights) or not all(np.all(np.isfinite(w)) for w in parts(want)):
         return ""
-    args = [np.asarray(a, np.float64) if j in floats and np.ndim(a) else a for j, a in enumerate(args)]
+    kinds = {"f": np.float64, "c": np.complex128}
+    args = [np.asarray(a, kinds[np.asarray(a).dtype.kind]) if j in floats and np.ndim(a) else a for j, a in enumerate(args)]
 
     def single(*xs: Any) -> Any:
         out = f(*xs)
         return np.sum(out * weights[0]) * 0.1 + np.sum(out * out) * 0.05
 
+    def single_complex(*xs: Any) -> Any:
+        out = f(*xs)
+        turned = np.sum(out * weights[0] * (0.1 - 0.2j))
+        return turned.real + np.sum(out.real * out.real + out.imag * out.imag) * 0.05
+
     def several(*xs: Any) -> Any:
         value = 0.0
         for part, weight in zip(f(*xs), weights):  # noqa: B905 - irad compiles this
             if weight is not None:
-                value = value + np.sum(part * weight)
+                value = value + np.sum((part.real - 0.3 * part.imag) * weight)
         return value
 
-    total = several if isinstance(want, (tuple, list)) else single
+    total = several if isinstance(want, (tuple, list)) else single_complex if np.asarray(want).dtype.kind == "c" else single
     direction = [rng.uniform(0.5, 1.0, np.shape(args[j])) for j in floats]
+    direction = [
+        d - 1j * rng.uniform(0.5, 1.0, np.shape(d)) if np.iscomplexobj(args[j]) else d
+        for j, d in zip(floats, direction, strict=True)
+    ]
     gradient = irad.grad(total, argnums=floats)
     got = gradient(*args)
     along = dot(got, direction)
@@ -172,13 +185,13 @@ def derivatives(
 def dot(xs: Any, ys: Any) -> Any:
     total = 0.0
     for x, y in zip(xs, ys):  # noqa: B905 - irad compiles this
-        total = total + np.sum(x * y)
+        total = total + np.sum(x.real * y.real + x.imag * y.imag)
     return total
 
 
 def tangents(args: list[Any], floats: tuple[int, ...], direction: list[Any]) -> tuple[Any, ...]:
     feed = iter(direction)
-    return tuple((d if np.ndim(d := next(feed)) else float(d)) if j in floats else None for j in range(len(args)))
+    return tuple((d if np.ndim(d := next(feed)) else d.item()) if j in floats else None for j in range(len(args)))
 
 
 def difference(f: Callable[..., Any], args: list[Any], floats: tuple[int, ...], direction: list[Any]) -> float:
@@ -187,7 +200,7 @@ def difference(f: Callable[..., Any], args: list[Any], floats: tuple[int, ...], 
     def at(h: float) -> float:
         moved = list(args)
         for j, d in zip(floats, direction, strict=True):
-            moved[j] = moved[j] + h * d if np.ndim(moved[j]) else float(moved[j] + h * d)
+            moved[j] = moved[j] + h * d if np.ndim(moved[j]) else np.asarray(moved[j] + h * d).item()
         return float(f(*moved))
 
     h = 1e-3

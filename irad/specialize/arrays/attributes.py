@@ -79,6 +79,10 @@ def getattr_(s: Specializer, v: Any, name: str) -> Any:
         return s.b.mul(count_of(s, v), literal(t.dtype.nbytes))
     if name == "dtype":
         return Known(t.dtype.dtype)
+    if name == "real":
+        return v
+    if name == "imag":
+        return HANDLERS[np.imag](s, [v], {})
     if name in METHODS or name in WRITTEN:
         return Compound("built-in method", ("array", name), [v])
     return None
@@ -173,6 +177,8 @@ METHODS: dict[str, Handler] = {
     "partition": lambda s, args, kwargs: s.call_function(s.function_value(python.partition), args, kwargs),
     "diagonal": diagonal,
     "compress": _compress,
+    "conj": lambda s, args, kwargs: HANDLERS[np.conj](s, args, kwargs),
+    "conjugate": lambda s, args, kwargs: HANDLERS[np.conj](s, args, kwargs),
 }
 
 
@@ -196,7 +202,7 @@ OF_NUMBERS = frozenset(
 
 def names() -> list[str]:
     """The attributes and methods of arrays."""
-    return ["T", "mT", "dtype", "itemsize", "nbytes", "ndim", "shape", "size", *METHODS, *WRITTEN]
+    return ["T", "mT", "dtype", "imag", "itemsize", "nbytes", "ndim", "real", "shape", "size", *METHODS, *WRITTEN]
 
 
 def method(head: tuple[str, str]) -> Handler:

@@ -13,7 +13,7 @@ from irad.graph.build import constant, literal
 from irad.specialize import instances
 from irad.specialize.library.methods import METHODS
 from irad.specialize.library.table import INSTEAD, supported
-from irad.specialize.values import Compound, Known, Ref, is_number
+from irad.specialize.values import Compound, Known, Ref, is_complex, is_number
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -26,7 +26,12 @@ def getattr_(s: Specializer, v: Any, name: str) -> Any:
     found = instances.getattr_(s, v, name)
     if found is not None:
         return found
-    found = s.arrays.getattr_(s, v, name)
+    if is_complex(v):
+        from irad.specialize import complexes
+
+        found = complexes.getattr_(s, v, name)
+    else:
+        found = s.arrays.getattr_(s, v, name)
     if found is not None:
         return found
     if is_number(v) and name in NUMBER_ATTRIBUTES:

@@ -17,7 +17,7 @@ from irad.specialize import instances, objects
 from irad.specialize.library.attributes import getattr_
 from irad.specialize.library.table import handles, need
 from irad.specialize.objects import is_tuple
-from irad.specialize.values import Compound, Known, Ref, is_number
+from irad.specialize.values import Compound, Known, Ref, is_complex, is_number
 from irad.types import BOOL, F32, F64, FLOAT, I32, I64, INT
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ CLASSES: dict[type, Callable[[Any], bool]] = {
     np.generic: lambda t: not t.weak and t is not BOOL,
     object: lambda t: True,
     complex: lambda t: False,
+    np.complexfloating: lambda t: False,
 }
 
 
@@ -62,6 +63,10 @@ def _is_a(s: Specializer, v: Any, cls: type) -> bool:
         return bool(test and test(v.type))
     if is_tuple(v):
         return issubclass(v.head or tuple, cls)
+    if is_complex(v):
+        (re, _) = v.children
+        kind = np.ndarray if not is_number(re) else {FLOAT: complex, F64: np.complex128, F32: np.complex64}[re.type]
+        return issubclass(kind, cls)
     if isinstance(v, Ref):
         if v.obj.kind == "instance":
             return issubclass(v.obj.head, cls)

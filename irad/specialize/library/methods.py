@@ -160,9 +160,11 @@ def call_method(s: Specializer, head: tuple[str, str], self_: Any, args: list[An
             f"str.{head[1]}() on values known at run time only",
             help="write an f-string, in print, raise or assert",
         )
+    from irad.specialize.complexes import functions as complexes
+
     found = METHODS.get(head)
     if found is None:
-        found = s.arrays.method(head)
+        found = complexes.method(s, head[1], [self_, *args], kwargs) or s.arrays.method(head)
     try:
         value = found(s, [self_, *args], kwargs)
     except _WrongArguments:

@@ -14,7 +14,7 @@ from irad.specialize.library.methods import copied
 from irad.specialize.library.table import handles, in_python, need
 from irad.specialize.numbers import as_int
 from irad.specialize.objects import new_dict, new_list
-from irad.specialize.values import Compound, Known, is_number
+from irad.specialize.values import Compound, Known, is_complex, is_number
 from irad.types import INT
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def _len(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if isinstance(args[0], Compound) and args[0].kind == "range":
         return s.b.maximum(iteration_now(s, args[0]).trips, literal(0))
     if s.arrays:
-        found = s.arrays.length(s, args[0])
+        v = args[0].children[0] if is_complex(args[0]) else args[0]
+        found = s.arrays.length(s, v)
         if found is not None:
             return found
     method = instances.special_method(s, args[0], "__len__")

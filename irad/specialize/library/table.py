@@ -94,7 +94,6 @@ MODULES = {
 
 # What to write for well-known functions and methods that are not there.
 INSTEAD = {
-    "complex": "compute with the real and the imaginary part, as floats",
     "filter": "write a comprehension: [x for x in xs if test(x)]",
     "functools.reduce": "write the loop out: for x in xs: total = f(total, x)",
     "input": "read it outside the compiled function, and pass it as an argument",

@@ -187,7 +187,8 @@ def integer_power(x: Part, y: Part, n: int) -> Pair:
 
 def product(x: Part, y: Part) -> Pair:
     """The product along the first axis."""
-    re, im = np.ones_like(x[0:1])[0], np.zeros_like(x[0:1])[0]
+    im = np.sum(x[:0], axis=0)
+    re = im + 1.0
     for k in range(len(x)):
         re, im = multiply(re, im, x[k], y[k])
     return re, im

@@ -9,6 +9,7 @@ from __future__ import annotations
 import builtins
 import math
 from collections.abc import Callable
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,7 +85,8 @@ def _is_numeric_library(fn: Any) -> bool:
     if isinstance(fn, type) and issubclass(fn, BaseException):
         return False
     module = getattr(fn, "__module__", None) or type(getattr(fn, "__self__", None)).__module__
-    return module.split(".")[0] in ("numpy", "scipy", "math", "builtins")
+    libraries = ("numpy", "scipy") if isinstance(fn, FunctionType) else ("numpy", "scipy", "math", "builtins")
+    return module.split(".")[0] in libraries
 
 
 ORDERED = frozenset(
@@ -117,11 +119,16 @@ def as_array(s: Specializer, v: Any) -> Any:
     return joined(s, *[real_array(s, [split(s, v, k)], {}) for k in (0, 1)]) if has_complex(s, v) else real_array(s, [v], {})
 
 
+def _machine_number(s: Specializer, v: Any) -> Any:
+    """A number of Python's as NumPy's."""
+    return as_dtype(s, v, v.type.strong) if is_number(v) else v
+
+
 def _elementary(name: str, function: Any) -> Handler:
     def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:
         no_keywords(s, name, kwargs)
         check_count(s, name, args, 1)
-        return (yield from called(s, function, *as_array(s, args[0]).children))
+        return (yield from called(s, function, *[_machine_number(s, p) for p in as_array(s, args[0]).children]))
 
     return call
 
@@ -131,7 +138,14 @@ for _name in (
     " arcsin arccos arctan arcsinh arccosh arctanh"
 ).split():
     TABLE[getattr(np, _name)] = _elementary(_name, getattr(library, _name))
-TABLE[abs] = TABLE[np.abs]
+
+
+def _abs(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:
+    need(s, "abs", args, kwargs, 1)
+    return (yield from called(s, library.absolute, *args[0].children))
+
+
+TABLE[abs] = _abs
 
 
 def _operator(name: str, op: str) -> Handler:

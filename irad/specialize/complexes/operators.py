@@ -209,7 +209,7 @@ def getattr_(s: Specializer, v: Compound, name: str) -> Any:
         return v if is_number(re) else pair(*found)
     if name == "dtype":
         return Known(np.result_type(s.b.scalar_of(node_of(s, re)).strong.dtype, np.complex64))
-    if name in METHODS:
+    if name in METHODS and (name == "conjugate" or not (is_number(re) and re.type.weak)):
         return Compound("built-in method", ("array", name), [v])
     if name in ("shape", "ndim", "size"):
         if is_number(re):

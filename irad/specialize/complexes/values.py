@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from irad.graph.build import constant
-from irad.graph.nodes import Node
+from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
 from irad.specialize import objects
 from irad.specialize.arrays.elementwise import broadcast_shape, promote, spread
@@ -154,9 +154,11 @@ def has_complex(s: Specializer, v: Any) -> bool:
 
 
 def called(s: Specializer, function: Any, *args: Any) -> Task:
-    """The value of a function of irad/numpy/complexes.py: complex where it gives a pair."""
+    """The value of a function of irad/numpy/complexes.py, in the dtype of its arguments: complex where it gives a pair."""
+    dtype = common(s, [node_of(s, a) for a in args if not (isinstance(a, Constant) and a.type is INT)])
     value = yield s.call_function(s.function_value(function), list(args), {})
-    return make(s, *value.children) if objects.is_tuple(value) else value
+    parts = [as_dtype(s, p, dtype) for p in (value.children if objects.is_tuple(value) else [value])]
+    return make(s, *parts) if objects.is_tuple(value) else parts[0]
 
 
 def finished(value: Any) -> Task:

@@ -173,18 +173,6 @@ def power(a: Part, b: Part, c: Part, d: Part) -> Pair:
     return np.where(one, 1.0, np.where(zero, nothing, re)), np.where(one, 0.0, np.where(zero, nothing, im))
 
 
-def integer_power(x: Part, y: Part, n: int) -> Pair:
-    """z ** n by squares, for a known n."""
-    if n < 0:
-        return reciprocal(*integer_power(x, y, -n))
-    if n == 0:
-        return np.ones_like(x), np.zeros_like(x)
-    if n == 1:
-        return x + 0.0, y + 0.0
-    re, im = integer_power(*multiply(x, y, x, y), n // 2)
-    return multiply(re, im, x, y) if n % 2 else (re, im)
-
-
 def product(x: Part, y: Part) -> Pair:
     """The product along the first axis."""
     im = np.sum(x[:0], axis=0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from irad.errors import CompileError
-from irad.graph.build import literal
+from irad.graph.build import constant, literal
 from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
 from irad.numpy import complexes as library
@@ -16,9 +16,10 @@ from irad.specialize.arrays.indexing import getitem as array_getitem
 from irad.specialize.arrays.indexing import setitem as array_setitem
 from irad.specialize.arrays.products import matmul
 from irad.specialize.arrays.values import array_type, as_scalar, is_array, new_array, node_of, size_of
-from irad.specialize.complexes.values import called, finished, fresh, is_numeric, make, pair, pairs
+from irad.specialize.complexes.values import as_dtype, called, common, finished, fresh, is_numeric, make, pair, pairs
 from irad.specialize.iteration import Iteration
 from irad.specialize.values import Compound, Known, is_complex, is_number
+from irad.types import FLOAT
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -57,10 +58,26 @@ def _numeric(s: Specializer, v: Any) -> Any:
 
 def _power(s: Specializer, x: Any, y: Any) -> Task:
     if is_complex(x) and isinstance(y, Constant) and float(y.value).is_integer() and abs(y.value) < UNROLLED:
-        (a, b), (c, _) = pairs(s, x, y)
-        return (yield from called(s, library.integer_power, a, b, literal(int(c.value))))
+        return (yield from _integer_power(s, x, y, int(y.value)))
     (a, b), (c, d) = pairs(s, x, y)
     return (yield from called(s, library.power, a, b, c, d))
+
+
+def _integer_power(s: Specializer, x: Any, y: Any, n: int) -> Task:
+    """x ** n by squares, in the dtype of x ** y."""
+    (a, b), _ = pairs(s, x, y)
+    power, found = make(s, a, b), None
+    for k, bit in enumerate(reversed(f"{abs(n):b}")):
+        if k:
+            power = yield from binary(s, "*", power, power)
+        if bit == "1":
+            found = power if found is None else (yield from binary(s, "*", found, power))
+    if found is None:
+        one = yield from finished(s.arrays.handler(s, np.ones_like)(s, [a], {}))
+        return make(s, as_dtype(s, one, common(s, [node_of(s, a)])), constant(FLOAT, 0.0))
+    if n > 0:
+        return pair(*[fresh(s, p) for p in found.children])
+    return (yield from binary(s, "/", literal(1.0), found))
 
 
 def multilinear(s: Specializer, f: Any, args: list[Any], kwargs: dict[str, Any]) -> Task:

@@ -25,6 +25,7 @@ from irad.optimize.passes import (
     residuals,
     scratch,
     simplify,
+    stores,
     unroll,
 )
 from irad.transforms.expand import expand_transforms, has_transforms
@@ -43,7 +44,8 @@ LEAN = (
 OPTIMIZE = (
     inline,  # forward and backward graphs meet: tuples of residuals cancel
     drop,
-    scratch,
+    stores,
+    scratch,  # what no trip writes any more is not handed on
     hoist,
     merge,  # when a reverse loop's state is what it needs only
     residuals,  # when each loop is as lean as it gets

@@ -28,6 +28,7 @@ __all__ = [
     "is_apart",
     "is_number",
     "is_overwritten",
+    "own_places",
     "trips_apart",
 ]
 
@@ -195,6 +196,29 @@ def _apart(accesses: Sequence[Access]) -> bool:
 def is_apart(places: Sequence[tuple[Affine, ...]]) -> bool:
     """Whether different trips are at different elements: along one axis, all are at the same place, which moves."""
     return any(p.step and all(q[axis] == p for q in places) for axis, p in enumerate(places[0]))
+
+
+def own_places(loop: Apply, where: Sequence[Node], t: Array) -> bool:
+    """Whether each trip of a for_loop has an element of its own at these indices into an array: along one axis the index moves,
+    and is inside of it."""
+    (body,), trips = loop.graphs, loop.args[0]
+    if not isinstance(trips, Constant):
+        return False
+    indices = Indices(body.params[0], lambda _: False)
+    for node in body.body:
+        indices.note(node)
+    last = int(trips.value) - 1
+    for i, d in zip(where, t.shape, strict=True):
+        p = indices.number(i)
+        if (
+            p is not None
+            and p.step
+            and not p.terms
+            and isinstance(d, int)
+            and all(0 <= p.first + k * p.step < d for k in (0, last))
+        ):
+            return True
+    return False
 
 
 def is_overwritten(zeros: Apply) -> bool:

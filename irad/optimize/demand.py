@@ -6,7 +6,7 @@ what only serves to compute it. One worklist over the module.
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Mapping
 
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
 from irad.graph.walk import all_graphs, nested_graphs
@@ -15,6 +15,7 @@ from irad.types import Record, Struct
 __all__ = ["ALL", "Demand", "demand", "effectful", "state_of"]
 
 ALL = None
+EMPTY: Mapping[Node, Node | None] = {}
 CONTROL = frozenset({"cond", "for_loop", "while_loop", "call"})
 
 
@@ -70,14 +71,14 @@ class Demand:
         return parts is ALL or i in parts
 
 
-def demand(module: Module, dead: Container[Node] = ()) -> Demand:
-    """The demand of a module's entry. `dead`: loops' parameters of which no part is read before it is written."""
-    return _Analysis(module, dead).run()
+def demand(module: Module, apart: Mapping[Node, Node | None] = EMPTY) -> Demand:
+    """The demand of a module's entry. `apart`: parameters of loops that do not need the state, and what they stand for."""
+    return _Analysis(module, apart).run()
 
 
 class _Analysis:
-    def __init__(self, module: Module, dead: Container[Node]) -> None:
-        self.module, self.dead = module, dead
+    def __init__(self, module: Module, apart: Mapping[Node, Node | None]) -> None:
+        self.module, self.apart = module, apart
         self.d = Demand()
         self.d.effects = effectful(module)
         self.owner: dict[Graph, Apply] = {}  # the branch or loop that runs a nested graph
@@ -147,7 +148,9 @@ class _Analysis:
 
     def parameter(self, p: Parameter) -> None:
         self.d.params.add(p)
-        if p in self.dead:
+        if p in self.apart:
+            if (same := self.apart[p]) is not None:
+                self.need(same)
             return
         graph = p.graph
         assert graph is not None

@@ -19,6 +19,7 @@ from irad.optimize.rebuild import rebuild
 from irad.optimize.registers import into_registers
 from irad.optimize.residuals import choose_residuals
 from irad.optimize.scratch import allocate_scratch
+from irad.optimize.stores import leave_out_stores
 from irad.optimize.unroll import unrolled
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "residuals",
     "scratch",
     "simplify",
+    "stores",
     "unroll",
 ]
 
@@ -145,6 +147,12 @@ def simplify(module: Module) -> Module:
 def drop(module: Module) -> Module:
     """Leave out what nobody reads: operations, results of branches, state of loops, parameters and results of functions."""
     return rebuild(module, demand=demand(module))
+
+
+@pass_("stores")
+def stores(module: Module) -> Module:
+    """Write elements of cotangents once that are written again before they are read."""
+    return leave_out_stores(module)
 
 
 @pass_("scratch")

@@ -7,6 +7,8 @@
       return %u, ...;                                         return ...;
     }                                                       }
 
+A cotangent of which each trip reads an element of its own, and then clears it, is read as it was before the loop.
+
 It is done before derivatives are taken: a state is carried backwards too, as a cotangent. What is read after the loop stays
 carried, since a new array in each trip would then outlive its trip.
 """
@@ -14,11 +16,12 @@ carried, since a new array in each trip would then outlive its trip.
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node
 from irad.graph.walk import Task, all_graphs, run
+from irad.nests.trips import own_places
 from irad.optimize.demand import Demand, demand, state_of
 from irad.optimize.rebuild import Rebuild
 from irad.types import Array
@@ -32,14 +35,19 @@ LOOPS = frozenset({"for_loop", "while_loop"})
 
 def allocate_scratch(module: Module) -> Module:
     """The module in which each trip makes the arrays that it writes over; the same module where there are none."""
-    dead = {p: (loop, k) for loop, k, p in _arrays(module)}
-    if dead:
-        uses = _Uses(module)
-        dead = {p: where for p, where in dead.items() if run(uses.writes_over(*where))}
+    arrays = list(_arrays(module))
+    uses = _Uses(module) if arrays else None
+    dead: dict[Node, Node | None] = {}  # the array in its place, None for a new one
+    for loop, k, p in arrays:
+        assert uses is not None
+        if run(uses.writes_over(loop, k)):
+            dead[p] = None
+        elif uses.reads_before(loop, k):
+            dead[p] = loop.args[1 + k]
     if not dead:
         return module
     needed = demand(module, dead)
-    scratch = {p for p, (loop, k) in dead.items() if p in needed.params and not needed.needs(loop, k)}
+    scratch = {p: dead[p] for loop, k, p in arrays if p in dead and p in needed.params and not needed.needs(loop, k)}
     return _Scratch(module, needed, scratch).run() if scratch else module
 
 
@@ -55,15 +63,15 @@ def _arrays(module: Module) -> Iterator[tuple[Apply, int, Node]]:
 
 
 class _Scratch(Rebuild):
-    def __init__(self, module: Module, needed: Demand, scratch: Container[Node]) -> None:
+    def __init__(self, module: Module, needed: Demand, scratch: Mapping[Node, Node | None]) -> None:
         super().__init__(module, demand=needed)
         self.scratch = scratch
 
     def body(self, old: Graph) -> Task:
         for p in old.params:
             if p in self.scratch:
-                self.b.span = p.span
-                self.bind(p, self.b.zeros(of=p.type))
+                self.b.span, same = p.span, self.scratch[p]
+                self.bind(p, self.b.zeros(of=p.type) if same is None else self.get(same))
         yield super().body(old)
 
 
@@ -87,6 +95,25 @@ class _Uses:
                         out = out.args[1]  # type: ignore[attr-defined]
                     if count > 1:
                         self.tuples.add(out)
+
+    def reads_before(self, loop: Apply, k: int) -> bool:
+        """Whether each trip reads array k of the state at an element of its own only, and then writes there."""
+        (body,) = loop.graphs
+        if loop.fn.name != "for_loop":
+            return False
+        p, s = body.params[1 + k], state_of(body, "for_loop")[k]
+        if not (isinstance(s, Apply) and s.fn.name == "index_update" and s.graph is body and s.args[0] is p):
+            return False
+        reads = [n for n in self.users[p] if n is not s]
+        return (
+            all(n.fn.name == "index" and n.graph is body and n.args[1:] == s.args[2:] for n in reads)
+            and self.handed_on_only(s, body)
+            and own_places(loop, s.args[2:], p.type)  # type: ignore[arg-type]
+        )
+
+    def handed_on_only(self, x: Node, body: Graph) -> bool:
+        """Whether a loop's body only hands x on."""
+        return all(n in self.tuples for n in self.users.get(x, ())) and all(g is body for g in self.outputs.get(x, ()))
 
     def writes_over(self, loop: Apply, k: int) -> Task:
         """Whether no trip reads what it finds in array k of its state."""

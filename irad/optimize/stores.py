@@ -86,7 +86,7 @@ class _Stores(Rebuild):
         b, name = self.b, node.fn.name
         b.adjoint = node.adjoint
         if node in self.first:
-            self.bind(node, b.index_update(*map(self.get, node.args)))
+            self.written(node, b.index_update(*map(self.get, node.args)))
             return
         if name == "index" and node.args[0] in self.pending:
             self.bind(node, self.value_of(node.args[0]))
@@ -108,7 +108,11 @@ class _Stores(Rebuild):
         elif name == "index_update" and _is_idle((array, value, *place)):
             self.bind(node, array)
         else:
-            self.bind(node, b.apply(REGISTRY[name], (array, value, *place)))
+            self.written(node, b.apply(REGISTRY[name], (array, value, *place)))
+
+    def written(self, node: Apply, new: Node) -> None:
+        new.name = new.name or node.name
+        self.bind(node, new)
 
     def value_of(self, node: Node) -> Node:
         """The value of the element that a write which is left out would have written."""

@@ -16,7 +16,7 @@ from irad.backends.llvm.bounds import check_axis
 from irad.backends.llvm.in_lanes import LEAST_LANES, InLanes, Rest
 from irad.backends.llvm.layout import SCALAR, SIZE
 from irad.backends.llvm.levels import Value, known
-from irad.backends.llvm.memory import Buffer, Index, memory_type
+from irad.backends.llvm.memory import Buffer, Index
 from irad.backends.llvm.sums import scalar_of
 from irad.backends.llvm.vectors import vector_bits
 
@@ -161,7 +161,7 @@ class TripsInLanes(InLanes):
 
     def memory(self, node: Node, *, lanes: int) -> Buffer:
         shape = node.type.static_shape  # type: ignore[attr-defined]
-        t, axes, dims = memory_type(SCALAR[str(scalar_of(node))]), tuple(range(len(shape))), tuple(map(str, shape))
+        t, axes, dims = SCALAR[str(scalar_of(node))], tuple(range(len(shape))), tuple(map(str, shape))
         return self.memory_of(t, axes, dims, lanes=lanes)
 
     def clear(self, b: Buffer, t: Any) -> None:
@@ -259,7 +259,7 @@ class TripsInLanes(InLanes):
                 dims = tuple("1" if a == axis else str(d) for a, d in enumerate(shape))
                 key = (x, axis, places[axis])
                 if key not in self.rows:
-                    t = memory_type(SCALAR[str(scalar_of(x))])
+                    t = SCALAR[str(scalar_of(x))]
                     self.rows[key] = self.memory_of(t, tuple(range(len(dims))), dims, lanes=self.lanes)
 
     def turn(self, x: Node, axis: int, p: Affine, b: Buffer) -> None:

@@ -205,6 +205,20 @@ def carries(x, w, t, k):
     return total
 
 
+def flags(x, w, t, k):
+    """Arrays of truth values of each trip's own."""
+    total = k
+    for i in range(len(x)):
+        above, s = np.zeros(4, dtype=bool), 0.0
+        for j in range(4):
+            above[j] = math.exp(x[i, j]) > 1.0 + 0.1 * w[j]
+        for j in range(4):
+            for c in range(j, 4):
+                s += math.exp(x[i, j] * x[i, c]) if above[c] else math.sin(x[i, j])
+        total += s
+    return total
+
+
 def both_ways(x, w, t, k):
     """Two loops that are given the same array, which only one of them may write to."""
     total = k
@@ -243,7 +257,7 @@ def goes_other_ways(x, w, t, k):
     return total
 
 
-@pytest.mark.parametrize("f", [carries, both_ways, reads_sums, goes_other_ways], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("f", [carries, flags, both_ways, reads_sums, goes_other_ways], ids=lambda f: f.__name__)
 def test_other_loops(f):
     for n in TRIPS:
         alike(f, *arguments(n), 0.5)

@@ -27,6 +27,7 @@ from irad.optimize.passes import (
     simplify,
     stores,
     unroll,
+    unstack,
 )
 from irad.transforms.expand import expand_transforms, has_transforms
 from irad.verify import verify
@@ -56,9 +57,11 @@ OPTIMIZE = (
 )
 
 NATIVE: Passes = (  # of each group, the rest runs only where the first pass changed something
+    (unstack, drop),  # while the loops that push and pop are whole
     (unroll,),  # indices become constants
     (eliminate,),  # small factors become numbers
     (registers, drop, (residuals, drop)),  # what loops store is chosen again, among numbers
+    (unstack, drop),  # when what is stored is settled
     (early,),  # nothing moves afterwards but arrays
     (fuse,),  # when it is known which arrays there are
 )

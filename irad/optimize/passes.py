@@ -21,6 +21,7 @@ from irad.optimize.residuals import choose_residuals
 from irad.optimize.scratch import allocate_scratch
 from irad.optimize.stores import leave_out_stores
 from irad.optimize.unroll import unrolled
+from irad.optimize.unstack import stacks_to_arrays
 
 __all__ = [
     "Pass",
@@ -40,6 +41,7 @@ __all__ = [
     "simplify",
     "stores",
     "unroll",
+    "unstack",
 ]
 
 SMALL = 60  # operations: inlined wherever it is called
@@ -213,6 +215,12 @@ def unroll(module: Module) -> Module:
 def early(module: Module) -> Module:
     """Put functions of the C library before the arithmetic between them: a call keeps no vector register."""
     return call_early(module)
+
+
+@pass_("unstack")
+def unstack(module: Module) -> Module:
+    """Make arrays of the stacks of short loops, and of loops inside loops, whose trips are known."""
+    return stacks_to_arrays(module)
 
 
 @pass_("fuse", "lowered")

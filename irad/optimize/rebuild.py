@@ -403,8 +403,8 @@ class Rebuild:
         for i in needed:
             p, s = old.params[first + i], state[i]
             x = self.handed(init[i], p)
-            if s is p or (s.__class__ is Constant and s is x):
-                values[i] = x  # it never changes
+            if self.stays(p, s, x):
+                values[i] = x
                 self.bind(p, x)
             elif is_undef(s) and counted:
                 values[i] = x
@@ -440,6 +440,10 @@ class Rebuild:
             for i, xs in zip(carried, given, strict=True):
                 values[i] = self.gathered([next(feed) for _ in xs], old.params[first + i])
         self.results_of_loop(node, values)
+
+    def stays(self, p: Parameter, state: Node, init: Node) -> bool:
+        """Whether the state of a loop never changes: the old parameter and new state, and the new node for its start."""
+        return state is p or (state.__class__ is Constant and state is init)
 
     def results_of_loop(self, node: Apply, values: list[Node | None]) -> None:
         if len(values) == 1:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from irad.backends.llvm import arrays
+from irad.backends.llvm import arrays, polls
 from irad.backends.llvm.bounds import check_axis
 from irad.backends.llvm.in_lanes import LEAST_LANES, InLanes, Rest
 from irad.backends.llvm.layout import SCALAR, SIZE
@@ -434,6 +434,8 @@ class TripsInLanes(InLanes):
             self.set(p, Value(names[-1], self.depth, p in self.found.varying))
         self.graph(body)
         e.node = loop
+        if not e.m.work.is_quiet(loop):
+            polls.charge(e, self.lanes * e.m.work.cost[body])
         made = outputs(loop)
         results = []
         for k, p, _, _ in numbers:

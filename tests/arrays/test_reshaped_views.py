@@ -66,3 +66,22 @@ def test_reshaped_in_a_function_that_keeps_nothing():
         return total + x.sum()
 
     assert irad.compile(f)(np.ones((2, 2))) == 10.0
+
+
+RESULTS = ("z + 0.5", "z * z[0]", "z[1:] / z[0]", "z * np.ones((2, 1, 1))")
+
+
+@pytest.mark.parametrize("result", RESULTS)
+def test_operations_keep_the_order_of_their_operands(result):
+    """What is repeated has no say in it."""
+    f = function_of(f"z = x.copy(); y = {result}; u = y.reshape(-1); u[1] = 9.0; return y", ["x"])
+    x = np.arange(12.0).reshape(3, 4)
+    assert np.array_equal(irad.compile(f)(x), f(x))
+
+
+@pytest.mark.parametrize("result", ["z.T * z[:, 0]", "np.sin(z.T)", "np.maximum(z.T, z.T)", "z.T[:, :1] + np.zeros((4, 1))"])
+def test_operations_on_turned_arrays(result):
+    f = function_of(f"z = x.copy(); y = {result}; u = y.reshape(-1); u[1] = 9.0; return y", ["x"])
+    x = np.arange(12.0).reshape(3, 4)
+    got = outcome(irad.compile(f), [x])
+    assert isinstance(got, irad.CompileError) or np.array_equal(got, f(x))

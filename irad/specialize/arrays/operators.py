@@ -12,7 +12,17 @@ from irad.specialize.arrays.creation import array, ordered
 from irad.specialize.arrays.elementwise import elementwise, promote, shape_text, spread
 from irad.specialize.arrays.products import matmul
 from irad.specialize.arrays.reductions import reduce
-from irad.specialize.arrays.values import array_type, as_scalar, dims_of, is_array, new_array, node_of, read, write_whole
+from irad.specialize.arrays.values import (
+    array_type,
+    as_scalar,
+    dims_of,
+    is_array,
+    is_ordered,
+    new_array,
+    node_of,
+    read,
+    write_whole,
+)
 from irad.specialize.numbers import PRIMITIVE, by_value
 from irad.specialize.values import Ref, is_number
 from irad.types import BOOL, F64, Array
@@ -41,7 +51,7 @@ def _operands(s: Specializer, *values: Any) -> list[Node] | None:
 def binary(s: Specializer, op: str, x: Any, y: Any) -> Any:
     result = _binary(s, op, x, y)
     arrays = [v for v in (x, y) if is_array(s, v)]
-    if op != "@" and arrays and all(v.obj.ordered for v in arrays):
+    if op != "@" and arrays and all(is_ordered(s, v) for v in arrays):
         return ordered(result)  # NumPy keeps the order of the operands
     return result
 

@@ -132,13 +132,19 @@ def is_ordered(s: Specializer, v: Ref) -> bool:
         if x.fn.name in UPDATES:
             todo.append(x.args[0])  # the order is that of what is written to
         elif x.fn.elementwise:
-            todo += [a for a in x.args if isinstance(a.type, Array)]  # NumPy keeps the order of the arguments
+            # NumPy keeps the order of the arguments
+            todo += [a for a in map(_repeated, x.args) if isinstance(a.type, Array) and a.type.rank > 1]
         elif x.fn.name == "broadcast":
             if isinstance(x.args[0].type, Array):
                 return False  # of a number it is a filled array, or stands for the number
         elif x.fn.name not in ORDERED:
             return False
     return True
+
+
+def _repeated(x: Node) -> Node:
+    """What an argument of an operation element by element repeats: axes along which it does have no say in the order."""
+    return x.args[0] if isinstance(x, Apply) and x.fn.name == "broadcast" else x
 
 
 def _keeps_order(shape: Shape, spec: tuple[Any, ...]) -> bool:

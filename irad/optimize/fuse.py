@@ -96,10 +96,12 @@ class _Window:
                 continue
             self.made[node] = item
             self.items.append(item)
-        self.needs: Needs = {}
+        self.needs: Needs = {}  # what an item needs, and what else it stands after
+        self.reads: Needs = {}
         readers: dict[Node, list[Statement | Other]] = {}
         for item in self.items:
-            self.needs[item] = self.needs_of(item)
+            self.reads[item] = self.needs_of(item)
+            self.needs[item] = [*self.reads[item]]
             if isinstance(item, Statement):
                 for r in item.reads:
                     readers.setdefault(r.source, []).append(item)
@@ -152,7 +154,7 @@ class _Window:
         for i, top in enumerate(tree):
             for s in leaves([top]):
                 groups[s] = i
-        for item, needs in self.needs.items():
+        for item, needs in self.reads.items():
             for made, _ in needs:
                 users.setdefault(made, set()).add(groups[item])
         foreign = self.foreign()

@@ -22,9 +22,9 @@ from irad.backends.llvm.vectors import vector_bits
 
 from irad.graph.nodes import Apply, Constant, Graph, Node, Parameter
 from irad.graph.walk import nested_graphs
-from irad.nests.together import Carried, Own, Root, Together, outputs, trips_together
+from irad.nests.together import Carried, Own, Root, Together, outputs, sides, trips_together
 from irad.nests.trips import WRITES, Affine
-from irad.types import Array
+from irad.types import Array, Struct
 
 __all__ = ["run_together"]
 
@@ -109,6 +109,9 @@ class TripsInLanes(InLanes):
                 trips = node.args[0].value if isinstance(node.args[0], Constant) else UNKNOWN
                 inside = self.work(node.graphs[0])
                 work, far = work + trips * inside[0], far + trips * inside[1]
+            elif node.fn.name == "cond":
+                inside = max(map(self.work, node.graphs))
+                work, far = work + inside[0], far + inside[1]
             elif node in self.found.places:
                 places = self.found.places[node]
                 far += any(p.step for p in places[:-1]) or places[-1].step not in (0, 1)
@@ -313,6 +316,8 @@ class TripsInLanes(InLanes):
                     self.set(node, results[node.static[0]])
             elif name == "for_loop":
                 self.for_loop(node)
+            elif name == "cond":
+                self.choose(node)
             elif name == "zeros":
                 root = self.found.roots[node]
                 self.clear(self.buffers[root], scalar_of(node))
@@ -401,6 +406,25 @@ class TripsInLanes(InLanes):
                 else Value(self.e.plus(scalar_of(node), before.text, v.text), self.depth)
             )
         self.put(t, b, indices, v)
+
+    def choose(self, node: Apply) -> None:
+        """Run both sides, and choose in each lane."""
+        e, n = self.e, self.lanes
+        for g in node.graphs:
+            self.graph(g)
+        e.node = node
+        test = self.value(node.args[0])
+        self.results[node] = results = {}
+        for k, (x, y) in enumerate(zip(*sides(node), strict=True)):
+            t, values = SCALAR[str(scalar_of(x))], [self.value(x), self.value(y)]
+            lane = test.lane or any(v.lane for v in values)
+            texts = [self.splat(v, t) if lane else v.text for v in values]
+            bit = f"<{n} x i1>" if test.lane else "i1"
+            whole = f"<{n} x {t}>" if lane else t
+            chosen = e.emit(f"select {bit} {test.text}, {whole} {texts[0]}, {whole} {texts[1]}")
+            results[k] = Value(chosen, self.depth, lane)
+        if not isinstance(node.type, Struct):
+            self.set(node, results[0])
 
     # -- loops inside -------------------------------------------------------------------------------------------------------
 

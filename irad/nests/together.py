@@ -15,12 +15,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from irad.graph.nodes import Apply, Graph, Node
+from irad.graph.nodes import Apply, Constant, Graph, Node, Parameter
 from irad.graph.walk import nested_graphs
 from irad.nests.trips import WRITES, Affine, Indices, is_apart, is_number
-from irad.types import Array, Scalar
+from irad.types import Array, Scalar, Struct
 
-__all__ = ["Carried", "Own", "Root", "Sum", "Together", "outputs", "trips_together"]
+__all__ = ["Carried", "Own", "Root", "Sum", "Together", "outputs", "sides", "trips_together"]
 
 DEEPEST = 12  # loops within loops
 LARGEST = 1 << 14  # elements of an array that each trip has for itself
@@ -93,6 +93,7 @@ class _Analysis:
         self.wide: set[tuple[Apply, int]] = set()  # results of loops inside that are numbers and vary
         self.owns: dict[Node, Own] = {}
         self.users: dict[Node, list[Apply]] = {}
+        self.loops: dict[Node, Node] = {}  # the index of a loop inside -> the number of its trips
         for g in nested_graphs(self.body):
             for node in g.body:
                 for a in node.args:
@@ -186,6 +187,8 @@ class _Analysis:
                 self.getitem(node)
             elif name == "for_loop":
                 self.for_loop(node, depth)
+            elif name == "cond":
+                self.cond(node, depth)
             elif name == "index" or name in WRITES:
                 self.access(node)
             elif name in ("zeros", "array"):
@@ -205,6 +208,49 @@ class _Analysis:
                 raise _Apart
             self.varying.add(node)
             self.indices.note(node)
+
+    def cond(self, node: Apply, depth: int) -> None:
+        """A choice whose sides can both be run: they only compute, and cannot fail."""
+        for g, made in zip(node.graphs, sides(node), strict=True):
+            if g.parent is not node.graph or not all(isinstance(n.type, Scalar) for n in made):
+                raise _Apart
+            for n in g.body:
+                safe = is_number(n) if n.fn.name not in ("index", "cond", "getitem", "make_tuple") else True
+                if not safe or (n.fn.name == "index" and not self.is_inside(n)):
+                    raise _Apart
+            self.graph(g, depth + 1)
+        test = node.args[0] in self.varying
+        results = list(zip(*sides(node), strict=True))
+        self.results[node] = [None] * len(results)
+        for k, pair in enumerate(results):
+            if test or any(n in self.varying for n in pair):
+                self.wide.add((node, k))
+        if isinstance(node.type, Scalar) and (node, 0) in self.wide:
+            self.varying.add(node)
+
+    def is_inside(self, access: Apply) -> bool:
+        """Whether a read is known to be inside of its array, but for places that move, which are seen to before the loop."""
+        x, *where = access.args
+        for i, d in zip(where, x.type.shape, strict=True):  # type: ignore[attr-defined]
+            found = self.indices.place(i)
+            if found is not None and found.step:
+                continue
+            low, high = self.range_of(i)
+            if not isinstance(d, int) or low < 0 or high >= d:
+                return False
+        return True
+
+    def range_of(self, i: Node) -> tuple[float, float]:
+        """The least and the greatest that an integer can be."""
+        if isinstance(i, Constant):
+            return i.value, i.value
+        if isinstance(i, Parameter):
+            loop = self.loops.get(i)
+            return (0, loop.value - 1) if isinstance(loop, Constant) else (-math.inf, math.inf)
+        if isinstance(i, Apply) and i.fn.name in ("add", "sub"):
+            (a, b), (c, d) = map(self.range_of, i.args)
+            return (a + c, b + d) if i.fn.name == "add" else (a - d, b - c)
+        return -math.inf, math.inf
 
     def own(self, node: Node, copied: Node | None) -> Own:
         shape = node.type.static_shape  # type: ignore[attr-defined]
@@ -248,6 +294,7 @@ class _Analysis:
         (body,) = loop.graphs
         if loop.args[0] in self.varying or body.parent is not loop.graph:
             raise _Apart
+        self.loops[body.params[0]] = loop.args[0]
         taken: dict[int, Root] = {}
         for k, (a, p) in enumerate(zip(loop.args[1:], body.params[1:], strict=True)):
             if isinstance(p.type, Array):
@@ -314,9 +361,18 @@ class _Analysis:
 def outputs(loop: Apply) -> tuple[Node, ...]:
     """What a loop's trip hands on to the next."""
     (body,) = loop.graphs
-    out = body.output
-    if len(body.params) <= 2:
+    return _made(body, len(body.params) > 2)
+
+
+def sides(cond: Apply) -> list[tuple[Node, ...]]:
+    """What the sides of a choice give."""
+    return [_made(g, isinstance(cond.type, Struct)) for g in cond.graphs]
+
+
+def _made(g: Graph, several: bool) -> tuple[Node, ...]:
+    out = g.output
+    if not several:
         return (out,)
-    if not (isinstance(out, Apply) and out.fn.name == "make_tuple" and out.graph is body):
+    if not (isinstance(out, Apply) and out.fn.name == "make_tuple" and out.graph is g):
         raise _Apart
     return tuple(out.args)

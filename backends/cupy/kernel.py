@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from irad.backends.cupy.scalar import CTYPE, ScalarOps, literal, scalar_of
+from irad.backends.cupy.scalar import ScalarOps, ctype, literal, scalar_of
 
 from irad.errors import Span
 from irad.graph.nodes import Apply, Constant, Graph, Node
@@ -168,7 +168,7 @@ class Kernel:
         """The address of an array, or of a number that a statement makes."""
         writes = node in self.made
         prefix = "out" if node in self.outputs else "tmp" if writes else "in"
-        return self.parameter(node, prefix, self.label(node), f"{'' if writes else 'const '}{CTYPE[str(scalar_of(node))]} *")
+        return self.parameter(node, prefix, self.label(node), f"{'' if writes else 'const '}{ctype(scalar_of(node))} *")
 
     def number(self, node: Node) -> str:
         """A scalar."""
@@ -176,7 +176,7 @@ class Kernel:
             return literal(scalar_of(node), node.value)
         if node in self.made:
             return self.load(self.made[node], ())
-        return self.parameter(node, "in", self.label(node), CTYPE[str(scalar_of(node))])
+        return self.parameter(node, "in", self.label(node), ctype(scalar_of(node)))
 
     def dim(self, d: Any) -> str:
         if isinstance(d, int):
@@ -226,7 +226,7 @@ class Kernel:
             return self.load(self.made[source], indices)
         if is_source(source) and source.graph is self.graph:
             t = scalar_of(source)
-            return literal(t, 0) if source.fn.name == "zeros" else f"({CTYPE[str(t)]})({indices[0]})"  # type: ignore[attr-defined]
+            return literal(t, 0) if source.fn.name == "zeros" else f"({ctype(t)})({indices[0]})"  # type: ignore[attr-defined]
         return f"{self.array(source)}[{self.flat(indices, [self.dim(d) for d in source.type.shape])}]"
 
     # -- statements and loops ---------------------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ class Kernel:
             if self.is_local(s) and self.scope(s) == self.scopes:
                 dims = [s.domain[s.value[q]] for q in self.local_axes(s)]
                 size = f"[{max(math.prod(dims), 1)}]" if dims else ""  # C has no arrays without elements
-                self.line(f"{CTYPE[str(scalar_of(s.node))]} {self.variable(s)}{size};")
+                self.line(f"{ctype(scalar_of(s.node))} {self.variable(s)}{size};")
         for item in items:
             if isinstance(item, Loop):
                 self.loop(item)
@@ -309,7 +309,7 @@ class Kernel:
                 continue
             self.over(s)
             if self.own(s) is loop:
-                self.line(f"{CTYPE[str(scalar_of(s.node))]} sum_{self.label(s.node)} = {self.e.identity(s.over)};")
+                self.line(f"{ctype(scalar_of(s.node))} sum_{self.label(s.node)} = {self.e.identity(s.over)};")
             elif path.index(loop) == self.outermost(s) and not self.sums_over_threads(s):
                 self.clear(s, [x for x in path[self.outermost(s) :] if x.axis in self.kept(s)])
 

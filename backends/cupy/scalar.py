@@ -12,7 +12,7 @@ from irad.graph.nodes import Apply
 from irad.primitives.table import Missing
 from irad.types import F64, Scalar
 
-__all__ = ["CTYPE", "ScalarOps", "literal", "scalar_of"]
+__all__ = ["ScalarOps", "ctype", "literal", "scalar_of"]
 
 CTYPE = {"f64": "double", "f32": "float", "i64": "long long", "i32": "int", "bool": "bool"}
 OPERATORS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
@@ -91,6 +91,13 @@ def scalar_of(node: Any) -> Scalar:
     return t.strong if isinstance(t, Scalar) else t.dtype.strong
 
 
+def ctype(t: Scalar) -> str:
+    """The type of C that has the values of a scalar type."""
+    if str(t.strong) not in CTYPE:
+        raise refuse("no-lowering", f"arrays of {t} have no CUDA C")
+    return CTYPE[str(t.strong)]
+
+
 def literal(t: Scalar, value: Any) -> str:
     """A number as CUDA C has it, to the last bit."""
     if t.kind == "b":
@@ -136,7 +143,7 @@ class ScalarOps:
         """Arithmetic; of ints modulo their width, which signed arithmetic in C does not promise."""
         if self.operand.kind == "f":
             return f"({x} {op} {y})"
-        t = CTYPE[str(self.operand.strong)]
+        t = ctype(self.operand)
         return f"({t})((unsigned {t}){x} {op} (unsigned {t}){y})"
 
     def negate(self, x: str) -> str:
@@ -163,13 +170,12 @@ class ScalarOps:
 
     def function(self, name: str, text: str) -> str:
         """The name of a device function for operands of this type."""
-        t = str(self.operand.strong)
-        name = f"irad_{name}_{t}"
+        c, name = ctype(self.operand), f"irad_{name}_{self.operand.strong}"
         if name not in self.functions:
             unsigned = "unsigned long long" if self.operand.width == 64 else "unsigned int"
-            aliases = f"typedef {CTYPE[t]} T;" + (f" typedef {unsigned} U;" if re.search(r"\bU\b", text) else "")
+            aliases = f"typedef {c} T;" + (f" typedef {unsigned} U;" if re.search(r"\bU\b", text) else "")
             head, _, body = text.partition("{")
-            head = head.replace("T ", f"{CTYPE[t]} ").replace("NAME", name)
+            head = head.replace("T ", f"{c} ").replace("NAME", name)
             body = body.strip().removesuffix("}").strip()
             self.functions[name] = f"__device__ {head}{{\n  {aliases}\n  {body}\n}}"
         return name
@@ -210,4 +216,4 @@ class ScalarOps:
             return f"({x} != 0)"
         if self.operand.kind == "f" and to.kind == "i":
             return self.helper("whole" if to.width == 64 else "whole32", x)
-        return f"({CTYPE[str(to.strong)]})({x})"
+        return f"({ctype(to)})({x})"

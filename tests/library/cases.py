@@ -256,7 +256,7 @@ CASES = {
             *("np.einsum('ii->i', m[:, :3])", "np.einsum('ii', m[:, :3])", "np.einsum('i,j->ij', v, w)", "np.einsum('ij,ij->i', m, m * 2.0)"),
             *("np.einsum('...j,j->...', m, m[0])", "np.einsum('...,...', x, y)", "np.einsum('ba', m)", "np.einsum('bij,bjk->bik', m[:, None] * v[:3, None], m[:, :, None])"),
             *("np.einsum('ij,jk,kl->il', m, m.T, m)", "np.einsum('i,ij,j->', v[:3], m, w[:4])", "np.einsum('iji->j', m[:, :, None] * v[:3])", "np.einsum('ij,i->j', m, i[:3])"),
-            *("np.einsum('ij,kl->', m, m)", "np.einsum('ij,ij->ij', m, m[:1])", "np.einsum('ij,ji->', m, m[:, :1])", "np.einsum('i...,i...->...', m, v[:3])"),
+            *("np.einsum('ij,kl->', m, m)", "np.einsum('ij,ij->ij', m, m[:1])", "np.einsum('ij,j->ij', m, m[0])", "np.einsum('ij,ji->', m, m[:, :1])", "np.einsum('i...,i...->...', m, v[:3])"),
             *("np.einsum('ij,jk->ii', m, m.T)", "np.einsum('ij->k', m)", "np.einsum('ijk', m)", "np.einsum('ij', m, m)", "np.einsum('i,i->i', v, m[0])"),
             *("z = m.copy(); np.einsum('ij->ji', z)[1, 2] = v[0]; return z", "np.einsum('ij->i', m * i, optimize=True)"),
         ],

@@ -20,8 +20,13 @@ VARIABLES = {
     **dict.fromkeys("uv", Array(F64, (4,))),
     **dict.fromkeys("ab", Array(F64, (Dim.symbol("n"), Dim.symbol("n")))),
     **{"k": I32, "s": F32, "h": Array(I64, (4,)), "l": List(F64), "t": Array(F64, (2, 3, 4))},
+    "w": Array(F64, (Dim.symbol("n"),) * 3),
 }
-FACTS = {"V": Array(F64, (4,)), "F": F64, "K": I32, "L": Form("list", "list", (0, 1)), "S": Sum("s"), "N": (Dim.symbol("n"),)}
+N, M = Dim.symbol("n"), Dim.symbol("m")
+FACTS = {
+    **{"V": Array(F64, (4,)), "VN": Array(F64, (N,)), "F": F64, "K": I32, "L": Form("list", "list", (0, 1)), "S": Sum("s")},
+    **{"N": (N,), "NM": (N, M), "NN": (N, N), "N4": (N, 4), "FourN": (4, N)},  # shapes
+}
 
 
 class Example(NamedTuple):

@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from scipy.special import digamma
 
 from irad.graph.nodes import Node
 from irad.primitives.table import Primitive
@@ -373,10 +374,12 @@ PROMISED: dict[str, Any] = {  # partial derivatives where there is no slope, or 
     "abs": [((0.0,), (0.0,)), ((-0.0,), (0.0,))],
     "maximum": [((1.5, 1.5), (0.5, 0.5))],
     "minimum": [((-1.5, -1.5), (0.5, 0.5))],
+    **dict.fromkeys(("max", "min"), (((math.nan, 1.0), (math.nan, math.nan)),)),
     "asin": [((1.0 - 2.0**-40,), ((2.0**-39 - 2.0**-80) ** -0.5,))],
     "acos": [((1.0 - 2.0**-40,), (-((2.0**-39 - 2.0**-80) ** -0.5),))],
     "fmod": [((1.0, 0.1), (1.0, -9.0)), ((-1.0, 0.1), (1.0, 9.0)), ((5.0, math.inf), (1.0, 0.0))],
     "mod": [((1.0, 0.1), (1.0, -9.0)), ((-1.0, 0.1), (1.0, 10.0))],
+    "lgamma": [((x,), (float(digamma(x)),)) for x in (0.3, 1e-3, 2.5, 12.5, -0.7, -20.3, -1000.25, -1e6 - 0.375)],
     "prod": [
         ((x, y), (y, x))
         for x, y in ((0.0, 3.0), (1e200, 1e200), (-1e200, 1e200), (1e-200, 1e-200), (1e-160, 1e-163), (math.inf, 2.0))

@@ -147,6 +147,15 @@ def test_import_irad_brings_in_no_heavy_library():
     assert not {m for m in found if m.startswith(("irad.cli", "irad.demo", "irad.report", "irad.backends.llvm"))}
 
 
+def test_linear_algebra_brings_in_no_more_of_scipy_than_its_functions():
+    """And the package that they are from is whole for who imports it afterwards."""
+    program = "import irad, numpy as np\nfrom tests.project.determinant import determinant\na = np.diag([2.0] * 9)\n"
+    program += "assert irad.compile(determinant)(a) == 512.0\n"
+    assert "scipy.linalg" not in imported_by(program)
+    program += "import scipy.linalg as s\nassert s.lu_factor(a)[0][0, 0] == 2.0\nassert s.cython_lapack.__pyx_capi__\n"
+    assert "scipy.linalg.cython_lapack" in imported_by(program)
+
+
 def test_a_compile_brings_in_no_parser_and_no_scipy():
     found = imported_by("import irad\nassert irad.compile(irad.grad(abs), backend='interpreter')(2.0) == 1.0")
     assert not {"scipy", "lark", "rich", "pygments"} & found

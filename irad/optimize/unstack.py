@@ -145,6 +145,10 @@ class _Unstack(Rebuild):
         p = self.pair(to, path, x.type)
         return super().handed(x, to, path) if p is None else self.arrays(x, p)
 
+    def fitted(self, new: Node, x: Node, px: Path, to: Node | Graph, path: Path) -> Node:
+        p = self.pair(to, path, new.type) if is_undef(new) else None
+        return new if p is None else self.arrays(new, p)
+
     def arrays(self, x: Node, p: _Pair) -> Node:
         """The arrays for a stack of this pair: where it is empty or absent, those that the loop around it has."""
         b = self.b

@@ -17,6 +17,7 @@ from irad.backends.llvm.memory import LINE, Buffer
 from irad.backends.llvm.parts import Parts, parts_of, run_in_parts
 from irad.backends.llvm.placement import Placement
 from irad.backends.llvm.sums import Key
+from irad.backends.llvm.threads import MOST_THREADS
 
 from irad.graph.nodes import Node
 from irad.nests.statements import Statement
@@ -24,6 +25,7 @@ from irad.nests.tree import Loop
 
 __all__ = ["KernelParts"]
 
+SUM_BYTES = 4 << 20  # of the sums of all parts at most
 SUM_COST = 24 * 16  # how much a part must do for each line of memory of its own sums: to make, fold and add them is 1/16 of it
 
 
@@ -55,8 +57,10 @@ class KernelParts(Placement):
             if None in rooms:
                 continue
             cost = cost_of(loop, self.path, self.lane_loops, outputs) / trips(loop)
-            more = SUM_COST * sum(room // LINE for room in rooms if room is not None)
-            parts = parts_of(self.e, self.extent[loop], cost, self.lanes if loop in self.lane_loops else 1, more=more)
+            own = sum(room for room in rooms if room is not None)
+            most = min(SUM_BYTES // max(own, 1), MOST_THREADS)
+            align = self.lanes if loop in self.lane_loops else 1
+            parts = parts_of(self.e, self.extent[loop], cost, align, more=SUM_COST * (own // LINE), most=most)
             if parts is not None:
                 self.in_parts[loop] = parts
 

@@ -26,18 +26,15 @@ OWN = {"%ctx", "%first", "%end", "%part", "%entry"}
 
 
 class Parts(NamedTuple):
-    """How many parts a range has, and how many trips each of them (the last one: what is left)."""
+    """How many parts a range has, how many there may be, and how many trips each of them (the last one: what is left)."""
 
     size: str
     number: str
+    most: int
 
     @property
     def shown(self) -> str:
         return f"{self.number} parts" if self.number.isdigit() else "parts"
-
-    @property
-    def most(self) -> int:
-        return int(self.number) if self.number.isdigit() else MOST_THREADS
 
 
 def least_trips(cost: float, more: int = 0) -> int:
@@ -45,28 +42,29 @@ def least_trips(cost: float, more: int = 0) -> int:
     return math.ceil((PART_COST + more) / max(cost, 1e-3))
 
 
-def parts_of(e: Any, trips: str, cost: float, align: int, *, more: int = 0) -> Parts | None:
+def parts_of(e: Any, trips: str, cost: float, align: int, *, more: int = 0, most: int = MOST_THREADS) -> Parts | None:
     """Parts of trips that cost so many operations each, a multiple of `align` but for the last; None where it is one. `more`:
     what a part must cost besides. Parts depend on nothing else, so that sums are the same for any number of threads."""
+    if most < 2:
+        return None
     least = max(least_trips(cost, more), 2 * align if align > 1 else 1)
     least = -(-least // align) * align
     if trips.isdigit():
         n = int(trips)
-        count = min(n // least, MOST_THREADS)
+        count = min(n // least, most)
         if count < 2:
             return None
         if least > 1 and count < FEW:
             count = 1 << (count.bit_length() - 1)
         size = -(-n // (count * align)) * align
         count = n // size + (n % size >= align)
-        return Parts(str(size), str(count)) if count > 1 else None
-    most = e.emit(f"sdiv i64 {trips}, {least * MOST_THREADS}")
-    more = e.emit(f"add nuw nsw i64 {most}, 1")
-    size = e.emit(f"mul nuw nsw i64 {more}, {least}")
+        return Parts(str(size), str(count), count) if count > 1 else None
+    times = e.emit(f"add nuw nsw i64 {e.emit(f'sdiv i64 {trips}, {least * most}')}, 1")
+    size = e.emit(f"mul nuw nsw i64 {times}, {least}")
     half = e.emit(f"lshr i64 {size}, 1")
     nearest = e.emit(f"sdiv i64 {e.emit(f'add nuw nsw i64 {trips}, {half}')}, {size}")
     some = e.emit(f"icmp sgt i64 {nearest}, 1")
-    return Parts(size, e.emit(f"select i1 {some}, i64 {nearest}, i64 1"))
+    return Parts(size, e.emit(f"select i1 {some}, i64 {nearest}, i64 1"), most)
 
 
 def run_in_parts(e: Any, trips: str, parts: Parts, write: Callable[[], object]) -> None:

@@ -403,3 +403,12 @@ def test_how_many_threads_there_are(option: str, environment: str, cores: int, m
     done = subprocess.run([sys.executable, script, option, str(cores)], env=env, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     assert int(done.stdout) == most
+
+
+def test_sums_of_parts_take_little_memory() -> None:
+    """Large sums have no memory for each part: their loops stay on one thread."""
+    wide = np.ones((40, 300_000))
+    text = str(irad.ir(lambda x: np.sin(x).sum(axis=0), wide, stage="lowered"))
+    assert "loops: 40 " in text
+    assert " parts" not in text
+    assert in_parts(lambda x: np.sin(x).sum(axis=0), np.ones((300, 300)))

@@ -11,11 +11,10 @@ a factorization) is left out where nothing of its result was taken.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from irad.graph.build import constant_value, is_constant
+from irad.graph.build import is_constant
 from irad.graph.nodes import Apply, Node
 from irad.primitives.products import PRODUCTS
 from irad.transforms.cotangents import Tree
@@ -125,7 +124,7 @@ class Masks:
                 return x
         return ct
 
-    def masked(self, node: Apply, ct: Tree, mask: Node | None, partial: Node | None = None) -> Tree:
+    def masked(self, node: Apply, ct: Tree, mask: Node | None) -> Tree:
         """What an operation sends to an input, made zero where the mask behind the operation says so. A rule that gives
         `select(c, x, 0)` has made a choice: c is a mask, too."""
         if ct.__class__ is not Apply:
@@ -134,7 +133,7 @@ class Masks:
         if mask is None:
             mask = own
         else:
-            if node.fn.name not in LINEAR and not (partial is not None and _finite(partial)):
+            if node.fn.name not in LINEAR:
                 ct = b.select(mask, ct, b.like(0.0, ct))
             if own is not None:
                 mask = b.and_(own, mask)
@@ -155,8 +154,3 @@ class Masks:
         if value.__class__ is not Apply or value.fn.name != "broadcast" or isinstance(value.args[0].type, Array):
             return None
         return value.args[0] if value is mask else self.region.bring(value.args[0])
-
-
-def _finite(partial: Node) -> bool:
-    value = constant_value(partial)
-    return value is not None and math.isfinite(value)

@@ -180,7 +180,7 @@ class Region:
             for i in wanted:
                 p = parts[i]() if callable(parts[i]) else parts[i]
                 if p is not None:
-                    self.receive(node.args[i], masks.masked(node, self.b.mul(ct, p), behind[i], p))
+                    self.receive(node.args[i], masks.masked(node, self.b.mul(ct, p), behind[i]))
             return
         if not callable(fn.vjp):
             reason = fn.vjp.reason if isinstance(fn.vjp, Missing) else "no rule is declared"

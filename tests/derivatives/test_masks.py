@@ -167,3 +167,11 @@ def test_elements_that_are_read_one_by_one(backend) -> None:
     grad = irad.compile(irad.grad(f), backend=backend)
     np.testing.assert_array_equal(grad(np.array([4.0, 0.0, 0.0])), [0.0, 2.0, 0.0])
     np.testing.assert_array_equal(grad(np.array([0.0, 4.0, 2.0])), [0.0, 0.25, 0.5])
+
+
+def test_a_side_that_is_a_multiple_is_left_out_too() -> None:
+    def f(x):
+        return np.where(x > 0.1, x * 0.5, x * x)
+
+    assert irad.grad(f)(-0.5) == -1.0
+    assert irad.grad(f)(0.5) == 0.5

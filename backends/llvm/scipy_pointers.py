@@ -31,6 +31,10 @@ def declared(used: str) -> str:
 
 def address(name: str) -> int:
     """The address of "scipy.NAME"."""
+    from irad.backends.llvm import fourier
+
+    if name in fourier.FUNCTIONS:
+        return fourier.address(name)
     base = name.removeprefix(PREFIX)
     capsule = _functions("cython_blas").get(base) or _functions("cython_lapack")[base]
     signature = ctypes.PYFUNCTYPE(ctypes.c_char_p, ctypes.py_object)(("PyCapsule_GetName", ctypes.pythonapi))(capsule)

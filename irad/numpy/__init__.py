@@ -25,6 +25,7 @@ MODULES = {
     "diagonals": "numpy",
     "elements": "numpy",
     "gammas": "scipy.special",
+    "fourier": "numpy.fft",
     "grids": "numpy",
     "integrals": "scipy.integrate",
     "joining": "numpy",

@@ -1,6 +1,6 @@
 """The operations of irad's IR; importing this package fills the registry."""
 
-from irad.primitives import array, control, elements, gamma, linalg, list, products, reductions, scalar, structure
+from irad.primitives import array, control, elements, fourier, gamma, linalg, list, products, reductions, scalar, structure
 from irad.primitives.table import REGISTRY, Missing, Primitive, primitive
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "array",
     "control",
     "elements",
+    "fourier",
     "gamma",
     "linalg",
     "list",

@@ -1,5 +1,5 @@
-"""What the operations of linear algebra mean, by NumPy and SciPy: the interpreter calls these functions, and generated text
-begins with those that it uses, word for word."""
+"""What the operations of linear algebra and the Fourier transform mean, by NumPy and SciPy: the interpreter calls these
+functions, and generated text begins with those that it uses, word for word."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 __all__ = [
     "banded_solve",
     "cholesky",
+    "dft",
     "eigh",
     "exchange",
     "log_determinant",
@@ -19,6 +20,15 @@ __all__ = [
     "svd",
     "triangular_solve",
 ]
+
+
+def dft(x: Any, y: Any, inverse: Any) -> Any:
+    """(real, imaginary) parts of the Fourier transform of x + iy along the last axis, not scaled."""
+    if x.size == 0:
+        return x.copy(), y.copy()
+    z = np.stack((x, y), -1).view(np.complex64 if x.dtype == np.float32 else np.complex128)[..., 0]
+    z = np.fft.ifft(z, norm="forward") if inverse else np.fft.fft(z)
+    return np.ascontiguousarray(z.real), np.ascontiguousarray(z.imag)
 
 
 def lu(a: Any, check: Any) -> Any:

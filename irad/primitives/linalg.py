@@ -566,5 +566,6 @@ LINALG = frozenset(
     {
         *("triangular_solve", "lu", "exchange", "lu_solve", "cholesky", "eigh", "qr", "svd", "pseudo_inverse"),
         *("banded_solve", "log_determinant"),
+        "dft",  # of fourier.py: a call that does much work, as these are
     }
 )

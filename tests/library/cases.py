@@ -2,6 +2,8 @@
 
 x, y    floats of one shape         p   positive floats of it       k, b   integers and truth values of it
 v, w    five floats                 m   floats, 3 by 4              i      four integers from 0 to 2
+
+zx, zy, zv, zw and zm are complex, of the shapes of x, y, v, w and m.
 """
 
 # ruff: noqa: E501
@@ -30,6 +32,26 @@ CASES = {
             *("z = m.copy(); z.ravel()[3:9:2] = v[0]; return z", "z = m.copy(); z.T[1:3] *= v[0]; return z"),
             *("np.broadcast_to(v, (3, 5))", "u = np.broadcast_to(v, (3, 5)); u[0, 0] = 1.0; return u", "z = v.copy(); u = np.broadcast_to(z, (3, 5)); z[0] = w[0]; return u * u"),
         ],
+    },
+    "fourier": {
+        "fft": ["np.fft.fft(v)", "np.fft.fft(zm)", "np.fft.fft(zm, axis=0)", "np.fft.fft(zv, 7)", "np.fft.fft(zv, n=3, norm='ortho')", "np.fft.fft(i)", "np.fft.fft(zx)", "np.fft.fft(v, norm='sideways')"],
+        "ifft": ["np.fft.ifft(zv)", "np.fft.ifft(m, axis=0)", "np.fft.ifft(zv, n=8, norm='forward')", "np.fft.ifft(zv, 0)"],
+        "rfft": ["np.fft.rfft(v)", "np.fft.rfft(m)", "np.fft.rfft(m, axis=0, norm='ortho')", "np.fft.rfft(v, n=8)", "np.fft.rfft(x)", "np.fft.rfft(zv)"],
+        "irfft": ["np.fft.irfft(zv)", "np.fft.irfft(zm, n=5)", "np.fft.irfft(zm, axis=0, norm='ortho')", "np.fft.irfft(np.fft.rfft(v), 5)", "np.fft.irfft(v, 12)"],
+        "hfft": ["np.fft.hfft(zv)", "np.fft.hfft(zv, 5, norm='ortho')", "np.fft.hfft(zm, axis=0)"],
+        "ihfft": ["np.fft.ihfft(v)", "np.fft.ihfft(m, n=6, norm='forward')"],
+        "fft2": ["np.fft.fft2(zm)", "np.fft.fft2(zm, s=(5, 3), norm='ortho')", "np.fft.fft2(zm, axes=(1, 0))"],
+        "ifft2": ["np.fft.ifft2(zm)", "np.fft.ifft2(m, s=(2, 6))"],
+        "rfft2": ["np.fft.rfft2(m)", "np.fft.rfft2(m, s=(4, 5), norm='forward')"],
+        "irfft2": ["np.fft.irfft2(zm)", "np.fft.irfft2(zm, s=(3, 5))"],
+        "fftn": ["np.fft.fftn(zm)", "np.fft.fftn(m, axes=(0,))", "np.fft.fftn(zm, s=(4, 6), axes=(0, 1))", "np.fft.fftn(zx)"],
+        "ifftn": ["np.fft.ifftn(zm)", "np.fft.ifftn(zm, axes=(1,), norm='ortho')"],
+        "rfftn": ["np.fft.rfftn(m)", "np.fft.rfftn(m, s=(5, 7), axes=(1, 0))"],
+        "irfftn": ["np.fft.irfftn(zm)", "np.fft.irfftn(zm, s=(3, 7), axes=(0, 1), norm='ortho')"],
+        "fftfreq": ["np.fft.fftfreq(7)", "np.fft.fftfreq(8, 0.1)", "v * np.fft.fftfreq(5, d=v[0])"],
+        "rfftfreq": ["np.fft.rfftfreq(7)", "np.fft.rfftfreq(8, d=0.5)"],
+        "fftshift": ["np.fft.fftshift(m)", "np.fft.fftshift(zv)", "np.fft.fftshift(m, axes=1)", "np.fft.fftshift(m, axes=(0,))"],
+        "ifftshift": ["np.fft.ifftshift(m)", "np.fft.ifftshift(zv, axes=0)"],
     },
     "joining": {
         "concatenate": [

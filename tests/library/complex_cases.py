@@ -1,5 +1,4 @@
-"""Calls with complex values, by what they show. Variables beside those of `cases.py`: zx, zy, zv, zw and zm are complex arrays
-of the shapes of x, y, v, w and m."""
+"""Calls with complex values, by what they show. Variables are those of `cases.py`."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ FACTS: dict[str, Any] = {
         *(((0, 1), p) for p in ((0, 1), (1, 0))),
         ((1, 2), (2, 0)),
     ],
-    **dict.fromkeys(("check", "lower", "transposed", "unit", "reverse"), lambda types: [False, True]),
+    **dict.fromkeys(("check", "inverse", "lower", "transposed", "unit", "reverse"), lambda types: [False, True]),
     **dict.fromkeys(("below", "above"), lambda types: range(3)),
     "form": lambda types: [s.form for s in STRUCTS if isinstance(s, Record)],
 }
@@ -364,6 +364,7 @@ FITTING: dict[str, Any] = {
     "qr": lambda a: (_spread(_finite(a)),),
     "svd": lambda a: (_spread(_finite(a)),),
     "banded_solve": lambda a, b: (_finite(a) + 6 * (np.arange(len(a)) == len(a) // 2).astype(a.dtype)[:, None], _finite(b)),
+    "dft": lambda x, y: (_finite(x), _finite(y)),
     "pseudo_inverse": lambda p, a: (np.linalg.pinv(_spread(_finite(a))), _spread(_finite(a))),
 }
 # What is given beside a matrix follows it.

@@ -19,6 +19,7 @@ from irad.graph.build import constant, literal
 from irad.graph.nodes import Constant
 from irad.graph.walk import Task
 from irad.numpy import complexes as library
+from irad.numpy import fourier, table
 from irad.specialize import library as python
 from irad.specialize import objects
 from irad.specialize.arrays.creation import array as real_array
@@ -62,7 +63,7 @@ def handler(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any]) ->
         found = TABLE.get(fn)
     except TypeError:
         return None
-    if found is not None or not _is_numeric_library(fn) or fn in ANY_VALUES:
+    if found is not None or not _is_numeric_library(fn) or fn in ANY_VALUES or fn in table("fourier"):
         return found
     if not any(has_complex(s, v) for v in given) and "dtype" not in kwargs:
         return None  # a dtype as an argument of something else: isinstance(x, complex)
@@ -546,6 +547,17 @@ def _norm(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:
 
 
 TABLE[np.var], TABLE[np.std], TABLE[np.linalg.norm] = _var, _std, _norm
+
+
+def _dft(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """What irad/numpy/fourier.py calls for a transform along the last axis."""
+    x, y = (s.arrays.node_of(s, a) for a in args[:2])
+    found = s.b.dft(x, y, inverse=bool(args[2].value))
+    return Compound("tuple", None, [s.arrays.new_array(s, s.b.getitem(found, index=k)) for k in (0, 1)])
+
+
+REAL[fourier._dft] = _dft
+REAL[fourier._pair] = lambda s, args, kwargs: make(s, *args)
 
 
 # -- methods --------------------------------------------------------------------------------------------------------------

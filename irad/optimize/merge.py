@@ -29,7 +29,7 @@ from irad.optimize.stacks import Stacks
 __all__ = ["merge_loops"]
 
 ONLY = -1  # the position of a result that is no tuple
-ADDITIONS = frozenset({"index_add", "slice_add", "add", "sub"})
+ADDITIONS = frozenset({"index_add", "slice_add", "index_update", "add", "sub"})
 
 
 def merge_loops(module: Module) -> Module:
@@ -143,22 +143,35 @@ class _Finding:
         for p in pairs:
             group.stacks[p.forward].add(p.body.params.index(p.push.args[0]) - 1)  # type: ignore[arg-type]
             group.stacks[p.reverse].add(p.reverse_body.params.index(p.pop.args[0]) - 1)  # type: ignore[arg-type]
-        for loop in loops[1:]:
+        trip: dict[
+            Apply, set[Node]
+        ] = {}  # what is different in each trip: its number, that of another loop, and these counted from elsewhere
+        for loop in loops:
+            trip[loop] = {loop.graphs[0].params[0]}
+            for p in pairs:
+                if p.reverse is loop:
+                    trip[loop].update(r for r, q in p.reads.items() if p.item.args[q] in trip[p.forward])
             body = loop.graphs[0]
+            for n in body.body:
+                if n.fn.name in ("add", "sub") and trip[loop] & set(n.args) and any(a.graph is not body for a in n.args):
+                    trip[loop].add(n)
+            if loop is loops[0]:
+                continue
             if body.effects:
                 return None
             if against[loop]:
                 count = len(body.params) - 1
                 for k in range(count):
                     if k not in group.stacks[loop]:
-                        end = run(self.added_up(body.params[1 + k], body))
-                        if end != (ONLY if count == 1 else k):
+                        done: list[Apply] = []
+                        end = run(self.added_up(body.params[1 + k], body, done))
+                        if end != (ONLY if count == 1 else k) or not _apart(done, trip[loop]):
                             return None
         return group
 
-    def added_up(self, x: Node, graph: Graph) -> Task:
+    def added_up(self, x: Node, graph: Graph, done: list[Apply]) -> Task:
         """The position in the result of `graph` at which x arrives, if all that happens to it there is that values are added
-        to it that do not depend on it; else None."""
+        to it, or written, that do not depend on it; else None. What happens is noted in `done`."""
         uses, outputs = self.stacks.uses, self.stacks.outputs
         while x is not None:
             at = uses.get(x, ())
@@ -171,7 +184,7 @@ class _Finding:
                     return None
                 ends = []
                 for h in branch.graphs:
-                    ends.append((yield self.added_up(x, h)))
+                    ends.append((yield self.added_up(x, h, done)))
                 if ends[0] is None or ends[0] != ends[1]:
                     return None
                 x = self.component(branch, ends[0])  # type: ignore[assignment]
@@ -185,11 +198,12 @@ class _Finding:
                 return i
             if u.fn.name == "for_loop" and i > 0:
                 body, count = u.graphs[0], len(u.args) - 1
-                end = yield self.added_up(body.params[i], body)
+                end = yield self.added_up(body.params[i], body, done)
                 if end != (ONLY if count == 1 else i - 1):
                     return None
                 x = self.component(u, i - 1)  # type: ignore[assignment]
             elif u.fn.name in ADDITIONS and u.adjoint and (i == 0 or u.fn.name == "add"):
+                done.append(u)
                 x = u
             else:
                 return None
@@ -250,6 +264,16 @@ class _Finding:
             read = [*node.args, *[x for g in node.graphs for x in captured(g)]]
             self.reads[node] = [x for x in read if x.graph is node.graph and isinstance(x, Apply)]
         return self.reads[node]
+
+
+def _apart(done: list[Apply], trip: set[Node]) -> bool:
+    """Whether these steps may be done in any order of trips: they add, or each trip has a place of its own for them."""
+    if all(n.fn.name != "index_update" for n in done):
+        return True
+    if any(n.fn.name not in ("index_update", "index_add") for n in done):
+        return False
+    places = zip(*[n.args[2:] for n in done], strict=True)
+    return any(at[0] in trip and all(x is at[0] for x in at) for at in places)
 
 
 def _same(a: Node, b: Node) -> bool:

@@ -252,6 +252,7 @@ RULES: tuple[Rule, ...] = (
     rule("int-floordiv-one", "floordiv(?x, 1) => ?x", only="i"),
     rule("int-mod-one", "mod(?x, 1) => 0", only="i"),
     rule("int-sub-self", "sub(?x, ?x) => 0", only="i"),
+    rule("int-sub-sub", "sub(?x, sub(?x, ?y)) => ?y", only="i"),
     int_zero,
     int_add_constants,
     int_sub_constant,

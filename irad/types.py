@@ -28,6 +28,8 @@ __all__ = [
     "F32",
     "F64",
     "FLOAT",
+    "I8",
+    "I16",
     "I32",
     "I64",
     "INT",
@@ -88,12 +90,18 @@ def _kept(made: _T, key: tuple[Any, ...]) -> _T:
     return kept
 
 
-class Scalar(Type):
-    """A number or truth value in a register. `kind` is 'f', 'i' or 'b'; weak scalars are Python's own."""
+NARROW = ("i8", "u8", "i16", "u16", "u32")
 
-    __slots__ = ("dtype", "kind", "strong", "weak", "width")
+
+class Scalar(Type):
+    """A number or truth value in a register. `kind` is 'f', 'i' or 'b'; weak scalars are Python's own. `narrow` integers are
+    those that arrays are made of and nothing is computed in: operations take them as 64-bit integers, and cut the result."""
+
+    __slots__ = ("dtype", "kind", "narrow", "signed", "strong", "weak", "width")
     kind: str
     width: int
+    signed: bool
+    narrow: bool
     weak: bool
     strong: Scalar
     dtype: np.dtype[Any]
@@ -103,7 +111,9 @@ class Scalar(Type):
         if new:
             self._text, self.kind, self.width = name, kind, width
             self.weak, self.strong = strong is not None, strong or self
-            self.dtype = strong.dtype if strong else np.dtype({"b": "bool"}.get(kind, f"{kind}{width // 8}"))
+            self.signed, self.narrow = not name.startswith("u"), name in NARROW
+            letter = kind if self.signed else "u"
+            self.dtype = strong.dtype if strong else np.dtype({"b": "bool"}.get(kind, f"{letter}{width // 8}"))
         return _kept(self, (name,)) if new else self
 
     @property
@@ -115,7 +125,9 @@ F64, F32 = Scalar("f64", "f", 64), Scalar("f32", "f", 32)
 I64, I32 = Scalar("i64", "i", 64), Scalar("i32", "i", 32)
 BOOL = Scalar("bool", "b", 1)
 FLOAT, INT = Scalar("float", "f", 64, F64), Scalar("int", "i", 64, I64)
-SCALARS = {str(t): t for t in (F64, F32, I64, I32, BOOL, FLOAT, INT)}
+I8, U8, I16, U16, U32 = (Scalar(name, "i", int(name[1:])) for name in NARROW)
+SCALARS = {str(t): t for t in (F64, F32, I64, I32, BOOL, FLOAT, INT, I8, U8, I16, U16, U32)}
+MACHINE = {t.dtype: t for t in SCALARS.values() if not t.weak}  # by NumPy's dtype
 
 
 class Dim:
@@ -478,9 +490,7 @@ def _strong_join(a: Scalar, b: Scalar) -> Scalar:
         if weak.kind == "i" or strong.kind == "f":
             return strong
         return F64  # a Python float with a machine integer
-    return SCALARS[
-        {"float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32"}[str(np.promote_types(a.dtype, b.dtype))]
-    ]
+    return MACHINE[np.promote_types(a.dtype, b.dtype)]
 
 
 SMALLEST = 2  # of a size that a symbol in an argument's type stands for: 1 is repeated, and of 0 there are no extrema

@@ -14,7 +14,10 @@ from irad.types import F64, Scalar
 
 __all__ = ["ScalarOps", "ctype", "literal", "scalar_of"]
 
-CTYPE = {"f64": "double", "f32": "float", "i64": "long long", "i32": "int", "bool": "bool"}
+CTYPE = {
+    **{"f64": "double", "f32": "float", "i64": "long long", "i32": "int", "bool": "bool"},
+    **{"i8": "signed char", "u8": "unsigned char", "i16": "short", "u16": "unsigned short", "u32": "unsigned int"},
+}
 OPERATORS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
 
 # Device functions of a type T, and of U, the unsigned whole numbers of its width; F marks a function of floats, I one of ints.
@@ -215,5 +218,6 @@ class ScalarOps:
         if to.kind == "b":
             return f"({x} != 0)"
         if self.operand.kind == "f" and to.kind == "i":
-            return self.helper("whole" if to.width == 64 else "whole32", x)
+            whole = self.helper("whole32" if to.width == 32 and not to.narrow else "whole", x)
+            return f"({ctype(to)})({whole})" if to.narrow else whole
         return f"({ctype(to)})({x})"

@@ -15,7 +15,7 @@ from irad.types import Array, Scalar, Stack, Struct, Sum, Tuple, Type, leaves
 __all__ = ["OPERATIONS"]
 
 Operands = tuple[str, ...]
-ZERO = {"double": "0.0", "float": "0.0", "i64": "0", "i32": "0", "i1": "false", "ptr": "null"}
+ZERO = {"double": "0.0", "float": "0.0", "i64": "0", "i32": "0", "i16": "0", "i8": "0", "i1": "false", "ptr": "null"}
 
 
 def pop_zero(e: Any, node: Apply) -> Operands:

@@ -22,7 +22,10 @@ from irad.types import Array, Dim, List, Scalar, Stack, Static, Struct, Sum, Typ
 __all__ = ["HEADER", "WIDE", "Field", "flat", "item_layout", "literal_text", "managed", "offsets", "scalar_type"]
 
 HEADER = 48
-SCALAR = {"f64": "double", "float": "double", "f32": "float", "i64": "i64", "int": "i64", "i32": "i32", "bool": "i1"}
+SCALAR = {
+    **{"f64": "double", "float": "double", "f32": "float", "i64": "i64", "int": "i64", "i32": "i32", "bool": "i1"},
+    **{"i8": "i8", "u8": "i8", "i16": "i16", "u16": "i16", "u32": "i32"},
+}
 
 # How a value becomes a word of eight bytes that is shown in a message.
 WIDE = {"i1": "zext i1 {} to i64", "i32": "sext i32 {} to i64", "float": "fpext float {} to double"}
@@ -82,7 +85,7 @@ class Field:
         self.type, self.offset = type, offset
 
 
-SIZE = {"double": 8, "i64": 8, "ptr": 8, "float": 4, "i32": 4, "i1": 1}
+SIZE = {"double": 8, "i64": 8, "ptr": 8, "float": 4, "i32": 4, "i16": 2, "i8": 1, "i1": 1}
 
 
 @functools.cache

@@ -18,6 +18,8 @@ from irad.backends.llvm.native import once
 from irad.backends.llvm.signals import SIGNALS, signal_symbols
 from irad.backends.llvm.threads import PARALLEL
 
+from irad.types import MACHINE
+
 __all__ = ["BOX", "DECLARATIONS", "DTYPES", "HEAD", "LIBRARY_OF", "NEXT", "OBJECTS", "PREVIOUS", "live_bytes", "numpy_symbols"]
 
 # `nonlazybind`: a call goes straight to the function, not by a jump on the way (4 ns on a tuple of 5).
@@ -48,13 +50,7 @@ declare void @Py_DecRef(ptr)
 declare void @Py_IncRef(ptr)
 """.replace(")\n", ") nonlazybind\n")
 # By the name of irad's type; NumPy has one such object each, and a subclass or swapped bytes have another.
-DTYPES: dict[str, np.dtype[Any]] = {
-    "f64": np.dtype(np.float64),
-    "f32": np.dtype(np.float32),
-    "i64": np.dtype(np.int64),
-    "i32": np.dtype(np.int32),
-    "bool": np.dtype(np.bool_),
-}
+DTYPES: dict[str, np.dtype[Any]] = {str(t): dtype for dtype, t in MACHINE.items()}
 OBJECTS: dict[str, object] = {
     "stub.float": float,
     "stub.int": int,

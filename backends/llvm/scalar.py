@@ -342,9 +342,13 @@ class ScalarOps:
         if a == "f" and b == "f":
             return self.emit(f"{'fpext' if to.width > self.operand.width else 'fptrunc'} {source} {x} to {target}")
         if a == "f":
+            if to.narrow:  # cut, as C's conversions are
+                whole = self.vector("i64")
+                return self.emit(f"trunc {whole} {self.emit(f'fptosi {source} {x} to {whole}')} to {target}")
             return self.emit(f"fptosi {source} {x} to {target}")
+        natural = a == "b" or not self.operand.signed
         if b == "f":
-            return self.emit(f"{'uitofp' if a == 'b' else 'sitofp'} {source} {x} to {target}")
-        if a == "b":
-            return self.emit(f"zext {source} {x} to {target}")
-        return self.emit(f"{'sext' if to.width > self.operand.width else 'trunc'} {source} {x} to {target}")
+            return self.emit(f"{'uitofp' if natural else 'sitofp'} {source} {x} to {target}")
+        if a != "b" and to.width < self.operand.width:
+            return self.emit(f"trunc {source} {x} to {target}")
+        return self.emit(f"{'zext' if natural else 'sext'} {source} {x} to {target}")

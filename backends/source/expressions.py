@@ -165,7 +165,7 @@ def real(value: float, t: Scalar) -> ast.expr:
 
 def dtype_name(t: Scalar) -> ast.expr:
     """A dtype as an argument of NumPy's functions."""
-    return name({"f64": "float", "i64": "int", "bool": "bool", "f32": "np.float32", "i32": "np.int32"}[str(t.strong)])
+    return name({"f64": "float", "i64": "int", "bool": "bool"}.get(str(t.strong), f"np.{t.dtype}"))
 
 
 def scalar_of(t: Type) -> Scalar:

@@ -40,6 +40,11 @@ def wrap32(n: Any) -> Any:
     return np.int32((int(n) + 2**31) % 2**32 - 2**31)
 
 
+def cut(n: Any, dtype: Any) -> Any:
+    """An integer modulo the width of a dtype."""
+    return np.int64(n).astype(dtype)
+
+
 def divisor(m: Any) -> Any:
     """m, by which integers are divided."""
     if np.any(np.equal(m, 0)):
@@ -187,6 +192,7 @@ HELPERS = {
         ieee,
         wrap,
         wrap32,
+        cut,
         divisor,
         exponent,
         places,

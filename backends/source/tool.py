@@ -126,6 +126,8 @@ class Tool:
             return x.tree
         if to.kind == "b":
             return called("bool", x.tree)
+        if to.narrow:
+            return self.helper("cut", self.helper("as_int", x) if source.kind == "f" else x, dtype_name(to))
         if to.width == 32:
             if to.kind == "f":
                 return called("np.float32", x.tree)

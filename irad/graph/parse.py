@@ -20,7 +20,7 @@ from irad.graph.build import constant, literal
 from irad.graph.link import Application, Linker, Places, Reference, Statement, Text
 from irad.graph.nodes import UNDEF, Constant, Module
 from irad.graph.read_types import LARGEST, TextError, TypeRules, dim_of, number, unquoted
-from irad.types import BOOL, FLOAT, INT, OBJECT, UNIT, Dim, Scalar, Static, Type, leaves
+from irad.types import BOOL, FLOAT, INT, OBJECT, SCALARS, UNIT, Dim, Scalar, Static, Type, leaves
 
 __all__ = ["UNLIMITED", "Limits", "Parsed", "parse_module", "parse_signature"]
 
@@ -400,5 +400,5 @@ class _Rules:
         return Span(unquoted(file), int(numbers[0]), int(numbers[1]) - 1)
 
 
-_TYPE_NAMES = frozenset({"f64", "f32", "i64", "i32", "bool", "float", "int", "object"})
+_TYPE_NAMES = frozenset({*SCALARS, "object"})
 RULES = {"ir": _Rules, "signature": _Signature}

@@ -23,7 +23,7 @@ def bincount(x, /, weights=None, minlength=0):
     x = np.asarray(x)
     if x.ndim != 1:
         raise ValueError("object too deep for desired array")
-    if x.dtype.kind != "i":
+    if x.dtype.kind not in "iu":
         raise TypeError("Cannot cast array data to dtype('int64') according to the rule 'safe'")
     if minlength < 0:
         raise ValueError("'minlength' must not be negative")

@@ -168,7 +168,7 @@ def lcm(x1, x2, /):
 
 
 def _need_integers(x1, x2):
-    if np.asarray(x1).dtype.kind != "i" or np.asarray(x2).dtype.kind != "i":
+    if np.asarray(x1).dtype.kind not in "iu" or np.asarray(x2).dtype.kind not in "iu":
         raise TypeError("the numbers must be integers")
 
 

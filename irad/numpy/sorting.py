@@ -27,8 +27,9 @@ def argsort(a, axis=-1, kind=None, *, stable=None):
 
 def sort(a, axis=-1, kind=None, *, stable=None):
     a = np.asarray(a)
-    if axis is None or a.ndim == 0:
+    if axis is None:
         a, axis = a.copy().reshape(-1), -1
+    axis = _axis(axis, a.ndim)
     return np.take_along_axis(a, np.argsort(a, axis), axis)
 
 

@@ -22,7 +22,8 @@ def var(a, axis=None, dtype=None, *, ddof=0, keepdims=False, where=None, mean=No
 
 def std(a, axis=None, dtype=None, *, ddof=0, keepdims=False, where=None, mean=None, correction=None):
     found = np.var(a, axis, dtype, ddof=ddof, keepdims=keepdims, where=where, mean=mean, correction=correction)
-    return np.sqrt(found)
+    zero = found == 0.0  # the derivative is 0 there, as that of a norm
+    return np.where(zero, 0.0, np.sqrt(np.where(zero, 1.0, found)))
 
 
 def ptp(a, axis=None, *, keepdims=False):

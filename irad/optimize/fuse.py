@@ -96,12 +96,10 @@ class _Window:
                 continue
             self.made[node] = item
             self.items.append(item)
-        self.needs: Needs = {}  # what an item needs, and what else it stands after
-        self.reads: Needs = {}
+        self.needs: Needs = {}
         readers: dict[Node, list[Statement | Other]] = {}
         for item in self.items:
-            self.reads[item] = self.needs_of(item)
-            self.needs[item] = [*self.reads[item]]
+            self.needs[item] = self.needs_of(item)
             if isinstance(item, Statement):
                 for r in item.reads:
                     readers.setdefault(r.source, []).append(item)
@@ -154,7 +152,7 @@ class _Window:
         for i, top in enumerate(tree):
             for s in leaves([top]):
                 groups[s] = i
-        for item, needs in self.reads.items():
+        for item, needs in self.needs.items():
             for made, _ in needs:
                 users.setdefault(made, set()).add(groups[item])
         foreign = self.foreign()

@@ -112,7 +112,7 @@ CLASSES = {
     "bool": {BOOL},
     "number": {FLOAT, F64, F32, INT, I64, I32},
     "bits": {INT, I64, I32, BOOL},
-    "any": {FLOAT, F64, F32, INT, I64, I32, BOOL},
+    "any": {FLOAT, F64, F32, INT, I64, I32, BOOL},  # narrow integers are only moved, chosen and converted
 }
 _NAMED = {"bool": BOOL, "f64": F64, "i64": I64, "int": INT, "float": FLOAT}
 

@@ -31,8 +31,8 @@ from irad.types import (
     COMPLEX,
     FLOAT,
     INT,
+    MACHINE,
     NONE,
-    SCALARS,
     Array,
     Form,
     Record,
@@ -68,14 +68,15 @@ def type_of(value: Any) -> Type:
             )
         if value.dtype in (np.complex128, np.complex64):
             return complexes.type_of(value)
-        name = {"float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32", "bool": "bool"}.get(str(value.dtype))
-        if name is None:
+        found = MACHINE.get(value.dtype)
+        if found is None or (found.narrow and not value.ndim):
             raise refuse(
                 "unsupported-dtype",
                 f"an argument has dtype {value.dtype}",
-                help="convert it: x.astype(float); the dtypes are float64, float32, int64, int32, bool, complex128, complex64",
+                help="convert it: x.astype(float); float64, float32, int64, int32, bool, complex128 and complex64 compile, "
+                "and shorter integers in arrays",
             )
-        return Array(SCALARS[name], value.shape) if value.ndim else SCALARS[name]
+        return Array(found, value.shape) if value.ndim else found
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return Record(Form.of_class("namedtuple", type(value), value._fields), map(type_of, value))
     if isinstance(value, tuple):
@@ -302,7 +303,7 @@ def pack(s: Specializer, v: Any) -> Node:
     if isinstance(v, Conflict):
         raise unreadable(v, s.span)
     if is_number(v):
-        return v  # type: ignore[no-any-return]
+        return b.convert(v, to=INT) if v.type.narrow else v
     if isinstance(v, Known):
         if v.value is None or isinstance(v.value, str):
             return s.b.constant(NONE if v.value is None else Static(v.value), v.value)

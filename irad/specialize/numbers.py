@@ -9,12 +9,12 @@ import numpy as np
 from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
 from irad.specialize.values import Known, is_number
-from irad.types import BOOL, F64, FLOAT, I32, I64, INT, JoinError, Type, join
+from irad.types import BOOL, F64, FLOAT, I64, INT, JoinError, Scalar, Type, join
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
 
-__all__ = ["PRIMITIVE", "arithmetic", "as_float", "as_int", "by_value", "common", "fitting", "known_int", "power"]
+__all__ = ["PRIMITIVE", "arithmetic", "as_float", "as_int", "by_value", "common", "fitting", "known_int", "power", "widened"]
 
 PRIMITIVE = {
     "+": "add",
@@ -70,39 +70,51 @@ def common(s: Specializer, x: Node, y: Node, op: str) -> tuple[Node, Node, Type]
 
 def fitting(s: Specializer, v: Node, t: Type) -> Node:
     """v, where NumPy takes it as a number of dtype t: Python's integers must fit."""
-    if v.type is not INT or t is not I32:
+    if v.type is not INT or not (isinstance(t, Scalar) and _is_short(t)):
         return v
     if isinstance(v, Constant):
-        if not _fits(v.value):
+        if not _fits(v.value, t):
             raise s.refuse(
-                "integer-too-large", f"{v.value} does not fit int32", help="convert the array first: x.astype(np.int64)"
+                "integer-too-large", f"{v.value} does not fit {t.dtype}", help="convert the array first: x.astype(np.int64)"
             )
         return v
+    bounds = np.iinfo(t.dtype)
     s.b.assert_(
-        s.b.and_(s.b.ge(v, literal(-(2**31))), s.b.lt(v, literal(2**31))),
+        s.b.and_(s.b.ge(v, literal(int(bounds.min))), s.b.le(v, literal(int(bounds.max)))),
         v,
         error="OverflowError",
-        message="Python integer {0} out of bounds for int32",
+        message=f"Python integer {{0}} out of bounds for {t.dtype}",
     )
     return v
 
 
+def _is_short(t: Scalar) -> bool:
+    """Whether a type of integers has less than 64 bits."""
+    return t.kind == "i" and (t.width < 64 or t.narrow)
+
+
+def widened(s: Specializer, x: Node) -> Node:
+    """A number or array whose narrow integers have 64 bits: what operations compute with."""
+    return s.b.convert(x, to=I64) if s.b.scalar_of(x).narrow else x
+
+
 def by_value(s: Specializer, x: Node, y: Node) -> tuple[Node, Node]:
-    """Numbers to be compared: NumPy compares Python's integers with int32 by value, whether they fit or not."""
-    if s.b.scalar_of(x) is I32 and _exceeds(y):
+    """Numbers to be compared: NumPy compares Python's integers with shorter ones by value, whether they fit or not."""
+    x, y = widened(s, x), widened(s, y)
+    if _exceeds(y, s.b.scalar_of(x)):
         return x, s.b.convert(y, to=I64)
-    if s.b.scalar_of(y) is I32 and _exceeds(x):
+    if _exceeds(x, s.b.scalar_of(y)):
         return s.b.convert(x, to=I64), y
     return x, y
 
 
-def _exceeds(v: Node) -> bool:
-    """Whether a number is an integer of Python's that may not fit int32."""
-    return v.type is INT and not (isinstance(v, Constant) and _fits(v.value))
+def _exceeds(v: Node, t: Scalar) -> bool:
+    """Whether a number is an integer of Python's that may not fit a type of shorter ones."""
+    return v.type is INT and _is_short(t) and not (isinstance(v, Constant) and _fits(v.value, t))
 
 
-def _fits(value: int) -> bool:
-    return -(2**31) <= value < 2**31
+def _fits(value: int, t: Scalar) -> bool:
+    return bool(np.iinfo(t.dtype).min <= value <= np.iinfo(t.dtype).max)
 
 
 def arithmetic(s: Specializer, op: str, x: Node, y: Node) -> Node:
@@ -120,7 +132,8 @@ def arithmetic(s: Specializer, op: str, x: Node, y: Node) -> Node:
         raise s.refuse("type-mismatch", f"`{op}` does not apply to {given}", help="convert floats by int(x); `**` is the power")
     if op not in PRIMITIVE:
         raise s.refuse("type-mismatch", f"`{op}` does not apply to numbers", help="write `*`")
-    return b.apply(b.primitives[PRIMITIVE[op]], (x, y))
+    result = b.apply(b.primitives[PRIMITIVE[op]], (widened(s, x), widened(s, y)))
+    return b.convert(result, to=t) if t.narrow else result  # type: ignore[attr-defined]
 
 
 def power(s: Specializer, x: Node, y: Node) -> Node:
@@ -128,8 +141,9 @@ def power(s: Specializer, x: Node, y: Node) -> Node:
     b = s.b
     x, y = as_int(s, x), as_int(s, y)
     if x.type.kind == "i" and y.type.kind == "i" and not (isinstance(y, Constant) and y.value < 0):  # type: ignore[attr-defined]
-        x, y, _ = common(s, x, y, "**")
-        return b.ipow(x, y)
+        x, y, t = common(s, x, y, "**")
+        result = b.ipow(widened(s, x), widened(s, y))
+        return b.convert(result, to=t) if t.narrow else result  # type: ignore[attr-defined]
     x, y, _ = common(s, as_float(s, x), as_float(s, y), "**")
     return b.pow(x, y)
 

@@ -41,7 +41,7 @@ from irad.specialize.paths import Exit, PathStore
 from irad.specialize.shapes import Fitter, Shaper, leaf_types, rebuild, widen
 from irad.specialize.store import Store, keys_of
 from irad.specialize.values import Compound, Conflict, Known, Maybe, Obj, Ref, Shape, Unbound, absent
-from irad.types import BOOL, FLOAT, INT, SCALARS, UNIT, Array, Dim, Scalar, Type
+from irad.types import BOOL, FLOAT, INT, MACHINE, UNIT, Array, Dim, Scalar, Type
 
 __all__ = ["Specializer"]
 
@@ -216,16 +216,14 @@ class Specializer:
             if not -(2**63) <= value < 2**63:
                 raise self.refuse("integer-too-large", f"{value} does not fit 64 bits", help="use a float")
             return INT
-        name = {"float64": "f64", "float32": "f32", "int64": "i64", "int32": "i32", "bool": "bool"}.get(
-            str(getattr(value, "dtype", ""))
-        )
-        if name is None:
+        found = MACHINE.get(getattr(value, "dtype", None))  # type: ignore[arg-type]
+        if found is None or found.narrow:
             raise self.refuse(
                 "unsupported-dtype",
                 f"a value of type {type(value).__name__} cannot be compiled",
                 help="use float64, int64 or bool",
             )
-        return SCALARS[name]
+        return found
 
     def hidden(self, path: Hidden, t: Type) -> Node:
         """The parameter that carries a value which is read at each call."""

@@ -4,10 +4,7 @@ import numpy as np
 import pytest
 
 import irad
-from irad.graph.walk import all_graphs
 from irad.optimize import fuse
-from irad.pipeline import native
-from tests.loops import arrays
 
 from .kernels import arguments, random_module
 
@@ -55,14 +52,3 @@ def test_vectors_times_matrices_read_their_rows(f) -> None:
     args = r.normal(size=8), r.normal(size=(8, 16)), r.normal(size=(16, 16))
     assert np.allclose(irad.compile(f)(*args), f(*args), rtol=1e-12)
     assert "gather" not in str(irad.ir(f, *args, stage="llvm"))
-
-
-@pytest.mark.parametrize("f", [arrays.euler, arrays.burgers, arrays.heat_of_two, arrays.in_place], ids=lambda f: f.__name__)
-def test_kernels_give_only_what_is_read(f) -> None:
-    """What stands after a kernel, since it takes over what the kernel reads, is not a reader of it."""
-    module = native(irad.parse_ir(str(irad.ir(irad.grad(f), np.linspace(0.1, 0.9, 40)))))
-    nodes = [n for g in all_graphs(module) for n in g.body]
-    read = {a for n in nodes for a in n.args} | {g.output for g in all_graphs(module)}
-    parts = [n for n in nodes if n.fn.name == "getitem" and n.args[0].fn.name == "fused"]
-    assert any(n.fn.name == "fused" for n in nodes)
-    assert all(n in read for n in parts)

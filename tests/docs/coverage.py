@@ -57,14 +57,14 @@ GROUPS: dict[str, tuple[str, dict[str, str]]] = {
                 "cumsum cumprod cumulative_sum cumulative_prod diff ediff1d gradient trapezoid interp convolve correlate"
             ),
             "making arrays": (
-                "array asarray copy zeros ones full empty zeros_like ones_like full_like empty_like arange linspace "
-                "logspace geomspace eye identity tri diag diagflat meshgrid indices ix_ fromfunction vander bartlett "
-                "blackman hamming hanning kaiser"
+                "array asarray asanyarray ascontiguousarray copy zeros ones full empty zeros_like ones_like full_like "
+                "empty_like arange linspace logspace geomspace eye identity tri diag diagflat meshgrid indices ix_ "
+                "fromfunction vander bartlett blackman hamming hanning kaiser"
             ),
             "shape and axes": (
                 "shape ndim size reshape ravel transpose permute_dims matrix_transpose swapaxes moveaxis rollaxis "
                 "squeeze expand_dims broadcast_to broadcast_arrays broadcast_shapes atleast_1d atleast_2d atleast_3d "
-                "flip flipud fliplr rot90 result_type"
+                "flip flipud fliplr rot90 result_type promote_types issubdtype can_cast"
             ),
             "joined, split, repeated": (
                 "concatenate concat stack vstack hstack dstack column_stack block unstack split array_split hsplit "
@@ -80,7 +80,8 @@ GROUPS: dict[str, tuple[str, dict[str, str]]] = {
             ),
             "products": ("dot matmul vdot inner outer tensordot einsum kron cross vecdot matvec vecmat"),
             "polynomials": ("polyval polyfit polyadd polysub polymul polyder polyint poly"),
-            "functions of functions": ("apply_along_axis apply_over_axes"),
+            "functions of functions": "apply_along_axis apply_over_axes",
+            "complex numbers": "real imag conjugate conj angle",
         },
     ),
     "numpy.linalg": ("numpy.linalg", {}),
@@ -95,13 +96,13 @@ NONE = frozenset(
     (
         "floor_divide floor ceil trunc fix rint sign signbit heaviside round around gcd lcm isnan isinf isfinite "
         "isposinf isneginf equal not_equal less less_equal greater greater_equal isclose allclose array_equal "
-        "array_equiv isin logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor bitwise_not "
-        "bitwise_invert invert left_shift right_shift bitwise_left_shift bitwise_right_shift any all argmax argmin "
-        "count_nonzero nanargmax nanargmin zeros ones empty zeros_like ones_like empty_like eye identity tri indices "
-        "fromfunction shape ndim size broadcast_shapes result_type nonzero flatnonzero argwhere tril_indices "
-        "triu_indices tril_indices_from triu_indices_from diag_indices diag_indices_from unravel_index "
-        "ravel_multi_index argsort argpartition lexsort searchsorted digitize bartlett blackman hamming hanning ix_ "
-        "matrix_rank hilbert factorial perm comb isqrt arange "
+        "array_equiv isin logical_and logical_or logical_xor logical_not bitwise_and bitwise_or bitwise_xor "
+        "bitwise_not bitwise_invert invert left_shift right_shift bitwise_left_shift bitwise_right_shift any all "
+        "argmax argmin count_nonzero nanargmax nanargmin zeros ones empty zeros_like ones_like empty_like eye "
+        "identity tri indices fromfunction shape ndim size broadcast_shapes result_type promote_types issubdtype "
+        "can_cast nonzero flatnonzero argwhere tril_indices triu_indices tril_indices_from triu_indices_from "
+        "diag_indices diag_indices_from unravel_index ravel_multi_index argsort argpartition lexsort searchsorted "
+        "digitize bartlett blackman hamming hanning ix_ matrix_rank hilbert factorial perm comb isqrt arange"
     ).split()
 )
 # Whose derivative has jumps; where they are is in the table of kinks.

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from irad.graph.build import literal
-from irad.graph.nodes import Node
+from irad.graph.nodes import Constant, Node
 from irad.numpy import python
-from irad.specialize.arrays.creation import array, dtype_of, numeric, ordered
+from irad.specialize.arrays.creation import array, dtype_of, in_order, numeric, ordered
 from irad.specialize.arrays.elementwise import promote
 from irad.specialize.arrays.functions import clip
 from irad.specialize.arrays.indexing import getitem, setitem
@@ -20,6 +20,7 @@ from irad.specialize.arrays.table import HANDLERS, Handler, check_count, in_pyth
 from irad.specialize.arrays.ufuncs import with_options
 from irad.specialize.arrays.values import array_type, as_scalar, count_of, is_array, new_array, read, size_of, view
 from irad.specialize.iteration import Iteration
+from irad.specialize.numbers import known_int
 from irad.specialize.values import Compound, Known, Ref, is_number
 from irad.types import Dim
 
@@ -90,12 +91,21 @@ def getattr_(s: Specializer, v: Any, name: str) -> Any:
 
 def _copy(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     """The method, which gives an array in C order; np.copy keeps the order."""
-    return ordered(array(s, args, kwargs))
+    kwargs = {**dict(zip(("a", "order"), args, strict=False)), **kwargs}
+    order = kwargs.get("order", Known("C"))
+    made = array(s, [kwargs.pop("a")], kwargs)
+    return ordered(made) if isinstance(order, Known) and order.value == "C" else made
 
 
 def _astype(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    kwargs = in_order(s, "astype", kwargs)
+    args = [*args, kwargs.pop("dtype")] if "dtype" in kwargs else args
+    copy = kwargs.pop("copy", literal(True))
     no_keywords(s, "astype", kwargs)
     check_count(s, "astype", args, 2)
+    same = is_array(s, args[0]) and array_type(s, args[0]).dtype is dtype_of(s, args[1])
+    if same and not (isinstance(copy, Constant) and copy.value):
+        return args[0]
     node = read(s, args[0]) if is_array(s, args[0]) else args[0]
     t = dtype_of(s, args[1])
     return new_array(s, node if s.b.scalar_of(node) is t else s.b.convert(node, to=t))
@@ -132,9 +142,12 @@ def _facts(name: str) -> Handler:
     """np.shape(x), np.ndim(x), np.size(x): of numbers and nested lists too."""
 
     def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        kwargs = {**dict(zip(("a", "axis"), args, strict=False)), **kwargs}
+        args, axis = [kwargs.pop("a")], kwargs.pop("axis", None) if name == "size" else None
         no_keywords(s, name, kwargs)
-        check_count(s, name, args, 1)
         v = args[0] if is_array(s, args[0]) else new_array(s, numeric(s, args[0], name))
+        if axis is not None:
+            return size_of(s, v, known_int(s, axis, "an axis") % array_type(s, v).rank)
         if is_array(s, v):
             return getattr_(s, v, name)
         return {"shape": Compound("tuple", None, []), "ndim": literal(0), "size": literal(1)}[name]

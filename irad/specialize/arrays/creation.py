@@ -19,6 +19,7 @@ from irad.specialize.arrays.values import (
     dims_of,
     element,
     is_array,
+    is_ordered,
     never_negative,
     new_array,
     node_of,
@@ -28,7 +29,7 @@ from irad.specialize.numbers import fitting
 from irad.specialize.shapes import leaf_types
 from irad.specialize.sizes import dim_of
 from irad.specialize.values import Compound, Known, Ref, is_number
-from irad.types import BOOL, F32, F64, FLOAT, I32, I64, INT, Array, Dim, Scalar, fresh_dim, join
+from irad.types import BOOL, F32, F64, FLOAT, I32, I64, INT, MACHINE, Array, Dim, Scalar, fresh_dim, join
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -57,20 +58,34 @@ DTYPES: dict[Any, Scalar] = {
     np.int64: I64,
     np.int32: I32,
     np.bool_: BOOL,
-    "float64": F64,
-    "float": F64,
-    "float32": F32,
-    "int64": I64,
-    "int": I64,
-    "int32": I32,
-    "bool": BOOL,
+    **{t.dtype.type: t for t in MACHINE.values() if t.narrow},
 }
+
+
+def _is_dtype(value: Any) -> bool:
+    try:
+        return bool(np.dtype(value).isnative)
+    except TypeError:
+        return False
+
+
+def in_order(s: Specializer, name: str, kwargs: dict[str, Any], usual: str = "CK") -> dict[str, Any]:
+    """The keywords without an `order` that is what NumPy does anyway."""
+    kwargs = dict(kwargs)
+    order = kwargs.pop("order", None)
+    if order is not None and not (isinstance(order, Known) and order.value in (*usual, None)):
+        raise s.refuse(
+            "unsupported-keyword",
+            f"np.{name} in another `order` cannot be compiled",
+            help="leave it out: arrays are in C order",
+        )
+    return kwargs
 
 
 def dtype_of(s: Specializer, v: Any) -> Scalar:
     """A dtype given by the user."""
     if isinstance(v, Known):
-        found = DTYPES.get(v.value) if not isinstance(v.value, np.dtype) else DTYPES.get(str(v.value))
+        found = DTYPES.get(np.dtype(v.value).type if isinstance(v.value, (str, np.dtype)) and _is_dtype(v.value) else v.value)
         if found is not None:
             return found
     raise s.refuse(
@@ -118,7 +133,7 @@ def filled(s: Specializer, value: Node | None, shape: Shape, dims: list[Node], d
 
 def _filled(name: str, value: float | None) -> Handler:
     def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
-        kwargs = dict(kwargs)
+        kwargs = in_order(s, name, kwargs, "C")
         dtype = kwargs.pop("dtype", args[1] if len(args) == 2 else Known(float))
         shape = kwargs.pop("shape", args[0] if args else None)
         no_keywords(s, name, kwargs)
@@ -150,7 +165,7 @@ HANDLERS[np.zeros], HANDLERS[np.empty], HANDLERS[np.ones] = (
 
 
 def _full(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    given = {**dict(zip(("shape", "fill_value", "dtype"), args, strict=False)), **kwargs}
+    given = {**dict(zip(("shape", "fill_value", "dtype"), args, strict=False)), **in_order(s, "full", kwargs, "C")}
     check_count(s, "full", list(given), 2, 3)
     no_keywords(s, "full", {k: v for k, v in given.items() if k not in ("shape", "fill_value", "dtype")})
     value, dtype = numeric(s, given["fill_value"], "full"), given.get("dtype", Known(None))
@@ -174,7 +189,8 @@ def _like(name: str, value: float | None) -> Handler:
             else constant(t, {"f": float, "i": int, "b": bool}[t.kind](value))
         )
         shape = x.type.shape if isinstance(x.type, Array) else ()
-        return filled(s, fill, shape, dims_of(s, shape, [x]), t)
+        made = filled(s, fill, shape, dims_of(s, shape, [x]), t)
+        return ordered(made) if is_array(s, args[0]) and is_ordered(s, args[0]) else made
 
     return call
 
@@ -188,14 +204,18 @@ def _arange(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     b = s.b
     kwargs = dict(kwargs)
     dtype = kwargs.pop("dtype", None)
+    names = ("start", "stop", "step") if len(args) > 1 or "stop" in kwargs else ("stop",)
+    named = dict(zip(names, args, strict=False))
+    named.update({k: kwargs.pop(k) for k in ("start", "stop", "step") if k in kwargs and k not in named})
     no_keywords(s, "arange", kwargs)
-    check_count(s, "arange", args, 1, 3)
-    xs = [as_scalar(s, a) for a in args]
+    check_count(s, "arange", args, 0 if "stop" in named else 1, 3)
+    given = (named.get("start", literal(0)), named["stop"], named.get("step", literal(1)))
+    xs = [as_scalar(s, a) for a in given]
     if not all(map(is_number, xs)):
         raise s.refuse(
             "type-mismatch", "np.arange takes numbers", help="write np.arange(stop), or np.arange(start, stop, step)"
         )
-    start, stop, step = (literal(0), xs[0], literal(1)) if len(xs) == 1 else (*xs, literal(1)) if len(xs) == 2 else xs
+    start, stop, step = xs
     t = promote(s, [start, stop, step], "arange").strong
     start, stop, step = (s.convert(x, INT if t.kind == "i" else FLOAT) for x in (start, stop, step))
     if t.kind == "i":
@@ -256,7 +276,9 @@ def _nested(s: Specializer, v: Any) -> tuple[Shape, list[Node]]:
 
 def array(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     b = s.b
-    kwargs = dict(kwargs)
+    kwargs = in_order(s, "array", kwargs)
+    if isinstance(least := kwargs.pop("ndmin", None), Constant):
+        return _with_axes(s, array(s, args, kwargs), least.value)
     dtype = kwargs.pop("dtype", args[1] if len(args) == 2 else None)
     copy = kwargs.pop("copy", literal(True))
     if not (isinstance(copy, Constant) and copy.value is True):
@@ -291,6 +313,18 @@ def array(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     if dtype is not None and b.scalar_of(node).strong is not dtype_of(s, dtype):
         node = b.convert(node, to=dtype_of(s, dtype))
     return new_array(s, node)
+
+
+def _with_axes(s: Specializer, v: Any, least: int) -> Any:
+    """An array with this many axes at least: more are put in front."""
+    node = node_of(s, v)
+    shape = node.type.shape if isinstance(node.type, Array) else ()
+    if len(shape) >= least:
+        return v
+    wanted = (1,) * (least - len(shape)) + shape
+    return new_array(
+        s, s.b.reshape(node, *dims_of(s, shape, [node]), shape=wanted) if shape else s.b.broadcast(node, shape=wanted)
+    )
 
 
 def list_array(s: Specializer, content: Compound) -> Node:
@@ -331,10 +365,19 @@ def _stacked(s: Specializer, shape: Shape, nodes: list[Node]) -> Any:
 
 
 def _asarray(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    if len(args) == 1 and not kwargs and is_array(s, args[0]):
-        return args[0]
+    kwargs = in_order(s, "asarray", kwargs)
+    if isinstance(copy := kwargs.get("copy"), Known) and copy.value is None:
+        del kwargs["copy"]
+    to = kwargs.get("dtype", args[1] if len(args) == 2 else Known(None))
+    kept = (isinstance(to, Known) and to.value is None) or (
+        is_array(s, args[0]) and array_type(s, args[0]).dtype is dtype_of(s, to)
+    )
+    if is_array(s, args[0]) and kept and "copy" not in kwargs:
+        return args[0]  # which is no copy
+    if isinstance(to, Known) and to.value is None:
+        args, kwargs = args[:1], {k: v for k, v in kwargs.items() if k != "dtype"}
     return array(s, args, kwargs)
 
 
-HANDLERS[np.array], HANDLERS[np.asarray] = array, _asarray
+HANDLERS[np.array], HANDLERS[np.asarray], HANDLERS[np.asanyarray] = array, _asarray, _asarray
 HANDLERS[np.copy] = lambda s, args, kwargs: array(s, args[:1], kwargs)

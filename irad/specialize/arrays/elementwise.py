@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from irad.errors import SizesDiffer
 from irad.graph.build import literal
 from irad.graph.nodes import Node
-from irad.specialize.arrays.values import Shape, dims_of, new_array
-from irad.specialize.numbers import fitting
-from irad.types import BOOL, INT, Array, Dim, JoinError, Scalar, Type, given_dims, join
+from irad.specialize.arrays.values import Shape, dims_of, new_array, node_of
+from irad.specialize.numbers import fitting, widened
+from irad.types import BOOL, I64, INT, Array, Dim, JoinError, Scalar, Type, given_dims, join
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -124,9 +124,18 @@ def spread(s: Specializer, x: Node, shape: Shape, dims: Sequence[Node]) -> Node:
     return b.broadcast(x, *dims, shape=shape)
 
 
+def _cut(s: Specializer, v: Any, dtype: Scalar) -> Any:
+    """What was computed of narrow integers in 64 bits, as they have it: modulo their width."""
+    node = node_of(s, v)
+    return v if s.b.scalar_of(node) is BOOL else new_array(s, s.b.convert(node, to=dtype))
+
+
 def elementwise(s: Specializer, prim: str, xs: Sequence[Node], dtype: Scalar | None, op: str) -> Any:
     """A scalar primitive over numbers and arrays, broadcast to one shape and converted to one dtype."""
     b = s.b
+    if dtype is not None and dtype.narrow:
+        wide = [widened(s, b.convert(fitting(s, x, dtype), to=dtype) if b.scalar_of(x) is not dtype else x) for x in xs]
+        return _cut(s, elementwise(s, prim, wide, I64, op), dtype)
     shape = broadcast_shape(s, xs, op)
     nodes = [
         x if dtype is None or b.scalar_of(x).strong is dtype.strong else b.convert(fitting(s, x, dtype.strong), to=dtype)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from irad.graph.nodes import Node
 from irad.numpy import gammas, special
 from irad.primitives.gamma import digamma
 from irad.specialize.arrays.creation import numeric
@@ -13,9 +14,9 @@ from irad.specialize.arrays.elementwise import elementwise, promote
 from irad.specialize.arrays.operators import binary, compare
 from irad.specialize.arrays.table import HANDLERS, Handler, check_count, in_python, no_keywords
 from irad.specialize.arrays.values import new_array
-from irad.specialize.numbers import arithmetic
+from irad.specialize.numbers import arithmetic, widened
 from irad.specialize.values import Known, is_number
-from irad.types import BOOL, F64
+from irad.types import BOOL, F64, Scalar
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
@@ -67,6 +68,16 @@ OPERATORS = {
 }
 
 
+def _need_wide(s: Specializer, name: str, dtype: Scalar) -> None:
+    """Refuse what NumPy computes in half or single precision."""
+    if dtype.narrow and dtype.width < 32:
+        raise s.refuse(
+            "unsupported-dtype",
+            f"np.{name} of {dtype.dtype} is of less than double precision, which cannot be compiled",
+            help="convert it: x.astype(float)",
+        )
+
+
 def _float_function(name: str, prim: str, count: int) -> Handler:
     def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         no_keywords(s, name, kwargs)
@@ -79,6 +90,7 @@ def _float_function(name: str, prim: str, count: int) -> Handler:
                 f"np.{name} of truth values is a float16, which cannot be compiled",
                 help="convert them: x.astype(float)",
             )
+        _need_wide(s, name, dtype)
         if name == "fmod" and dtype.kind != "f":
             raise s.refuse("unsupported-dtype", "np.fmod of integers cannot be compiled", help="convert them: x.astype(float)")
         return elementwise(s, prim, xs, (dtype if dtype.kind == "f" else F64).strong, name)
@@ -135,6 +147,7 @@ def _same_dtype(name: str, prim: str, count: int) -> Handler:
                 raise s.refuse("type-mismatch", f"np.{name} does not apply to truth values", help="convert them: x.astype(int)")
             return elementwise(s, OF_TRUTH[name], xs * 2 if count == 1 else xs, BOOL, name)
         if name == "fabs" and dtype.kind != "f":
+            _need_wide(s, name, dtype)
             dtype = F64
         return elementwise(s, prim, xs, dtype.strong, name)
 
@@ -164,9 +177,11 @@ def _rounding(name: str, prim: str) -> Handler:
             return new_array(s, x)
         if t is BOOL:
             raise s.refuse("type-mismatch", "np.sign does not apply to truth values", help="convert them: x.astype(int)")
-        zero = s.b.like(0, x)
-        above, below = (s.b.convert(test, to=t.strong) for test in (s.b.gt(x, zero), s.b.lt(x, zero)))
-        return new_array(s, s.b.sub(above, below))
+        wide = widened(s, x)
+        zero = s.b.like(0, wide)
+        above, below = (s.b.convert(test, to=s.b.scalar_of(wide).strong) for test in (s.b.gt(wide, zero), s.b.lt(wide, zero)))
+        sign = s.b.sub(above, below)
+        return new_array(s, s.b.convert(sign, to=t) if t.narrow else sign)
 
     return call
 
@@ -196,12 +211,18 @@ def _square(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return elementwise(s, "mul", [x, x], promote(s, [x], "square").strong, "square")
 
 
+def _truths(s: Specializer, x: Node) -> Node:
+    """The truth values of numbers."""
+    x = widened(s, x)
+    return x if s.b.scalar_of(x) is BOOL else s.b.ne(x, s.b.like(0, x))
+
+
 def _logical(name: str, prim: str, count: int) -> Handler:
     def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         no_keywords(s, name, kwargs)
         check_count(s, name, args, count)
         xs = [numeric(s, a, name) for a in args]
-        return elementwise(s, prim, [x if s.b.scalar_of(x) is BOOL else s.b.ne(x, s.b.like(0, x)) for x in xs], BOOL, name)
+        return elementwise(s, prim, [_truths(s, x) for x in xs], BOOL, name)
 
     return call
 
@@ -222,11 +243,11 @@ def _where(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         return in_python(np.nonzero)(s, args, {})
     check_count(s, "where", args, 3)
     c, x, y = (numeric(s, a, "where") for a in args)
-    if s.b.scalar_of(c) is not BOOL:
-        c = s.b.ne(c, s.b.like(0, c))
+    c = _truths(s, c)
     dtype = promote(s, [x, y], "where").strong
     x, y = (v if s.b.scalar_of(v).strong is dtype else s.b.convert(v, to=dtype) for v in (x, y))
-    return elementwise(s, "select", [c, x, y], None, "where")
+    chosen = elementwise(s, "select", [c, x, y], None, "where")
+    return s.b.convert(chosen, to=dtype) if is_number(chosen) and chosen.type.weak else chosen  # a number of NumPy's
 
 
 def clip(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:

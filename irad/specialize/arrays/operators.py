@@ -12,25 +12,16 @@ from irad.specialize.arrays.creation import array, ordered
 from irad.specialize.arrays.elementwise import elementwise, promote, shape_text, spread
 from irad.specialize.arrays.products import matmul
 from irad.specialize.arrays.reductions import reduce
-from irad.specialize.arrays.values import (
-    array_type,
-    as_scalar,
-    dims_of,
-    is_array,
-    is_ordered,
-    new_array,
-    node_of,
-    read,
-    write_whole,
-)
+from irad.specialize.arrays.values import array_type, as_scalar, dims_of, is_array, new_array, node_of, read, write_whole
 from irad.specialize.numbers import PRIMITIVE, by_value
 from irad.specialize.values import Ref, is_number
-from irad.types import BOOL, F64, Array
+from irad.types import BOOL, F64, I8, Array
 
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
 
 OF_TRUTH = {"+": "|", "*": "&", "|": "|", "&": "&", "^": "^"}  # what NumPy's operators are for truth values
+OF_BYTES = {"//": "floordiv", "%": "mod", "**": "ipow"}  # those that make 8-bit integers of them
 
 
 def _operands(s: Specializer, *values: Any) -> list[Node] | None:
@@ -51,7 +42,7 @@ def _operands(s: Specializer, *values: Any) -> list[Node] | None:
 def binary(s: Specializer, op: str, x: Any, y: Any) -> Any:
     result = _binary(s, op, x, y)
     arrays = [v for v in (x, y) if is_array(s, v)]
-    if op != "@" and arrays and all(is_ordered(s, v) for v in arrays):
+    if op != "@" and arrays and all(v.obj.ordered for v in arrays):
         return ordered(result)  # NumPy keeps the order of the operands
     return result
 
@@ -63,6 +54,8 @@ def _binary(s: Specializer, op: str, x: Any, y: Any) -> Any:
     if op == "@":
         return matmul(s, [x, y], {})
     if op != "/" and all(s.b.scalar_of(x) is BOOL for x in nodes):
+        if op in OF_BYTES:
+            return elementwise(s, OF_BYTES[op], nodes, I8, op)
         if op not in OF_TRUTH:
             raise s.refuse(
                 "type-mismatch", f"`{op}` does not apply to two arrays of truth values", help="convert one: x.astype(int)"
@@ -136,7 +129,9 @@ def unary(s: Specializer, op: str, x: Any) -> Any:
             raise s.refuse(
                 "type-mismatch", "`~` does not apply to an array of floats", help="convert it: x.astype(int); `-` negates"
             )
-        return new_array(s, s.b.not_(node) if dtype is BOOL else s.b.invert(node))
+        return new_array(s, s.b.not_(node)) if dtype is BOOL else elementwise(s, "invert", [node], dtype, op)
+    if dtype.narrow:
+        return elementwise(s, "neg", [node], dtype, op) if op == "-" else new_array(s, node)
     if dtype is BOOL:
         raise s.refuse("type-mismatch", f"`{op}` does not apply to an array of truth values", help="use ~x or np.where")
     return new_array(s, node if op == "+" else s.b.neg(node))

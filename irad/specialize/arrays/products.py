@@ -78,6 +78,8 @@ def _rank(x: Node) -> int:
 def _converted(s: Specializer, x: Node, y: Node) -> list[Node]:
     """Two operands in their common dtype, of numbers."""
     dtype = promote(s, [x, y], "@")
+    if dtype.narrow:
+        raise s.refuse("unsupported-dtype", f"a product of {dtype.dtype}", help="convert the factors: x.astype(float)")
     if dtype is BOOL:
         raise s.refuse("unsupported-dtype", "`@` does not apply to arrays of truth values", help="convert them: x.astype(int)")
     return [v if s.b.scalar_of(v) is dtype else s.b.convert(v, to=dtype) for v in (x, y)]

@@ -13,7 +13,7 @@ from irad.specialize.arrays.creation import dtype_of, numeric
 from irad.specialize.arrays.elementwise import elementwise, taken_for_granted
 from irad.specialize.arrays.table import HANDLERS, Handler, check_count, no_keywords
 from irad.specialize.arrays.values import as_scalar, dims_of, new_array, node_of
-from irad.specialize.numbers import known_int
+from irad.specialize.numbers import known_int, widened
 from irad.specialize.sizes import at_most
 from irad.specialize.values import Known, is_number
 from irad.types import BOOL, F64, FLOAT, I64, Array, Dim, Scalar, given_dims
@@ -26,10 +26,21 @@ def reduce(s: Specializer, prim: str, x: Node, axis: tuple[int, ...] | None, kee
     """A reduction over axes (None: all)."""
     b = s.b
     if not isinstance(x.type, Array):
+        x = widened(s, x)
         if prim in ("sum", "prod") and x.type.kind in "bi":  # type: ignore[attr-defined]
             return s.convert(x, I64)
         return b.ne(x, b.like(0, x)) if prim in ("any", "all") and x.type is not BOOL else x
     t = x.type
+    if t.dtype.narrow:
+        if prim in ("sum", "prod") and not t.dtype.signed:
+            raise s.refuse(
+                "unsupported-dtype",
+                f"the {prim} of {t.dtype.dtype} is of uint64, which cannot be compiled",
+                help=f"name the dtype: x.{prim}(dtype=np.int64)",
+            )
+        found = reduce(s, prim, widened(s, x), axis, keepdims)
+        node = node_of(s, found)
+        return new_array(s, s.b.convert(node, to=t.dtype)) if prim in ("max", "min") else found
     axes = tuple(range(t.rank)) if axis is None else axis
     if prim in ("sum", "prod") and t.dtype.kind in "bi" and t.dtype is not I64:
         x = b.convert(x, to=I64)
@@ -124,7 +135,10 @@ def _reduction_arguments(
     kwargs = dict(kwargs)
     axis, keep = kwargs.pop("axis", None), kwargs.pop("keepdims", literal(False))
     where = kwargs.pop("where", None)
-    to = dtype_of(s, kwargs.pop("dtype")) if with_dtype and "dtype" in kwargs else None
+    if with_dtype and len(args) == 3:
+        args, kwargs["dtype"] = args[:2], args[2]
+    given = kwargs.pop("dtype", Known(None)) if with_dtype else Known(None)
+    to = None if isinstance(given, Known) and given.value is None else dtype_of(s, given)
     no_keywords(s, name, kwargs)
     check_count(s, name, args, 1, 2)
     x = numeric(s, args[0], name)

@@ -31,7 +31,7 @@ from irad.specialize.arrays.values import (
     view,
 )
 from irad.specialize.numbers import known_int
-from irad.specialize.values import Compound, Known, Ref
+from irad.specialize.values import Compound, Known, Ref, is_number
 from irad.types import Dim, given_dims
 
 if TYPE_CHECKING:
@@ -39,8 +39,13 @@ if TYPE_CHECKING:
 
 
 def reshape(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    kwargs = dict(kwargs)
+    order = kwargs.pop("order", Known("C"))
+    args = [*args, *(kwargs.pop(k) for k in ("shape", "newshape") if k in kwargs)]
     no_keywords(s, "reshape", kwargs)
     v, *rest = args
+    if not (isinstance(order, Known) and order.value == "C"):
+        return _reshape_columns(s, v, rest, order)
     if not is_array(s, v):
         v = array(s, [v], {})
         v = v if is_array(s, v) else new_array(s, s.b.broadcast(v, shape=(1,)))
@@ -85,9 +90,28 @@ def reshape(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     return made
 
 
+def _reshape_columns(s: Specializer, v: Any, rest: list[Any], order: Any) -> Any:
+    """In Fortran's order, where the first index changes fastest: what C's is to the transposes."""
+    if not (isinstance(order, Known) and order.value == "F"):
+        raise s.refuse("unsupported-keyword", "np.reshape in another `order` than C or F", help="write order='C' or 'F'")
+    items = objects.known_items(s, rest[0]) if len(rest) == 1 and not is_number(rest[0]) else rest
+    return transpose(s, [reshape(s, [transpose(s, [v], {}), Compound("tuple", None, items[::-1])], {})], {})
+
+
 def ravel(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
-    no_keywords(s, "ravel", kwargs)
-    return reshape(s, [args[0], literal(-1)], {})
+    kwargs = {**dict(zip(("a", "order"), args, strict=False)), **kwargs}
+    v = kwargs.pop("a")
+    return reshape(s, [v, literal(-1)], kwargs)
+
+
+def _contiguous(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    """The array itself where it is in C order, else a copy: a reshape to its own shape."""
+    no_keywords(s, "ascontiguousarray", kwargs)
+    check_count(s, "ascontiguousarray", args, 1)
+    v = args[0] if is_array(s, args[0]) else array(s, args, {})
+    if not is_array(s, v):
+        return reshape(s, [v, literal(1)], {})
+    return reshape(s, [v, Compound("tuple", None, [size_of(s, v, k) for k in range(array_type(s, v).rank)])], {})
 
 
 def transpose(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
@@ -180,6 +204,6 @@ def _broadcast_shapes(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -
     return Compound("tuple", None, out)
 
 
-HANDLERS[np.diagonal] = diagonal
+HANDLERS[np.diagonal], HANDLERS[np.ascontiguousarray] = diagonal, _contiguous
 HANDLERS[np.broadcast_to], HANDLERS[np.broadcast_shapes] = broadcast_to, _broadcast_shapes
 HANDLERS[np.reshape], HANDLERS[np.ravel], HANDLERS[np.transpose] = reshape, ravel, transpose

@@ -113,7 +113,7 @@ def as_scalar(s: Specializer, v: Any) -> Any:
     return v
 
 
-ORDERED = frozenset({"array", "zeros", "iota"}) | PRODUCTS
+ORDERED = frozenset({"array", "iota"}) | PRODUCTS  # zeros may be made like an array in another order
 UPDATES = frozenset({"index_update", "index_add", "slice_update", "slice_add"})
 
 
@@ -132,19 +132,18 @@ def is_ordered(s: Specializer, v: Ref) -> bool:
         if x.fn.name in UPDATES:
             todo.append(x.args[0])  # the order is that of what is written to
         elif x.fn.elementwise:
-            # NumPy keeps the order of the arguments
-            todo += [a for a in map(_repeated, x.args) if isinstance(a.type, Array) and a.type.rank > 1]
-        elif x.fn.name == "broadcast":
-            if isinstance(x.args[0].type, Array):
-                return False  # of a number it is a filled array, or stands for the number
+            arrays = [a for a in x.args if isinstance(a.type, Array) and not _is_number(a)]
+            if not arrays:
+                return False  # of numbers, it may be made like an array in another order
+            todo += arrays  # NumPy keeps the order of the arguments
         elif x.fn.name not in ORDERED:
             return False
     return True
 
 
-def _repeated(x: Node) -> Node:
-    """What an argument of an operation element by element repeats: axes along which it does have no say in the order."""
-    return x.args[0] if isinstance(x, Apply) and x.fn.name == "broadcast" else x
+def _is_number(x: Node) -> bool:
+    """Whether an array stands for one number."""
+    return isinstance(x, Apply) and x.fn.name == "broadcast" and not isinstance(x.args[0].type, Array)
 
 
 def _keeps_order(shape: Shape, spec: tuple[Any, ...]) -> bool:

@@ -50,8 +50,13 @@ def _float(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         except ValueError as e:
             s.b.raise_(error="ValueError", message=str(e).replace("{", "{{").replace("}", "}}"))
             raise s.Bottom from None
-    x = s.as_scalar(args[0])
-    return s.convert(as_float(s, x, "float()"), FLOAT)
+    return _of_python(s, as_float(s, s.as_scalar(args[0]), "float()"), FLOAT)
+
+
+def _of_python(s: Specializer, x: Node, t: Scalar) -> Node:
+    """A number as Python's own, which takes the dtype of what it meets."""
+    x = s.convert(x, t)
+    return x if x.type is t else s.b.convert(x, to=t)
 
 
 @handles(int)
@@ -61,7 +66,7 @@ def _int(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
         return literal(0)
     x = s.as_scalar(args[0])
     if is_number(x) and x.type.kind in "ib":
-        return s.convert(as_int(s, x), INT)
+        return _of_python(s, as_int(s, x), INT)
     return to_int(s, s.b.trunc(as_float(s, x, "int()")))
 
 

@@ -120,6 +120,9 @@ INSTEAD = {
     "reduceat": "reduce each slice in a loop: np.add.reduce(x[i:j])",
     "ldexp": "write x * 2.0**n",
     "frexp": "write e = np.floor(np.log2(np.abs(x))) + 1",
+    "ndindex": "write nested loops over ranges",
+    "ndenumerate": "loop over the indices: for i in range(len(x))",
+    "nditer": "loop over x.ravel(), or the indices",
     "fromiter": "write np.array([...])",
 }
 

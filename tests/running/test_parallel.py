@@ -314,6 +314,22 @@ def test_a_signal_ends_all_trips(where: int) -> None:
     assert same_bits(f(-np.abs(x)), -np.abs(x))
 
 
+def chain_of_calls(n: int) -> float:
+    return 0.0 if n == 0 else 1.0 + 0.5 * chain_of_calls(n - 1)
+
+
+def test_recursion_in_trips() -> None:
+    """On the stack of whichever thread."""
+    f = irad.compile(irad.vmap(chain_of_calls), threads=3)
+    depths = np.arange(40)
+    assert in_parts(f, depths)
+    np.testing.assert_allclose(f(depths), 2.0 - 2.0 ** (1.0 - depths))
+    depths[[0, 30]] = 10_000, 10**8
+    for _ in range(3):
+        with pytest.raises(RecursionError):
+            f(depths)
+
+
 def test_nothing_stays() -> None:
     """Of what trips make, also where they fail."""
 

@@ -67,7 +67,12 @@ class _Finding:
         self.groups: list[_Group] = []
         self.order: dict[Graph, list[Apply]] = {}
         self.reads: dict[Apply, list[Node]] = {}
-        self.dropped: set[Apply] = set()  # what hands the stacks on, and what packs the states
+        uses, outputs = self.stacks.uses, self.stacks.outputs
+        # what hands the stacks on, and what packs the states; tuples that nobody reads are no uses
+        self.dropped = {u for at in uses.values() for u, _ in at if u.fn.name == "make_tuple" and u not in uses} - outputs
+        for x, at in uses.items():
+            if any(u in self.dropped for u, _ in at):
+                uses[x] = [(u, i) for u, i in at if u not in self.dropped]
         by_graph: dict[Graph, list[Pair]] = {}
         for p in find_pairs(self.stacks, Pair):
             if self.joined(p):

@@ -47,7 +47,6 @@ OPTIMIZE = (
     drop,
     stores,
     scratch,  # what no trip writes any more is not handed on
-    drop,
     hoist,
     merge,  # when a reverse loop's state is what it needs only
     residuals,  # when each loop is as lean as it gets

@@ -332,4 +332,5 @@ def test_the_gradient_of_a_loop_over_points():
     for argnum in range(4):
         v = rng.normal(size=args[argnum].shape)
         ends = [scored(*(a + s * v if k == argnum else a for k, a in enumerate(args))) for s in (1e-6, -1e-6)]
-        assert math.isclose(np.sum(irad.grad(scored, argnum)(*args) * v), (ends[0] - ends[1]) / 2e-6, rel_tol=1e-6, abs_tol=1e-6)
+        slope = np.sum(irad.grad(scored, argnum)(*args) * v)
+        assert math.isclose(slope, (ends[0] - ends[1]) / 2e-6, rel_tol=1e-6, abs_tol=1e-6)

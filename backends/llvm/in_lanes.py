@@ -14,6 +14,7 @@ from irad.backends.llvm.levels import Value
 from irad.backends.llvm.memory import Memory
 from irad.backends.llvm.parts import parts_of, run_in_parts
 from irad.backends.llvm.sums import scalar_of
+from irad.backends.llvm.work import trip_cost
 
 from irad.graph.nodes import Apply, Graph, Node
 from irad.nests.trips import Affine
@@ -152,7 +153,7 @@ class InLanes(Memory):
         end = self.trips
         if not self.repeats:
             end = str(int(end) // n * n) if end.isdigit() else e.emit(f"and i64 {end}, {-n}")
-        parts = parts_of(e, end, e.m.work.cost[self.body] / n, n) if e.fails and not e.in_part and self.can_be_cut else None
+        parts = parts_of(e, end, trip_cost(self.body) / n, n) if e.fails and not e.in_part and self.can_be_cut else None
         if parts is None:
             return end, self.between("0", end)
         e.note("in ", parts.shown)

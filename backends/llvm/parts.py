@@ -47,8 +47,7 @@ def parts_of(e: Any, trips: str, cost: float, align: int, *, more: int = 0, most
     what a part must cost besides. Parts depend on nothing else, so that sums are the same for any number of threads."""
     if most < 2:
         return None
-    least = max(least_trips(cost, more), 2 * align if align > 1 else 1)
-    least = -(-least // align) * align
+    least = -(-least_trips(cost, more) // align) * align
     if trips.isdigit():
         n = int(trips)
         count = min(n // least, most)
@@ -59,6 +58,7 @@ def parts_of(e: Any, trips: str, cost: float, align: int, *, more: int = 0, most
         size = -(-n // (count * align)) * align
         count = n // size + (n % size >= align)
         return Parts(str(size), str(count), count) if count > 1 else None
+    least = max(least, 2 * align)  # the last part may be half as long, and is a vector at least
     times = e.emit(f"add nuw nsw i64 {e.emit(f'sdiv i64 {trips}, {least * most}')}, 1")
     size = e.emit(f"mul nuw nsw i64 {times}, {least}")
     half = e.emit(f"lshr i64 {size}, 1")

@@ -386,7 +386,7 @@ os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:cores])
 most = 1
 
 def f(x):
-    for _ in range(1_000_000):
+    for _ in range(400_000):
         x = 0.5 * x + 1.0 if x < 9.0 else x
     return x
 
@@ -399,7 +399,7 @@ def watch():
 threading.Thread(target=watch, daemon=True).start()
 g = irad.compile(irad.vmap(f), **({"threads": int(told)} if told else {}))
 for _ in range(3):
-    g(np.ones(20))
+    g(np.ones(64))
 print(most)
 """
 

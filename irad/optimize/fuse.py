@@ -25,6 +25,7 @@ from irad.nests.statements import (
 )
 from irad.nests.tree import Needs, Other, classify, grow, leaves
 from irad.optimize.rebuild import Rebuild
+from irad.optimize.repeat import repeat_inside
 from irad.types import Array
 
 __all__ = ["fuse_arrays"]
@@ -34,6 +35,7 @@ WINDOW = 2000  # operations of a graph that are looked at together
 
 def fuse_arrays(module: Module) -> Module:
     """The module with its array operations in kernels."""
+    module = repeat_inside(module)
     plans = {g: p for g in all_graphs(module) if (p := _plan(g)) is not None}
     return _Fuse(module, plans).run() if plans else module
 
@@ -96,10 +98,12 @@ class _Window:
                 continue
             self.made[node] = item
             self.items.append(item)
-        self.needs: Needs = {}
+        self.needs: Needs = {}  # what an item needs, and what else it stands after
+        self.reads: Needs = {}
         readers: dict[Node, list[Statement | Other]] = {}
         for item in self.items:
-            self.needs[item] = self.needs_of(item)
+            self.reads[item] = self.needs_of(item)
+            self.needs[item] = [*self.reads[item]]
             if isinstance(item, Statement):
                 for r in item.reads:
                     readers.setdefault(r.source, []).append(item)
@@ -152,7 +156,7 @@ class _Window:
         for i, top in enumerate(tree):
             for s in leaves([top]):
                 groups[s] = i
-        for item, needs in self.needs.items():
+        for item, needs in self.reads.items():
             for made, _ in needs:
                 users.setdefault(made, set()).add(groups[item])
         foreign = self.foreign()

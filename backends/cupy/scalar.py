@@ -23,8 +23,8 @@ OPERATORS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">=
 # Device functions of a type T, and of U, the unsigned whole numbers of its width; F marks a function of floats, I one of ints.
 # What Python would raise is noted at `error`: 1 for a division by zero, 2 for a negative exponent, 3 for a negative shift.
 HELPERS = {
-    "maximum": "T NAME(T x, T y) { return x >= y || x != x ? x : y; }",
-    "minimum": "T NAME(T x, T y) { return x <= y || x != x ? x : y; }",
+    "maximum": "T NAME(T x, T y) { return x > y || x != x ? x : y; }",
+    "minimum": "T NAME(T x, T y) { return x < y || x != x ? x : y; }",
     "sign": "T NAME(T x) { return x != x ? x : T(x > 0) - T(x < 0); }",
     "floordiv F": """T NAME(T x, T y) {
   if (y == 0) return x / y;

@@ -238,7 +238,7 @@ class ScalarOps:
 
     def extreme(self, which: str, x: str, y: str) -> str:
         if self.operand.kind == "f":
-            order = self.emit(f"fcmp {'oge' if which == 'max' else 'ole'} {self.ll} {x}, {y}")
+            order = self.emit(f"fcmp {'ogt' if which == 'max' else 'olt'} {self.ll} {x}, {y}")
             nan = self.emit(f"fcmp uno {self.ll} {x}, {x}")
             first = self.emit(f"or {self.bit} {order}, {nan}")
         elif self.operand.kind == "b":

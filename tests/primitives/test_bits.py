@@ -97,3 +97,12 @@ def test_integers_wrap() -> None:
         for g, w in zip(got, (x + t(1), x * x, -x, np.abs(x)), strict=True):
             assert same_bits(g, w)
     assert irad.compile(lambda n: n + 1)(2**63 - 1) == -(2**63)
+
+
+@pytest.mark.parametrize("size", [None, 1, 9])
+def test_extremes_of_zeros_are_the_second(size):
+    """As vector instructions have it, and NumPy where it uses them."""
+    f = irad.compile(lambda x, y: (np.maximum(x, y), np.minimum(x, y)))
+    for x, y in ((0.0, -0.0), (-0.0, 0.0)):
+        for out in f(x, y) if size is None else f(np.full(size, x), np.full(size, y)):
+            assert np.all(np.signbit(out) == np.signbit(y))

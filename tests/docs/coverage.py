@@ -56,6 +56,7 @@ GROUPS: dict[str, tuple[str, dict[str, str]]] = {
             "running sums, differences, sequences": (
                 "cumsum cumprod cumulative_sum cumulative_prod diff ediff1d gradient trapezoid interp convolve correlate"
             ),
+            "complex numbers": ("real imag conj conjugate angle"),
             "making arrays": (
                 "array asarray asanyarray ascontiguousarray copy zeros ones full empty zeros_like ones_like full_like "
                 "empty_like arange linspace logspace geomspace eye identity tri diag diagflat meshgrid indices ix_ "
@@ -84,6 +85,7 @@ GROUPS: dict[str, tuple[str, dict[str, str]]] = {
             "complex numbers": "real imag conjugate conj angle",
         },
     ),
+    "numpy.fft": ("numpy.fft", {}),
     "numpy.linalg": ("numpy.linalg", {}),
     "scipy.linalg": ("scipy.linalg", {}),
     "scipy.special": ("scipy.special", {}),

@@ -326,8 +326,10 @@ for _name in (
     " rot90 roll tile repeat broadcast_to atleast_1d atleast_2d atleast_3d diag diagonal diagflat trace tril triu take"
     " take_along_axis diff ediff1d trapezoid gradient pad copy concatenate stack vstack hstack dstack column_stack array_split"
     " split vsplit hsplit dsplit delete asarray array round around nan_to_num zeros_like empty_like"
+    " average block unstack cumulative_sum"
 ).split():
-    TABLE[getattr(np, _name)] = _linear(getattr(np, _name))
+    if hasattr(np, _name):
+        TABLE[getattr(np, _name)] = _linear(getattr(np, _name))
 for _name, _data in (
     ("append", (0, 1)),
     ("insert", (0, 2)),
@@ -477,6 +479,8 @@ def _multilinear(fn: Any, conjugated: int | None = None) -> Handler:
 
 for _name in "matmul dot outer inner tensordot kron cross convolve einsum".split():
     TABLE[getattr(np, _name)] = _multilinear(getattr(np, _name))
+if hasattr(np, "vecdot"):
+    TABLE[np.vecdot] = _multilinear(np.vecdot, 0)
 TABLE[np.vdot], TABLE[np.correlate] = _multilinear(np.vdot, 0), _multilinear(np.correlate, 1)
 
 

@@ -56,7 +56,6 @@ GROUPS: dict[str, tuple[str, dict[str, str]]] = {
             "running sums, differences, sequences": (
                 "cumsum cumprod cumulative_sum cumulative_prod diff ediff1d gradient trapezoid interp convolve correlate"
             ),
-            "complex numbers": ("real imag conj conjugate angle"),
             "making arrays": (
                 "array asarray asanyarray ascontiguousarray copy zeros ones full empty zeros_like ones_like full_like "
                 "empty_like arange linspace logspace geomspace eye identity tri diag diagflat meshgrid indices ix_ "

@@ -309,17 +309,27 @@ def _linear(fn: Any, data: tuple[int, ...] = (0,)) -> Handler:
 
     def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Task:
         kwargs = without_dtype(s, name, kwargs)
+        others = [a for i, a in enumerate(args) if i not in data] + [v for n, v in kwargs.items() if n not in DATA]
+        if any(has_complex(s, v) for v in others):
+            raise s.refuse(
+                "complex-operation",
+                f"np.{name} takes complex numbers as values only, not as weights, places or steps",
+                help="write it out as a sum of products",
+            )
         f, results = _real_handler(s, fn), []
         for k in (0, 1):
-            parts = [split(s, a, k) if i in data or has_complex(s, a) else a for i, a in enumerate(args)]
-            named = {n: split(s, v, k) if has_complex(s, v) or n in DATA else v for n, v in kwargs.items()}
+            parts = [split(s, a, k) if i in data else a for i, a in enumerate(args)]
+            named = {n: split(s, v, k) if n in DATA else v for n, v in kwargs.items()}
             results.append((yield from finished(f(s, parts, named))))
         return joined(s, *results)
 
     return call
 
 
-DATA = frozenset(("initial", "fill_value", "constant_values", "default", "prepend", "append"))  # keywords that are values
+DATA = frozenset(  # keywords that are values
+    "a arr m ary arrays tup v array values object fp choicelist y"
+    " initial fill_value constant_values default prepend append".split()
+)
 
 for _name in (
     "sum mean nansum cumsum nancumsum reshape ravel transpose squeeze expand_dims swapaxes moveaxis rollaxis flip flipud fliplr"
@@ -338,7 +348,7 @@ for _name, _data in (
     ("select", (1, 2)),
     ("interp", (2,)),
     ("full", (1,)),
-    ("full_like", (1,)),
+    ("full_like", (0, 1)),
     ("zeros", ()),
     ("empty", ()),
 ):

@@ -64,6 +64,8 @@ def _column(x):
 
 
 def array_split(ary, indices_or_sections, axis=0):
+    if np.ndim(ary) == 0:
+        raise TypeError("a number has no len()")
     ary = np.asarray(ary)
     axis = _axis(axis, np.ndim(ary))
     n = ary.shape[axis]
@@ -182,7 +184,7 @@ def unstack(x, /, *, axis=0):
     if x.ndim == 0:
         raise ValueError("Input array must be at least 1-d.")
     last = np.moveaxis(x, axis, 0)
-    return tuple([last[k] for k in range(len(last))])
+    return tuple([last[k] for k in tuple(range(len(last)))])
 
 
 def block(arrays):

@@ -12,7 +12,7 @@ def outer(a, b):
 
 def inner(a, b, /):
     if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return np.multiply(a, b)
+        return np.multiply(np.asarray(a), np.asarray(b))
     return np.tensordot(a, b, axes=(-1, -1))
 
 

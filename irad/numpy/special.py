@@ -11,6 +11,12 @@ def _float(x):
     return (x if np.ndim(x) == 0 else np.asarray(x)) * 1.0
 
 
+def _pair(x1, x2):
+    """Two numbers or arrays in the dtype of floats that they are joined in, where a number of Python's counts for nothing."""
+    dtype = np.result_type(_float(x1), _float(x2))
+    return np.asarray(x1, dtype), np.asarray(x2, dtype)
+
+
 def erf(x, /):
     """A primitive: the handler is in irad/specialize/arrays/functions.py."""
 
@@ -161,20 +167,20 @@ def softplus(x):
 
 
 def huber(x1, x2, /):
-    delta, r = _float(x1), _float(x2)
+    delta, r = _pair(x1, x2)
     size = np.abs(r)
     return np.where(delta < 0.0, np.inf, np.where(size <= delta, 0.5 * r * r, delta * (size - 0.5 * delta)))
 
 
 def pseudo_huber(x1, x2, /):
-    delta, r = _float(x1), _float(x2)
+    delta, r = _pair(x1, x2)
     ratio = r / np.where(delta > 0.0, delta, 1.0)
     square = ratio * ratio
     return np.where(delta < 0.0, np.inf, delta * delta * (square / (1.0 + np.sqrt(1.0 + square))))
 
 
 def rel_entr(x1, x2, /):
-    x, y = _float(x1), _float(x2)
+    x, y = _pair(x1, x2)
     inside = (x > 0.0) & (y > 0.0)
     value = x * np.log(np.where(inside, x, 1.0) / np.where(inside, y, 1.0))
     value = np.where((x == 0.0) & (y >= 0.0), 0.0, np.where(inside, value, np.inf))
@@ -182,19 +188,19 @@ def rel_entr(x1, x2, /):
 
 
 def kl_div(x1, x2, /):
-    x, y = _float(x1), _float(x2)
+    x, y = _pair(x1, x2)
     inside = (x > 0.0) & (y > 0.0)
     value = x * np.log(np.where(inside, x, 1.0) / np.where(inside, y, 1.0)) - x + y
     return np.where(np.isnan(x) | np.isnan(y), np.nan, np.where(inside, value, np.where((x == 0.0) & (y >= 0.0), y, np.inf)))
 
 
 def boxcox(x1, x2, /):
-    x, lmbda = _float(x1), _float(x2)
+    x, lmbda = _pair(x1, x2)
     return _relative_power(np.log(x), lmbda)
 
 
 def boxcox1p(x1, x2, /):
-    x, lmbda = _float(x1), _float(x2)
+    x, lmbda = _pair(x1, x2)
     return _relative_power(np.log1p(x), lmbda)
 
 
@@ -204,12 +210,12 @@ def _relative_power(logarithm, power):
 
 
 def inv_boxcox(x1, x2, /):
-    x, lmbda = _float(x1), _float(x2)
+    x, lmbda = _pair(x1, x2)
     zero = lmbda == 0.0
     return np.where(zero, np.exp(x), np.exp(np.log1p(lmbda * x) / np.where(zero, 1.0, lmbda)))
 
 
 def inv_boxcox1p(x1, x2, /):
-    x, lmbda = _float(x1), _float(x2)
+    x, lmbda = _pair(x1, x2)
     zero = lmbda == 0.0
     return np.where(zero, np.expm1(x), np.expm1(np.log1p(lmbda * x) / np.where(zero, 1.0, lmbda)))

@@ -28,7 +28,10 @@ def covering(name, texts):
         text = queue.pop(0) if queue else (shaped or texts)[k % len(shaped or texts)]
         shape = first + shapes
         shapes += uses_shape(text)
-        out.append((text, variant_of(shape, first // 7 + k, first // 35 + k, k % 5 == 3)))
+        mode = (
+            MODES.index("second") if k == first % len(LAYOUTS) else (first // 35 + k) % 2
+        )  # second order once: it takes longest
+        out.append((text, variant_of(shape, first // 7 + k, mode, k % 5 == 3)))
     return out
 
 

@@ -96,7 +96,7 @@ def _static_attribute(s: Specializer, value: Any, name: str) -> Any:
     if isinstance(value, str):
         return Compound("built-in method", ("text", name), [Known(value)])
     library = isinstance(value, ModuleType) and value.__name__.split(".")[0] in ("math", "numpy", "scipy", "irad")
-    if not library and not isinstance(value, np.dtype):  # which do not change
+    if not library and not isinstance(value, (np.dtype, np.ufunc, np.finfo, np.iinfo)):  # which do not change
         s.object_guards.append((value, name, found))
     return s.from_python(found)
 

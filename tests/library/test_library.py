@@ -1,6 +1,7 @@
 """Each function of irad/numpy against NumPy's, over shapes, layouts, dtypes and modes: a covering sample; all of it by
 `pytest tests/library --all-variants`."""
 
+import importlib
 import inspect
 import zlib
 
@@ -9,8 +10,11 @@ import pytest
 
 import irad
 from irad.numpy import MODULES, table
+from tests.docs import coverage
 from tests.library.agree import DTYPES, LAYOUTS, MODES, SHAPES, VARIANTS, check, uses_shape, variant_of
 from tests.library.cases import CASES
+
+ELSEWHERE = {"real", "imag", "conjugate", "conj", "angle"}  # of complex numbers: tests of their own
 
 
 def functions():
@@ -78,6 +82,17 @@ def test_the_sample_covers_each_name():
 def test_every_function_has_cases():
     named = {name for names in CASES.values() for name in names}
     assert {f.__name__ for f in functions().values()} <= named
+
+
+def test_every_name_of_numpy_has_cases():
+    """Natively handled ones too; names of one function need cases of one."""
+    named = {name for names in CASES.values() for name in names}
+    for group in ("numpy", "numpy.linalg", "scipy.linalg", "scipy.special", "scipy.integrate"):
+        module = importlib.import_module(group)
+        alike = {getattr(module, name) for name in named if hasattr(module, name)}
+        rows = [name for names in coverage.names_of(group).values() for name in names]
+        missing = {name for name in rows if getattr(module, name) not in alike}
+        assert missing <= ELSEWHERE
 
 
 def test_parameters_are_those_of_numpy():

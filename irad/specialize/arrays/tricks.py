@@ -12,8 +12,9 @@ from irad.graph.walk import Task
 from irad.specialize import objects
 from irad.specialize.arrays import indexing
 from irad.specialize.arrays.creation import numeric
+from irad.specialize.arrays.elementwise import promote
 from irad.specialize.arrays.table import plain_handler
-from irad.specialize.arrays.values import array_type, is_array, new_array
+from irad.specialize.arrays.values import array_type, is_array, new_array, node_of
 from irad.specialize.values import Compound, Known
 
 if TYPE_CHECKING:
@@ -53,11 +54,17 @@ def _part(s: Specializer, item: Any) -> Any:
     return item if is_array(s, item) else new_array(s, numeric(s, item, "r_"))
 
 
+def _parts(s: Specializer, index: Any) -> list[Any]:
+    """The parts; numbers in the dtype of the result, in which Python's count for nothing beside arrays."""
+    parts = [_part(s, item) for item in _items(index)]
+    dtype = promote(s, [node_of(s, p) for p in parts], "r_").strong
+    return [p if is_array(s, p) else s.b.convert(p, to=dtype) for p in parts]
+
+
 def _rows(s: Specializer, index: Any) -> Task:
     """np.r_: parts joined along the first axis."""
     parts = []
-    for item in _items(index):
-        part = _part(s, item)
+    for part in _parts(s, index):
         if not is_array(s, part):
             part = yield _call(s, np.atleast_1d, [part])
         parts.append(part)
@@ -69,8 +76,7 @@ def _rows(s: Specializer, index: Any) -> Task:
 def _columns(s: Specializer, index: Any) -> Task:
     """np.c_: parts joined along the last axis, rows of numbers as columns."""
     parts = []
-    for item in _items(index):
-        part = _part(s, item)
+    for part in _parts(s, index):
         if not is_array(s, part):
             part = yield _call(s, np.atleast_1d, [part])
         if array_type(s, part).rank == 1:

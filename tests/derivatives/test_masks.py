@@ -175,3 +175,22 @@ def test_a_side_that_is_a_multiple_is_left_out_too() -> None:
 
     assert irad.grad(f)(-0.5) == -1.0
     assert irad.grad(f)(0.5) == 0.5
+
+
+@both
+@pytest.mark.parametrize("turned", [False, True])
+def test_elements_of_which_choices_have_some(turned, backend) -> None:
+    """One that is read under a choice and one that is not; one that is read under two choices."""
+
+    def beside(x):
+        y = np.sqrt(x)
+        a, b = y[1], np.where(x[0] > 0.0, y[0], 0.0)
+        return b + a if turned else a + b
+
+    def two(x):
+        y = np.sqrt(x)
+        a = np.where(x[0] > 0.0, y[0], 0.0) if turned else np.where(x[1] > 2.0, y[0], 0.0)
+        return a + (np.where(x[1] > 2.0, y[0], 0.0) if turned else np.where(x[0] > 0.0, y[0], 0.0))
+
+    np.testing.assert_array_equal(irad.compile(irad.grad(beside), backend=backend)(np.array([4.0, 16.0])), [0.25, 0.125])
+    np.testing.assert_array_equal(irad.compile(irad.grad(two), backend=backend)(np.array([4.0, 1.0])), [0.25, 0.0])

@@ -95,7 +95,10 @@ def _enumerate(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Compo
     start = kwargs.pop("start", None)
     need(s, "enumerate", args, kwargs, 1, 2)
     _check_iterable(s, args[0])
-    return Compound("enumerate", None, [args[0], start or (args[1] if len(args) == 2 else literal(0))])
+    first = s.as_scalar(start or (args[1] if len(args) == 2 else literal(0)))
+    if not is_number(first) or first.type.kind == "f":
+        raise s.refuse("type-mismatch", f"enumerate() counts from an integer, not {s.describe(first)}", help="write int(...)")
+    return Compound("enumerate", None, [args[0], s.convert(as_int(s, first), INT)])
 
 
 @handles(reversed)

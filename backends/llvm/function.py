@@ -1,31 +1,28 @@
-"""One function graph to LLVM text: operands, blocks, failure, branches and loops."""
+"""One function graph to LLVM text: operands, blocks, failure and branches; what else it has is in files of its own."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from irad.backends.llvm import (
-    apart,
     arrays,
-    batches,
     cotangents,
     effects,
     fourier,
     kernels,
     linalg,
     lists,
+    loops,
     polls,
     products,
     runtime,
     stacks,
-    together,
 )
 from irad.backends.llvm.destinations import given_results
 from irad.backends.llvm.layout import WIDE, flat, item_layout, literal_text, managed, offsets, scalar_type
 from irad.backends.llvm.ownership import Plan, Ref, plan, refs
 from irad.backends.llvm.parts import type_of_result
 from irad.backends.llvm.scalar import ScalarOps
-from irad.backends.llvm.work import BUDGET
 
 from irad.errors import InternalError, Span
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Node, Parameter
@@ -35,7 +32,6 @@ from irad.types import Array, Scalar, Struct, Type
 __all__ = ["FunctionEmitter", "Part"]
 
 Operands = tuple[str, ...]
-IN_STRIPS = "in strips, between which Ctrl-C is looked for"
 Part = str | Node | Ref  # of a note: text, or a value that is named
 
 
@@ -407,147 +403,6 @@ class FunctionEmitter(ScalarOps):
         for (line, name, ll, first), v in zip(pending, values, strict=True):
             self.lines[line] = f"  {name} = phi {ll} {first}, [ {v}, %{latch} ]"
 
-    def for_loop(self, node: Apply, p: Plan | None) -> Task:
-        (body,) = node.graphs
-        trips = self.one(node.args[0])
-        init = [self.get(a) for a in node.args[1:]]
-        counted = stacks.prepare_stacks(self, node, body, init, trips)
-        begin: str = "0"
-        done_already = batches.run_in_lanes(self, node, trips) or together.run_together(self, node, trips)
-        if done_already is None and (parts := apart.parts_of_loop(self, node, trips)) is not None:
-            yield apart.run_apart(self, node, trips, parts)
-            return
-        if done_already is not None:
-            init = done_already.state
-            if done_already.begin is None:
-                self.values[node] = tuple(v for values in init for v in values)
-                return
-            begin = done_already.begin
-        known = isinstance(node.args[0], Constant) and begin.isdigit() and int(begin) < node.args[0].value
-        counts, stripped = body in self.m.work.counts, self.in_strips(node)
-        shift = polls.shift_of(self.m.work.cost[body])
-        first_end = polls.trips_at_first(self, trips, shift) if stripped else trips
-        before, head, done = self.label, self.new_label("loop"), self.new_label("done")
-        start = self.new_label("strip") if stripped else head
-        if known:
-            self.jump(start)
-        else:
-            self.branch(self.emit(f"icmp sgt i64 {trips}, {begin}"), start, done)
-        entry, end, outer = before, first_end, []
-        if stripped:
-            self.note(IN_STRIPS)
-            self.start(start)
-            outer = self.phi_lines(["i64", "i64"], [begin, first_end], before)
-            outer += self.loop_head(list(body.params[1:]), init, before)
-            begin, end = outer[0][1], outer[1][1]
-            entry = start
-            self.jump(head)
-        self.start(head)
-        pending = self.phi_lines(["i64"], [begin], entry)
-        index = pending[0][1]
-        self.values[body.params[0]] = (index,)
-        self.trip_counts[body.params[0]] = trips
-        state = [self.get(q) for q in body.params[1:]] if stripped else init
-        pending += self.loop_head(list(body.params[1:]), state, entry)
-        if counts:
-            self.owed[body] = []
-        yield self.body(body, self.plan(body, ()))
-        out = self.state_operands(body.output, len(init))
-        self.node = node
-        if counts:
-            polls.charge(self, self.m.work.cost[body], self.owed[body])
-        nxt = self.emit(f"add nuw nsw i64 {index}, 1")
-        latch = self.label
-        again = self.emit(f"icmp slt i64 {nxt}, {end}")
-        flat_out = [v for values in out for v in values]
-        self.loop_back(pending, [nxt, *flat_out], latch)
-        if stripped:
-            latch = self.new_label("ended")
-            self.branch(again, head, latch)
-            self.start(latch)
-            pause, leave = self.new_label("pause"), self.new_label("leave")
-            self.branch(self.emit(f"icmp slt i64 {nxt}, {trips}"), pause, leave, unlikely=True)
-            self.start(pause)
-            next_end = polls.more_trips(self, nxt, trips, shift)
-            self.loop_back(outer, [nxt, next_end, *flat_out], self.label)
-            self.jump(start)
-            self.start(leave)
-            worked = self.emit(f"shl i64 {trips}, {shift}")
-            if node.graph not in self.owed:
-                polls.note(self, worked)
-            latch = leave
-            self.jump(done)
-        else:
-            self.branch(again, head, done)
-        self.start(done)
-        if stripped and node.graph in self.owed:
-            self.owed[node.graph].append(worked if known else self.emit(f"phi i64 [ 0, %{before} ], [ {worked}, %{latch} ]"))
-        results: list[str] = []
-        for (_, _, ll, _), first, v in zip(pending[1:], [v for values in init for v in values], flat_out, strict=True):
-            results.append(v if known else self.emit(f"phi {ll} [ {first}, %{before} ], [ {v}, %{latch} ]"))
-        stacks.close_stacks(self, node, counted, results)
-        self.values[node] = tuple(results)
-
-    def in_strips(self, loop: Apply) -> bool:
-        """Whether a loop counts its trips, and nothing inside counts."""
-        return loop.graphs[0] not in self.m.work.counts and not self.m.work.is_quiet(loop)
-
-    def state_operands(self, out: Node, count: int) -> list[Operands]:
-        values = self.get(out)
-        if count == 1:
-            return [values]
-        assert isinstance(out.type, Struct)
-        places = offsets(out.type)
-        return [values[places[i] : places[i + 1]] for i in range(count)]
-
-    def while_loop(self, node: Apply, p: Plan | None) -> Task:
-        (body,) = node.graphs
-        init = [self.get(a) for a in node.args]
-        counted = stacks.prepare_stacks(self, node, body, init, None)
-        cost = self.m.work.cost[body]
-        counts = body in self.m.work.counts
-        budget = "" if counts else polls.left(self)
-        before, start, head, done = self.label, self.new_label("strip"), self.new_label("loop"), self.new_label("done")
-        outer: list[tuple[int, str, str, str]] = []
-        entry = before
-        if not counts:
-            self.note(IN_STRIPS)
-            self.jump(start)
-            self.start(start)
-            outer = self.phi_lines(["i64"], [budget], before) + self.loop_head(list(body.params), init, before)
-            entry, init = start, [self.get(q) for q in body.params]
-        self.jump(head)
-        self.start(head)
-        pending = self.phi_lines(["i64"], [outer[0][1]], entry) if outer else []
-        pending += self.loop_head(list(body.params), init, entry)
-        if counts:
-            self.owed[body] = []
-        yield self.body(body, self.plan(body, ()))
-        self.node = node
-        values = self.get(body.output)
-        again, flat_out = values[0], list(values[1:])
-        if counts:
-            polls.charge(self, cost, self.owed[body])
-            self.loop_back(pending, flat_out, self.label)
-            self.branch(again, head, done)
-        else:
-            rest = self.emit(f"sub i64 {pending[0][1]}, {cost}")
-            more, pause, leave = self.new_label("more"), self.new_label("pause"), self.new_label("leave")
-            self.branch(again, more, leave)
-            self.start(more)
-            self.loop_back(pending, [rest, *flat_out], more)
-            self.branch(self.emit(f"icmp slt i64 {rest}, 0"), pause, head, unlikely=True)
-            self.start(pause)
-            polls.poll(self)
-            self.loop_back(outer, [str(BUDGET), *flat_out], self.label)
-            self.jump(start)
-            self.start(leave)
-            self.put("i64", rest, "%ctx", runtime.BUDGET)
-            self.jump(done)
-        self.start(done)
-        stacks.close_stacks(self, node, counted, flat_out)
-        self.values[node] = tuple(flat_out)
-
     # -- arrays: what their lowering needs -------------------------------------------------------------------------------
 
     def plus(self, t: Scalar, x: str, y: str) -> str:
@@ -594,8 +449,8 @@ class FunctionEmitter(ScalarOps):
 
 CONTROL = {
     "cond": FunctionEmitter.cond,
-    "for_loop": FunctionEmitter.for_loop,
-    "while_loop": FunctionEmitter.while_loop,
+    "for_loop": loops.for_loop,
+    "while_loop": loops.while_loop,
     "call": effects.call,
     "fused": kernels.fused,
 }

@@ -18,7 +18,9 @@ from irad.errors import InternalError
 
 __all__ = ["Part", "Parts", "least_trips", "parts_of", "run_in_parts", "type_of_result"]
 
-PART_COST = 250_000  # of a part at least, in operations of vectors: some 25 to 50 µs; a thread that helps costs 10
+# What a part does at least, in operations of vectors: some 150 to 300 µs. A thread that helps costs 10 µs where a core is free,
+# and some ms where other programs have them.
+PART_COST = 1_500_000
 FEW = 16  # parts that are so few that they had better be a power of two: threads are, mostly
 NAME = re.compile(r"%[\w.]+")
 DEFINED = re.compile(r"(?:  (%[\w.]+) = |([\w.]+):$)")

@@ -31,6 +31,8 @@ from irad.types import Array
 __all__ = ["fuse_arrays"]
 
 WINDOW = 2000  # operations of a graph that are looked at together
+NEAR = 100  # operations that a write may wait for
+WRITES = frozenset({"index_update", "index_add", "slice_update", "slice_add"})
 
 
 def fuse_arrays(module: Module) -> Module:
@@ -99,10 +101,10 @@ class _Window:
             self.made[node] = item
             self.items.append(item)
         self.needs: Needs = {}  # what an item needs, and what else it stands after
-        self.reads: Needs = {}
+        self.reads: Needs = {item: self.needs_of(item) for item in self.items}
+        self.write_late()
         readers: dict[Node, list[Statement | Other]] = {}
         for item in self.items:
-            self.reads[item] = self.needs_of(item)
             self.needs[item] = [*self.reads[item]]
             if isinstance(item, Statement):
                 for r in item.reads:
@@ -111,6 +113,23 @@ class _Window:
                 for a in item.node.args:
                     self.needs[item] += [(s, None) for s in readers.get(a, ()) if isinstance(a.type, Array)]
         self.keep_order()
+
+    def write_late(self) -> None:
+        """What writes to an array stands after those that only read it, where nobody needs the result before: else it would
+        write to a copy."""
+        items = self.items
+        for k in range(len(items) - 1, -1, -1):
+            item = items[k]
+            if not isinstance(item, Other) or item.node.fn.name not in WRITES:
+                continue
+            x, last = item.node.args[0], k
+            for j in range(k + 1, min(k + NEAR, len(items))):
+                later = items[j]
+                if later.node.fn.order == "effect" or later.node.graphs or any(made is item for made, _ in self.reads[later]):
+                    break
+                if isinstance(later, Statement) and any(r.source is x for r in later.reads):
+                    last = j
+            items.insert(last, items.pop(k))
 
     def needs_of(self, item: Statement | Other) -> list[tuple[Any, Any]]:
         found: list[tuple[Any, Any]] = []

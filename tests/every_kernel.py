@@ -8,6 +8,7 @@ programs that tests start (`python -m irad`, scripts) do not.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 import re
@@ -110,7 +111,13 @@ class Collector:
 def collect() -> None:
     """From now on, the kernels that this process makes are written to the session's folder, if it has one."""
     if FOLDER in os.environ:
-        collecting = dataclasses.replace(fuse, run=Collector(Path(os.environ[FOLDER])))
+        collector = Collector(Path(os.environ[FOLDER]))
+
+        @functools.wraps(fuse.run)
+        def run(module: Module) -> Module:
+            return collector(module)
+
+        collecting = dataclasses.replace(fuse, run=run)
         pipeline.NATIVE = tuple((collecting,) if group == (fuse,) else group for group in pipeline.NATIVE)
 
 

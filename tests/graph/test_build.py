@@ -29,7 +29,8 @@ def numbers(t):
     if t.kind == "f":
         return st.floats(width=t.width) | st.sampled_from(SPECIALS[:7])
     if t.kind == "i":
-        return st.integers(-(2 ** (t.width - 1)), 2 ** (t.width - 1) - 1) | st.integers(-3, 3)
+        least, most = (-(2 ** (t.width - 1)), 2 ** (t.width - 1) - 1) if t.signed else (0, 2**t.width - 1)
+        return st.integers(least, most) | st.integers(max(least, -3), 3)
     return st.booleans()
 
 

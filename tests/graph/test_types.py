@@ -167,7 +167,8 @@ def relatives(t):
 
 
 def test_joins_of_scalars_are_associative():
-    for a, b, c in itertools.product(SCALARS.values(), repeat=3):
+    """But for short integers, which NumPy's rules take to f32 beside f32, and to f64 beside Python's floats."""
+    for a, b, c in itertools.product([t for t in SCALARS.values() if not t.narrow], repeat=3):
         assert joined(joined(a, b), c) is joined(a, joined(b, c)), (a, b, c)
 
 

@@ -78,7 +78,10 @@ def run_apart(e: Any, loop: Apply, trips: str, parts: Parts) -> Task:
     e.alone.update(trips_apart(loop))
     part = Part(e)
     head, strip, done = e.new_label("loop"), e.new_label("strip"), e.new_label("done")
-    e.jump(strip)
+    if trips.isdigit():
+        e.jump(strip)
+    else:
+        e.branch(e.emit("icmp slt i64 %first, %end"), strip, done)
     e.start(strip)
     outer = e.phi_lines(["i64"], ["%first"], "entry")
     stop = polls.least(e, e.emit(f"add nuw nsw i64 {outer[0][1]}, {max(BUDGET >> shift, 1)}"), "%end")

@@ -173,7 +173,7 @@ class InLanes(Memory):
         carried = self.carried()
         before, head, done = e.label, e.new_label("for"), e.new_label("end")
         self.open()
-        i = self.fresh()
+        i = self.fresh("i64")
         e.label = head
         results = self.trip(Value(i, self.depth))
         e.node = self.loop

@@ -381,8 +381,8 @@ class Kernel(KernelParts):
         e, before = self.e, self.e.label
         head, done = e.new_label("for"), e.new_label("end")
         self.open()
-        i = self.fresh()
-        phis = [self.fresh() for _ in keys]
+        i = self.fresh("i64")
+        phis = [self.fresh(self.sum_type(k[0])) for k in keys]
         for k, p in zip(keys, phis, strict=True):
             self.sums[k] = Value(p, self.depth, self.in_lanes(k[0]))
         e.label = head

@@ -102,6 +102,9 @@ class Levels:
             f"shufflevector <{n} x {t}> {one.text}, <{n} x {t}> poison, <{n} x i32> zeroinitializer", v.level, lane=True
         ).text
 
-    def fresh(self) -> str:
+    def fresh(self, t: str) -> str:
+        """The name of a phi of type t, whose line follows."""
         self.e.counter += 1
-        return f"%v{self.e.counter}"
+        name = f"%v{self.e.counter}"
+        self.e.made[name] = f"phi {t}"
+        return name

@@ -64,7 +64,7 @@ class TripsInLanes(InLanes):
         self.found = found
         self.nested = set(nested_graphs(self.body))
         self.buffers: dict[Root, Buffer] = {}
-        self.names = {k: self.fresh() for k in found.sums}
+        self.names = {k: self.fresh(self.type_of_sum(k)) for k in found.sums}
         self.rows: dict[tuple[Node, int, Affine], Buffer] = {}
         self.results: dict[Node, dict[int, Value]] = {}  # of loops inside: the numbers
 
@@ -171,14 +171,14 @@ class TripsInLanes(InLanes):
         size = math.prod(map(int, b.dims)) * (b.lanes or 1) * SIZE[SCALAR[str(t)]]
         self.e.do(f"call void @llvm.memset.p0.i64(ptr align 8 {b.data}, i8 0, i64 {size}, i1 false)")
 
+    def type_of_sum(self, k: int) -> str:
+        t = SCALAR[str(self.body.params[1 + k].type)]
+        return t if self.found.sums[k].ordered else f"<{self.lanes} x {t}>"
+
     def carried(self) -> list[tuple[str, str, str]]:
         out = []
         for k, s in self.found.sums.items():
-            t = SCALAR[str(self.body.params[1 + k].type)]
-            if s.ordered:
-                out.append((self.names[k], t, self.state[k][0]))
-            else:
-                out.append((self.names[k], f"<{self.lanes} x {t}>", "zeroinitializer"))
+            out.append((self.names[k], self.type_of_sum(k), self.state[k][0] if s.ordered else "zeroinitializer"))
         return out
 
     def end(self, carried: Sequence[str]) -> dict[int, str]:
@@ -235,7 +235,7 @@ class TripsInLanes(InLanes):
         e = self.e
         before, head, done = e.label, e.new_label("for"), e.new_label("end")
         self.open()
-        i = self.fresh()
+        i = self.fresh("i64")
         e.label = head
         body(Value(i, self.depth))
         after = e.emit(f"add nuw nsw i64 {i}, 1")
@@ -448,13 +448,13 @@ class TripsInLanes(InLanes):
             e.start(go)
         entry = e.label
         self.open()
-        i = self.fresh()
+        i = self.fresh("i64")
         e.label = head
         self.set(body.params[0], Value(i, self.depth))
         e.trip_counts[body.params[0]] = trips
         names = []
-        for _, p, _, _ in numbers:
-            names.append(self.fresh())
+        for _, p, t, _ in numbers:
+            names.append(self.fresh(t))
             self.set(p, Value(names[-1], self.depth, p in self.found.varying))
         self.graph(body)
         e.node = loop

@@ -14,7 +14,7 @@ import sys
 from types import FunctionType
 from typing import Any
 
-__all__ = ["is_library", "table", "written"]
+__all__ = ["FOLDER", "is_library", "table", "written"]
 
 # Which module of NumPy's (or of SciPy's) each file stands for.
 MODULES = {
@@ -46,7 +46,7 @@ MODULES = {
     "windows": "numpy",
     "writing": "numpy",
 }
-_FOLDER = os.path.join(os.path.dirname(__file__), "")
+FOLDER = os.path.join(os.path.dirname(__file__), "")
 
 
 def written(value: Any) -> FunctionType | None:
@@ -59,7 +59,7 @@ def written(value: Any) -> FunctionType | None:
 
 def is_library(function: Any) -> bool:
     """Whether a function is one of these: it does not change, and is specialised for each axis it is called with."""
-    return bool(function.__code__.co_filename.startswith(_FOLDER))
+    return bool(function.__code__.co_filename.startswith(FOLDER))
 
 
 def table(name: str) -> dict[Any, FunctionType]:

@@ -104,7 +104,7 @@ def qr(a, mode="reduced"):
     if mode not in ("reduced", "r", "complete"):
         raise ValueError(f"Unrecognized mode '{mode}'")
     if mode == "complete" and m > n:
-        raise NotImplementedError("np.linalg.qr(mode='complete') cannot be compiled: write mode='reduced'")
+        raise NotImplementedError("np.linalg.qr of more rows than columns gives no complete q", "write mode='reduced'")
     k = min(m, n)
     q, r = _each(_orthogonal, a, (m, k), (k, n))
     return r if mode == "r" else QRResult(q, r)
@@ -149,7 +149,7 @@ def svd(a, full_matrices=True, compute_uv=True):
     a = _matrix(a)
     m, n = a.shape[-2:]
     if compute_uv and full_matrices and m != n:
-        raise NotImplementedError("np.linalg.svd of a matrix that is not square: write full_matrices=False")
+        raise NotImplementedError("np.linalg.svd of a matrix not square gives no full u and vt", "write full_matrices=False")
     k = min(m, n)
     u, s, vt = _each(_singular, a, (m, k), (k,), (k, n))
     return SVDResult(u, s, vt) if compute_uv else s
@@ -174,11 +174,37 @@ def pinv(a, rcond=None):
 
 
 def _inverted(a, part):
-    """(the pseudo-inverse, the rank, the singular values): those count that are greater than a part of the greatest."""
+    """(the pseudo-inverse, the rank): of the singular values those count that are greater than a part of the greatest."""
     ut, s, v = factors.svd(stop_gradient(a))
     large = s > part * np.max(s, initial=0.0)
+    rounding = max(max(a.shape) * _epsilon(a), 1e-15)
     p = (v * np.where(large, 1.0 / np.where(large, s, 1.0), 0.0)) @ ut
+    if part > rounding:
+        least, most = np.min(np.where(large, s, np.inf), initial=np.inf), np.max(np.where(large, 0.0, s), initial=0.0)
+        if np.any(large) and most > rounding * np.max(s, initial=0.0):  # what is left out is not zero
+            if a.shape[0] >= a.shape[1]:
+                a = a @ _projection(a, s, v, least, most)
+            else:
+                a = (a.T @ _projection(a.T, s, ut.T, least, most)).T
     return factors.pseudo_inverse(p, a), np.sum(large)
+
+
+def _projection(a, s, v, least, most):
+    """Onto the singular vectors v of singular values from `least` on, where all others are `most` at most.
+
+    1 - y, where y is 1 / (1 + t), by turns for t and its square from t = s**2 / (least * most) on: this has its derivatives of
+    every order, also where some of the values are the same, and holds what is small beside the rest to its own precision.
+    """
+    c, one = least * most, np.eye(len(s), dtype=a.dtype)
+    product = v.T @ (a.T @ a) @ v
+    t = np.diag(s * s / c) + (product - stop_gradient(product)) / c
+    y = np.linalg.inv(one + t)
+    squarings = int(np.ceil(np.log2(60.0 / np.log(least / most))))
+    for _ in range(squarings):
+        z = one - y
+        y = y @ y
+        y = np.linalg.solve(y + z @ z, y)
+    return v @ (one - y) @ v.T
 
 
 def _epsilon(a):
@@ -214,7 +240,9 @@ def matrix_rank(A, tol=None):
 
 def cond(x, p=None):
     if p not in (None, 2, -2):
-        raise NotImplementedError("np.linalg.cond: write np.linalg.norm(x, p) * np.linalg.norm(np.linalg.inv(x), p)")
+        raise NotImplementedError(
+            "np.linalg.cond knows the norms None, 2 and -2", "write np.linalg.norm(x, p) * np.linalg.norm(np.linalg.inv(x), p)"
+        )
     s = np.linalg.svd(x, compute_uv=False)
     return s[..., -1] / s[..., 0] if p == -2 else s[..., 0] / s[..., -1]
 

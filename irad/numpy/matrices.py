@@ -58,7 +58,7 @@ def qr(a, overwrite_a=False, lwork=None, mode="full", *, check_finite=True):
     if mode not in ("full", "r", "economic"):
         raise ValueError("Mode argument should be one of ['full', 'r', 'economic']")
     if mode != "economic" and a.shape[-2] > a.shape[-1]:
-        raise NotImplementedError("scipy.linalg.qr of more rows than columns: write mode='economic'")
+        raise NotImplementedError("scipy.linalg.qr of more rows than columns gives no full q", "write mode='economic'")
     q, r = np.linalg.qr(a)
     return (r,) if mode == "r" else (q, r)
 

@@ -20,7 +20,7 @@ from irad.errors import CompileError, Diagnostic, Note, Span, refuse
 from irad.graph.build import Builder, constant
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node
 from irad.graph.walk import Task, run
-from irad.numpy import is_library
+from irad.numpy import FOLDER, is_library
 from irad.primitives import REGISTRY
 from irad.primitives.control import result_type
 from irad.specialize import arrays, complexes, instances, library, operators, sizes
@@ -289,6 +289,10 @@ class Specializer:
 
     def text_parts(self, v: Any) -> tuple[str, list[Node]]:
         return library.text_parts(self, v)
+
+    def in_library(self) -> bool:
+        """Whether the code at hand is a function of NumPy's that irad has written: there NotImplementedError is a refusal."""
+        return self.span is not None and self.span.file.startswith(FOLDER)
 
     def emit_raise(self, v: Any) -> None:
         library.emit_raise(self, v)

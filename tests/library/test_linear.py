@@ -48,6 +48,82 @@ def test_backends_agree(name):
             np.testing.assert_allclose(g, w, rtol=1e-8, atol=1e-9)
 
 
+def with_values(values, m, n):
+    """A matrix of these singular values."""
+    rng = np.random.default_rng(len(values) + 10 * m)
+    u, v = (np.linalg.qr(rng.normal(size=(k, k)))[0][:, : len(values)] for k in (m, n))
+    return (u * values) @ v.T
+
+
+LEAVE_OUT = {
+    "pinv": lambda a: np.linalg.pinv(a, 0.1),
+    "atol": lambda a: linalg.pinv(a, atol=0.25),
+    "rtol": lambda a: linalg.pinv(a, rtol=0.1),
+    "lstsq": lambda a: np.linalg.lstsq(a, np.sin(np.arange(2.0 * len(a))).reshape(-1, 2), rcond=0.1)[0],
+}
+
+
+@pytest.mark.parametrize(
+    ("values", "m", "n"),
+    [
+        ((3.0, 1.0, 0.2), 4, 3),
+        ((3.0, 3.0, 0.2, 0.0, 0.0), 5, 5),  # values kept, and values left out, that are the same
+        ((3.0, 1.0, 0.2, 0.2), 4, 5),
+        ((3.0, 1.0, 1e-9), 3, 3),
+        ((3.0, 1.0, 0.0), 3, 4),
+    ],
+)
+@pytest.mark.parametrize("name", LEAVE_OUT)
+def test_singular_values_left_out(name, values, m, n):
+    """What of a matrix is left out has its part in the derivatives; of a matrix of that rank it has none, by definition."""
+    a = with_values(values, m, n)
+    rng = np.random.default_rng(1)
+    d = rng.normal(size=(m, n))
+    if min(v for v in (*values, 1.0) if v) == 1.0:  # along matrices of the same rank
+        d = a @ rng.normal(size=(n, n)) + rng.normal(size=(m, m)) @ a
+    f = LEAVE_OUT[name]
+    total = lambda a: np.sum(np.sin(f(a)))  # noqa: E731
+    slope = lambda a: np.sum(irad.grad(total)(a) * d)  # noqa: E731
+    h = 1e-5
+    np.testing.assert_allclose(irad.compile(f)(a), f(a), rtol=1e-10, atol=1e-11)
+    first = (total(a + h * d) - total(a - h * d)) / (2.0 * h)
+    assert slope(a) == pytest.approx(first, rel=1e-6, abs=1e-7)
+    assert irad.jvp(total, (a,), (d,))[1] == pytest.approx(first, rel=1e-6, abs=1e-7)
+    if 0.0 not in values:
+        second = (slope(a + h * d) - slope(a - h * d)) / (2.0 * h)
+        assert np.sum(irad.grad(slope)(a) * d) == pytest.approx(second, rel=1e-5, abs=1e-6)
+
+
+def test_gap_of_many_orders():
+    """Singular values of 1, 1e-3 and 1e-9, the last left out: as the derivative by singular vectors says."""
+    a, d = with_values((1.0, 1e-3, 1e-9), 3, 3), np.random.default_rng(2).normal(size=(3, 3))
+    u, s, vt = np.linalg.svd(a)
+    e, want = u.T @ d @ vt.T, np.zeros((3, 3))
+    for i in range(2):
+        want[i, :2] = -e[i, :2].T / s[i] / s[:2]
+        gap = s[i] ** 2 - s[2] ** 2
+        want[i, 2] = (s[2] * e[i, 2] / s[i] + e[2, i]) / gap
+        want[2, i] = (s[2] * e[2, i] / s[i] + e[i, 2]) / gap
+    found = irad.jvp(lambda a: np.linalg.pinv(a, 1e-5), (a,), (d,))[1]
+    np.testing.assert_allclose(vt @ found @ u, want, rtol=1e-6, atol=1e-5)
+
+
+NOT_COMPILED = {
+    "complete": (lambda a: np.linalg.qr(a, mode="complete"), "reduced"),
+    "full": (lambda a: np.linalg.svd(a), "full_matrices=False"),
+    "cond": (lambda a: np.linalg.cond(a, 1), "np.linalg.inv"),
+    "scipy's qr": (lambda a: linalg.qr(a), "economic"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_COMPILED)
+def test_refused_with_what_to_write(name):
+    f, help = NOT_COMPILED[name]
+    with pytest.raises(irad.CompileError, match=help) as caught:
+        irad.compile(f)(np.ones((4, 3)))
+    assert caught.value.name == "unsupported-call"
+
+
 SINGULAR = {
     "solve": lambda a: np.linalg.solve(a, a[0]),
     "inv": lambda a: np.linalg.inv(a),

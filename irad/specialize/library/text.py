@@ -89,6 +89,9 @@ def emit_raise(s: Specializer, v: Any) -> None:
             f"`{name}` is not a built-in exception",
             help="raise ValueError or RuntimeError, and translate it where the function is called",
         )
+    if cls is NotImplementedError and s.in_library():
+        message, help = (text_parts(s, a)[0] for a in args)
+        raise s.refuse("unsupported-call", message, help=help)
     if len(args) > 1:
         raise s.refuse(
             "unsupported-raise",

@@ -137,7 +137,7 @@ def _is_of(v: Node, arrays: Container[Node]) -> bool:
     """Whether v is one of some arrays, seen through views."""
     while v not in arrays and is_view(v):
         v = v.args[0]  # type: ignore[attr-defined]
-    return v in arrays
+    return v in arrays and isinstance(v.type, Array)
 
 
 def is_source(node: Node) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from irad.graph.build import constant, is_constant
+from irad.graph.build import is_constant
 from irad.graph.nodes import Apply, Constant, Node
 from irad.optimize.rewrite import Rule, rewrites
 from irad.primitives.products import PRODUCTS, axes_of
@@ -232,16 +232,6 @@ def slice_whole(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node
     return x if static[0] == x.type.shape and _all_of(x, rest, static[1]) else None  # type: ignore[attr-defined]
 
 
-@rewrites("update-by-zeros", "slice_update")
-def update_by_zeros(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
-    """slice_update(?x, zeros(...), ...) => slice_update(?x, broadcast(0), ...): a number is not stored first"""
-    x, v, *starts = args
-    if not isinstance(v, Apply) or v.fn.name != "zeros":
-        return None
-    nothing = constant(v.type.dtype, 0)  # type: ignore[attr-defined]
-    return b.slice_update(x, b.broadcast(nothing, *v.args, shape=v.type.shape), *starts, steps=static[0])  # type: ignore[attr-defined, no-any-return]
-
-
 @rewrites("update-whole", "slice_update")
 def update_whole(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
     """slice_update(?x, ?v, 0, ...) => ?v, which takes the place of all of it; sizes known"""
@@ -340,7 +330,6 @@ RULES: tuple[Rule, ...] = (
     index_of_transpose,
     slice_whole,
     update_whole,
-    update_by_zeros,
     add_whole,
     add_to_cleared,
     slice_beside_update,

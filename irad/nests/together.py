@@ -240,15 +240,15 @@ class _Analysis:
                 return False
         return True
 
-    def range_of(self, i: Node) -> tuple[float, float]:
-        """The least and the greatest that an integer can be."""
+    def range_of(self, i: Node, steps: int = 6) -> tuple[float, float]:
+        """The least and the greatest that an integer can be, as far as so many steps back show."""
         if isinstance(i, Constant):
             return i.value, i.value
         if isinstance(i, Parameter):
             loop = self.loops.get(i)
             return (0, loop.value - 1) if isinstance(loop, Constant) else (-math.inf, math.inf)
-        if isinstance(i, Apply) and i.fn.name in ("add", "sub"):
-            (a, b), (c, d) = map(self.range_of, i.args)
+        if steps and isinstance(i, Apply) and i.fn.name in ("add", "sub"):
+            (a, b), (c, d) = (self.range_of(x, steps - 1) for x in i.args)
             return (a + c, b + d) if i.fn.name == "add" else (a - d, b - c)
         return -math.inf, math.inf
 

@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "optimize": {"errors", "types", "graph", "primitives", "verify", "nests"},
     "internal": {"errors"},
     "transforms": {"errors", "types", "graph", "primitives", "verify", "optimize"},
+    "elimination": {"errors", "types", "graph", "primitives"},
     "numpy": set(),
     "specialize": {"errors", "types", "graph", "primitives", "verify", "numpy"},
     "pipeline": {"errors", "types", "graph", "primitives", "verify", "optimize", "transforms", "specialize", "internal"},

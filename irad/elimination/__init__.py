@@ -1,0 +1,6 @@
+"""Jacobians by elimination: linearised regions, what an order of elimination costs, and the search for the cheapest."""
+
+from irad.elimination.graph import Algebra, Edge, Numbers, Region, Vertex, load
+from irad.elimination.orders import from_text, to_text
+
+__all__ = ["Algebra", "Edge", "Numbers", "Region", "Vertex", "from_text", "load", "to_text"]

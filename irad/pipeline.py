@@ -20,12 +20,14 @@ from irad.optimize.passes import (
     inline,
     merge,
     nans,
+    pieces,
     quotients,
     registers,
     residuals,
     scratch,
     simplify,
     stores,
+    strips,
     unroll,
     unstack,
 )
@@ -57,12 +59,14 @@ OPTIMIZE = (
 )
 
 NATIVE: Passes = (  # of each group, the rest runs only where the first pass changed something
+    (strips,),  # while a loop that pops is beside the one that pushes
     (unstack, drop),  # while the loops that push and pop are whole
     (unroll,),  # indices become constants
     (eliminate,),  # small factors become numbers
     (registers, drop, (residuals, drop)),  # what loops store is chosen again, among numbers
     (unstack, drop),  # when what is stored is settled
     (early,),  # nothing moves afterwards but arrays
+    (pieces, drop),  # of the arrays that are left
     (fuse,),  # when it is known which arrays there are
 )
 

@@ -322,7 +322,8 @@ def make_virtual(e: Any, node: Apply) -> Operands:
 
 def zeros(e: Any, node: Apply) -> Operands:
     t, dims = array_type(node), result_shape(e, node)
-    return (*new_result(e, node, t, dims, zeroed=not is_overwritten(node)), *run_time(t, dims))
+    overwritten = node in e.within.filled or is_overwritten(node)
+    return (*new_result(e, node, t, dims, zeroed=not overwritten), *run_time(t, dims))
 
 
 def made_of(e: Any, node: Apply) -> Operands:

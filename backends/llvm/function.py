@@ -18,7 +18,7 @@ from irad.backends.llvm import (
     runtime,
     stacks,
 )
-from irad.backends.llvm.destinations import given_results
+from irad.backends.llvm.destinations import Within, given_results, put_together
 from irad.backends.llvm.layout import WIDE, flat, item_layout, literal_text, managed, offsets, scalar_type
 from irad.backends.llvm.ownership import Plan, Ref, plan, refs
 from irad.backends.llvm.parts import type_of_result
@@ -49,6 +49,7 @@ class FunctionEmitter(ScalarOps):
         self.given: dict[Ref, int] = {}  # operands of the result that may lie where the caller wants them, by what makes them
         self.taken: dict[int, str] = {}  # and those that do: the pointers that were in %out
         self.local: set[Ref] = set()  # what may lie in the frame
+        self.within = Within()  # arrays that are made of blocks
         self.frame: list[str] = []  # allocas, in the entry block
         self.frame_bytes = 0  # of arrays there
         self.outlined: list[tuple[list[str], list[Span | None]]] = []  # functions for parts of ranges of trips, with places
@@ -286,6 +287,7 @@ class FunctionEmitter(ScalarOps):
         found = plan(graph, owned, self.m.captures)
         self.alone |= found.alone
         self.local |= found.local
+        put_together(graph, found, self.within)
         return found
 
     def body(self, graph: Graph, p: Plan | None) -> Task:

@@ -17,6 +17,7 @@ from irad.backends.llvm.lanes import choose_lanes
 from irad.backends.llvm.layout import SCALAR, literal_text, offsets
 from irad.backends.llvm.levels import Value
 from irad.backends.llvm.memory import Buffer, Index
+from irad.backends.llvm.ownership import canonical
 from irad.backends.llvm.sums import Key, scalar_of
 
 from irad.graph.nodes import Apply, Graph, Node
@@ -499,6 +500,9 @@ def put_block(e: Any, node: Apply) -> Operands:
     dims, size = arrays.shape(e, x), arrays.shape(e, v)
     check_block(e, starts, size, steps, dims)
     data, block = arrays.owned(e, x, dims)
+    if canonical(v, 1) in e.within.places:
+        e.note("is there already")
+        return (data, block, *arrays.run_time(t, dims))
     s = statement_of(node, lambda n: n in e.virtual)
     kernel = Kernel(e, [s])
     first = tuple(Value(e.one(a)) for a in starts)

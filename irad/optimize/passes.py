@@ -14,12 +14,14 @@ from irad.optimize.eliminate import eliminate as _eliminate
 from irad.optimize.fuse import fuse_arrays
 from irad.optimize.merge import merge_loops
 from irad.optimize.nans import check_nans
+from irad.optimize.pieces import into_pieces
 from irad.optimize.quotients import divide
 from irad.optimize.rebuild import rebuild
 from irad.optimize.registers import into_registers
 from irad.optimize.residuals import choose_residuals
 from irad.optimize.scratch import allocate_scratch
 from irad.optimize.stores import leave_out_stores
+from irad.optimize.strips import into_strips
 from irad.optimize.unroll import unrolled
 from irad.optimize.unstack import stacks_to_arrays
 
@@ -34,12 +36,14 @@ __all__ = [
     "merge",
     "nans",
     "pass_",
+    "pieces",
     "quotients",
     "registers",
     "residuals",
     "scratch",
     "simplify",
     "stores",
+    "strips",
     "unroll",
     "unstack",
 ]
@@ -193,6 +197,12 @@ def nans(module: Module) -> Module:
     return check_nans(module)
 
 
+@pass_("strips")
+def strips(module: Module) -> Module:
+    """Run loops over large arrays strip by strip, so that what they keep stays in the cache."""
+    return into_strips(module)
+
+
 @pass_("eliminate")
 def eliminate(module: Module) -> Module:
     """Write out factors of small matrices."""
@@ -221,6 +231,12 @@ def early(module: Module) -> Module:
 def unstack(module: Module) -> Module:
     """Make arrays of the stacks of short loops, and of loops inside loops, whose trips are known."""
     return stacks_to_arrays(module)
+
+
+@pass_("pieces")
+def pieces(module: Module) -> Module:
+    """Compute arrays that are put together of blocks piece by piece, each where it belongs."""
+    return into_pieces(module)
 
 
 @pass_("fuse", "lowered")

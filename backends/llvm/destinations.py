@@ -99,7 +99,8 @@ def _made_for(b: Block, blocks: Sequence[Block], users: Users) -> Ref | None:
     """What a kernel makes for a block alone that no other block meets."""
     if b.adds or any(c is not b and c.meets(b.first, b.stop) for c in blocks):
         return None
-    maker, operand = r = canonical(b.value, 1)
+    r = canonical(b.value, 1)
+    maker = r[0]
     if not isinstance(maker, Apply) or maker.fn.name != "fused" or maker.graph is not b.put.graph:
         return None
     shared = [n for n in (maker, *users.get(maker, ())) if n.graph is maker.graph and canonical(n, 1) == r]

@@ -1,6 +1,6 @@
 """Blocks that are put into an array one after the other, along its first axis.
 
-    %1 = zeros(of=f64[9]); %2 = slice_update(%1, %a, 0); %3 = slice_update(%2, %b, 4)      blocks [0, 4) and [4, 9) of %1
+%1 = zeros(of=f64[9]); %2 = slice_update(%1, %a, 0); %3 = slice_update(%2, %b, 4)      blocks [0, 4) and [4, 9) of %1
 """
 
 from __future__ import annotations
@@ -49,9 +49,10 @@ def block_of(put: Node) -> Block | None:
         return None
     if not all(isinstance(a, Constant) for a in starts) or any(a.value for a in starts[1:]):  # type: ignore[attr-defined]
         return None
-    first = int(starts[0].value)  # type: ignore[attr-defined]
-    stop = first + u.shape[0]  # type: ignore[operator]
-    return Block(put, first, stop) if 0 <= first < stop <= t.shape[0] else None  # type: ignore[operator]
+    first: int = starts[0].value  # type: ignore[attr-defined]
+    rows, size = t.shape[0], u.shape[0]
+    assert isinstance(rows, int) and isinstance(size, int)
+    return Block(put, first, first + size) if 0 <= first < first + size <= rows else None
 
 
 def users_in(graph: Graph) -> Users:

@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 WRITES = frozenset({"index_update", "index_add"})
+BLOCKS = frozenset({"slice", "slice_update", "slice_add"})
 UPDATES = WRITES | {"slice_update", "slice_add"}
 TOUCHES = UPDATES | {"index", "slice"}
 FARTHEST = 1 << 20  # from trip to trip: nothing wraps around
@@ -285,18 +286,19 @@ def trips_apart(loop: Apply) -> list[Node] | None:
 
 
 def _touched(node: Apply, indices: Indices, trips: Node) -> list[Affine | None]:
-    """Along each axis: the one index that moves with the trip at which an array is read or written; None for others."""
+    """Along each axis: the index that moves with the trip at which an array is read or written, or at which a block begins that
+    ends before the next trip's; None for others."""
     _, *rest = node.args
     places = [indices.place(i) for i in (rest[1:] if node.fn.name in UPDATES else rest)]
-    sizes: Sequence[object] = [1] * len(places)
-    if node.fn.name == "slice":
-        sizes = node.static[0]
-    elif node.fn.name in ("slice_update", "slice_add"):
-        sizes = rest[0].type.shape  # type: ignore[attr-defined]
+    rows = [1] * len(places)  # from a block's first to behind its last, so many along each axis; 0 where that is not known
+    if node.fn.name in BLOCKS:
+        shape, steps = node.static if node.fn.name == "slice" else (rest[0].type.shape, *node.static)  # type: ignore[attr-defined]
+        rows = [(d - 1) * k + 1 if isinstance(d, int) and (k > 0 or d == 1) else 0 for d, k in zip(shape, steps, strict=True)]
     from_end = [i in indices.from_end for i in (rest[1:] if node.fn.name in UPDATES else rest)]
+    moves = [p is not None and 0 < n <= abs(p.step) <= FARTHEST for p, n in zip(places, rows, strict=False)]
     return [
-        p if p is not None and 0 < abs(p.step) <= FARTHEST and d == 1 and not (back and not _is_counted(p, trips)) else None
-        for p, d, back in zip(places, sizes, from_end, strict=True)
+        p if moved and not (back and not _is_counted(p, trips)) else None  # type: ignore[arg-type]
+        for p, moved, back in zip(places, moves, from_end, strict=False)
     ]
 
 

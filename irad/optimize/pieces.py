@@ -11,6 +11,7 @@ the pieces alone.
 
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import dataclass
 
@@ -18,7 +19,7 @@ from irad.graph.build import literal
 from irad.graph.nodes import Apply, Graph, Module, Node
 from irad.graph.walk import all_graphs
 from irad.nests.blocks import Block, Users, block_of, users_in
-from irad.nests.statements import PUTS, is_source, is_view
+from irad.nests.statements import PUTS, is_source
 from irad.optimize.rebuild import Rebuild
 from irad.primitives.scalar import FUNCTION_COST
 from irad.types import Array
@@ -119,7 +120,7 @@ class _Pieces(Rebuild):
         values = [(block, self.get(block.value)) for block in c.blocks]
         cuts = c.cuts()
         parts = []
-        for first, stop in zip(cuts, cuts[1:], strict=False):
+        for first, stop in itertools.pairwise(cuts):
             b.adjoint = c.last.adjoint
             part = self.rows(base, first, stop)
             for block, v in values:
@@ -177,7 +178,7 @@ class _Pieces(Rebuild):
             return 0
         if v.fn.cost >= FUNCTION_COST:
             return most + 1
-        total = v.fn.cost
+        total: float = v.fn.cost
         for a in v.args:
             if total > most:
                 break

@@ -31,8 +31,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def whole(config: pytest.Config) -> bool:
     """Whether nobody has chosen among the tests."""
-    chosen = (config.option.keyword, config.option.markexpr, config.option.lf, config.option.stepwise)
-    return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not any(chosen)
+    names = ("keyword", "markexpr", "lf", "stepwise")  # the last two only where there is a cache (not -p no:cacheprovider)
+    chosen = any(getattr(config.option, name, None) for name in names)
+    return config.args_source is pytest.Config.ArgsSource.TESTPATHS and not chosen
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -89,12 +89,11 @@ def nanquantile(a, q, axis=None, *, keepdims=False):
     a = a if a.dtype.kind == "f" else a * 1.0
     last, kept, _ = _last(a, axis)
     if np.ndim(q) == 0:
-        return _kept(_nanquantile(last, q), kept, keepdims)
+        return _kept(_nanquantile(last, q, a.dtype), kept, keepdims)
     q = np.asarray(q)
-    last = last.astype(np.result_type(a, q))
-    out = np.empty((len(q), *(kept if keepdims else last.shape[:-1])), last.dtype)
+    out = np.empty((len(q), *(kept if keepdims else last.shape[:-1])), np.result_type(a, q))
     for k in range(len(q)):
-        out[k] = _kept(_nanquantile(last, q[k]), kept, keepdims)
+        out[k] = _kept(_nanquantile(last, q[k], out.dtype), kept, keepdims)
     return out
 
 
@@ -102,15 +101,15 @@ def nanpercentile(a, q, axis=None, *, keepdims=False):
     return np.nanquantile(a, np.asarray(q) / 100.0, axis, keepdims=keepdims)
 
 
-def _nanquantile(last, q):
+def _nanquantile(last, q, dtype):
     """Along the last axis."""
     if last.ndim > 1:
         rows = last.copy().reshape((_size(last.shape[:-1]), last.shape[-1]))
-        out = np.empty(len(rows), last.dtype)
+        out = np.empty(len(rows), dtype)
         for k in range(len(rows)):
-            out[k] = _nanquantile(rows[k], q)
+            out[k] = _nanquantile(rows[k], q, dtype)
         return out.reshape(last.shape[:-1])
     n = np.sum(np.logical_not(np.isnan(last)))
     if n == 0:
-        return np.asarray(np.nan, last.dtype)
-    return np.asarray(_between(np.sort(last), q * (n - 1), n - 1), last.dtype)
+        return np.asarray(np.nan, dtype)
+    return np.asarray(_between(np.sort(last), q * (n - 1), n - 1, dtype), dtype)

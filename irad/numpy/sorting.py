@@ -38,21 +38,22 @@ def partition(a, kth, axis=-1):
 
 
 def median(a, axis=None, *, keepdims=False):
-    a = np.asarray(a)
-    return _quantile(a * 1.0, 0.5, axis, keepdims, "linear")
+    a = np.asarray(a) * 1.0
+    return _quantile(a, 0.5, axis, keepdims, "linear", a.dtype)
 
 
 def quantile(a, q, axis=None, *, method="linear", keepdims=False):
     a = np.asarray(a)
     a = a if a.dtype.kind == "f" else a * 1.0
     if np.ndim(q) == 0:
-        return _quantile(a, q, axis, keepdims, method)
+        return _quantile(a, q, axis, keepdims, method, a.dtype)
     q = np.asarray(q)
     if q.ndim > 1:
         raise ValueError("q must be a scalar or 1d")
-    out = np.empty((len(q), *np.shape(_quantile(a, 0.5, axis, keepdims, method))), np.result_type(a, q))
+    dtype = np.result_type(a, q)
+    out = np.empty((len(q), *np.shape(_quantile(a, 0.5, axis, keepdims, method, dtype))), dtype)
     for k in range(len(q)):
-        out[k] = _quantile(a, q[k], axis, keepdims, method)
+        out[k] = _quantile(a, q[k], axis, keepdims, method, dtype)
     return out
 
 
@@ -87,14 +88,14 @@ def _place(a, v, right):
     return begin
 
 
-def _quantile(a, q, axis, keepdims, method):
+def _quantile(a, q, axis, keepdims, method, dtype):
     """Along axes; nan where an element is."""
     last, kept, count = _last(a, axis)
     if count == 0:
-        return np.full(kept if keepdims else last.shape[:-1], np.nan, a.dtype)
+        return np.full(kept if keepdims else last.shape[:-1], np.nan, dtype)
     ordered = np.sort(last)
-    out = _between(ordered, _position(q, last.shape[-1], method), last.shape[-1] - 1)
-    out = np.where(np.isnan(ordered[..., -1]), np.nan, out).astype(a.dtype) if last.ndim > 1 else _or_nan(out, ordered[-1])
+    out = _between(ordered, _position(q, last.shape[-1], method), last.shape[-1] - 1, dtype)
+    out = np.where(np.isnan(ordered[..., -1]), np.nan, out).astype(dtype) if last.ndim > 1 else _or_nan(out, ordered[-1])
     return _kept(out, kept, keepdims)
 
 
@@ -134,13 +135,14 @@ def _position(q, n, method):
     return np.clip(n * q + (part + q * (1.0 - 2.0 * part)) - 1.0, 0.0, n - 1.0)
 
 
-def _between(ordered, at, last):
-    """Between the two elements around a position, in proportion."""
+def _between(ordered, at, last, dtype):
+    """Between the two elements around a position, in proportion. Their difference is one of the elements' dtype, as NumPy's."""
     low = int(np.floor(at))
     high = min(low + 1, last)
     t = at - low
     x, y = ordered[..., low], ordered[..., high]
-    return np.where(t >= 0.5, y - (y - x) * (1.0 - t), x + (y - x) * t)
+    way = np.asarray(y - x, dtype)
+    return np.where(t >= 0.5, y - way * (1.0 - t), x + way * t)
 
 
 def _or_nan(x, last):

@@ -203,6 +203,8 @@ class _Unstack(Rebuild):
                 b.index(next(feed), *where) if q is None else b.make_tuple(*[next(feed) for _ in q.arrays()]) for q in p.fields
             ]
             self.split(node, [b.make_tuple(*fields), stack])
+        elif node.fn.name == "make_tuple" and node not in self.items and any(isinstance(a.type, Stack) for a in node.args):
+            self.bind(node, b.make_tuple(*[self.handed(a, node, (i,)) for i, a in enumerate(node.args)]))
         elif node not in self.items and node not in self.empties:
             super().plain(node)
 

@@ -8,15 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import irad
-from tests.library.agree import VARIANTS, check, difference
+from tests.library.agree import VARIANTS, check, difference, variants_of
 from tests.library.complex_cases import CASES
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's, of means of nothing
 @pytest.mark.parametrize("text", [text for texts in CASES.values() for text in texts])
 def test_calls(text, request):
-    first = zlib.crc32(text.encode()) % VARIANTS
-    for variant in range(first, first + (VARIANTS if request.config.getoption("--all-variants") else 1)):
+    every = request.config.getoption("--all-variants")
+    for variant in variants_of(text) if every else [zlib.crc32(text.encode()) % VARIANTS]:
         wrong = check(text, variant)
         assert not wrong, wrong
 

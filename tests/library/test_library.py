@@ -11,7 +11,7 @@ import pytest
 import irad
 from irad.numpy import MODULES, table
 from tests.docs import coverage
-from tests.library.agree import DTYPES, LAYOUTS, MODES, SHAPES, VARIANTS, check, uses_shape, variant_of
+from tests.library.agree import DTYPES, LAYOUTS, MODES, SHAPES, check, uses_shape, variant_of, variants_of
 from tests.library.cases import CASES
 
 ELSEWHERE = {"real", "imag", "conjugate", "conj", "angle"}  # of complex numbers: tests of their own
@@ -42,9 +42,7 @@ def covering(name, texts):
 def calls(everything):
     """Pairs of a call and a variant, for each text one test."""
     if everything:
-        return {
-            t: [v for v in range(VARIANTS) if uses_shape(t) or v % len(SHAPES) == 0] for _, _, texts in NAMED for t in texts
-        }
+        return {t: variants_of(t) for _, _, texts in NAMED for t in texts}
     found = {}
     for group, name, texts in NAMED:
         for text, variant in covering(f"{group}.{name}", texts):

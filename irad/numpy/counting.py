@@ -48,7 +48,7 @@ def bincount(x, /, weights=None, minlength=0):
 
 def histogram_bin_edges(a, bins=10, range=None):
     if isinstance(bins, str):
-        raise TypeError("the number of bins is an integer, or give the edges")
+        raise NotImplementedError("this rule for the number of bins is not there", "write a number of bins, or their edges")
     if np.ndim(bins) == 1:
         return np.asarray(bins)
     a = np.asarray(a)

@@ -14,7 +14,7 @@ def round(a, decimals=0):
         scale = 10.0 ** abs(decimals)
         return np.rint(a * scale) / scale if decimals > 0 else np.rint(a / scale) * scale
     if a.dtype == bool:
-        raise TypeError("round of truth values is a float16")
+        raise NotImplementedError("np.round of truth values is a float16", "write x.astype(float)")
     if decimals >= 0:
         return a + 0
     scale = 10 ** abs(decimals)
@@ -88,7 +88,7 @@ def sinc(x):
 
 def reciprocal(x, /):
     if np.asarray(x).dtype.kind != "f":
-        raise TypeError("np.reciprocal of integers is an integer: write 1 / x")
+        raise NotImplementedError("np.reciprocal of integers is an integer", "write 1 / x")
     return 1.0 / np.asarray(x)
 
 

@@ -56,7 +56,7 @@ def _of_positive(x):
 
 def factorial(n, exact=False):
     if exact:
-        raise TypeError("special.factorial of floats only: leave out `exact`, or use math.factorial")
+        raise NotImplementedError("special.factorial gives floats", "leave out `exact`, or use math.factorial")
     n = np.asarray(n, float)
     return np.where(n < 0, 0.0, gamma(np.where(n < 0, 0, n) + 1.0))
 
@@ -97,7 +97,7 @@ def _digamma(x, /):
 def polygamma(n, x):
     """By recurrence up to 10, and an asymptotic series (Abramowitz and Stegun, 6.4.6, 6.4.11)."""
     if not isinstance(n, int):
-        raise TypeError("the order of special.polygamma is an integer that is known when the function is compiled")
+        raise NotImplementedError("the order of special.polygamma is an integer", "write one order: special.polygamma(1, x)")
     x = np.asarray(x, float)
     if n == 0:
         return psi(x)

@@ -202,6 +202,6 @@ def _joined(parts, axis):
     """Arrays joined along an axis that is counted from the end, with as many axes in front as they need."""
     for x in tuple(parts):
         if isinstance(x, list):
-            raise TypeError("np.block takes an array, a list of them or a list of lists of them")
+            raise NotImplementedError("np.block joins along two axes at most", "join lists of them by np.concatenate")
     rank = max(axis, *[np.ndim(x) for x in tuple(parts)])
     return np.concatenate(tuple([np.asarray(x)[(None,) * (rank - np.ndim(x))] for x in tuple(parts)]), -axis)

@@ -423,7 +423,7 @@ def vecdot(x1, x2, /, *, axis=-1):
 def tensorsolve(a, b, axes=None):
     a, b = np.asarray(a), np.asarray(b)
     if axes is not None:
-        raise TypeError("np.linalg.tensorsolve without `axes` only: move them by np.moveaxis")
+        a = np.moveaxis(a, tuple(axes), tuple(range(a.ndim - len(axes), a.ndim)))
     rest = a.shape[b.ndim :]
     return np.linalg.solve(a.copy().reshape((_size(a.shape[: b.ndim]), _size(rest))), b.copy().reshape(-1)).reshape(rest)
 

@@ -73,7 +73,7 @@ def _epsilon(x):
 
 def polyfit(x, y, deg, rcond=None, full=False, w=None):
     if full:
-        raise TypeError("np.polyfit gives the coefficients only: leave out `full`")
+        raise NotImplementedError("np.polyfit gives the coefficients only", "leave out `full`")
     x, y = np.asarray(x) + 0.0, np.asarray(y) + 0.0
     if deg < 0:
         raise ValueError("expected deg >= 0")
@@ -101,7 +101,7 @@ def polyfit(x, y, deg, rcond=None, full=False, w=None):
 def poly(seq_of_zeros):
     zeros = np.atleast_1d(seq_of_zeros)
     if zeros.ndim != 1:
-        raise TypeError("np.poly takes a row of zeros: those of a matrix are its eigenvalues")
+        raise NotImplementedError("np.poly takes a row of zeros", "write np.poly(np.linalg.eigvalsh(a)) for a symmetric matrix")
     full = np.zeros(len(zeros) + 1, zeros.dtype if zeros.dtype.kind == "f" else float)
     full[0] = 1.0
     for k in range(len(zeros)):

@@ -95,7 +95,7 @@ def dict_(iterable):
 def sorted_(iterable, reverse):
     items = np.array(list_(iterable))
     if items.ndim > 1:
-        raise TypeError("sorted() of numbers only")
+        raise NotImplementedError("sorted() of numbers only", "sort one column, and take the others by np.argsort of it")
     return list_(items[np.argsort(-items if reverse else items)])
 
 

@@ -130,7 +130,7 @@ def _position(q, n, method):
     if method == "nearest":
         return np.rint(at)
     if method not in METHODS:
-        raise TypeError("this method of np.quantile is not supported: use 'linear', 'hazen' or 'weibull'")
+        raise NotImplementedError("this method of np.quantile is not there", "write method='linear', 'hazen' or 'weibull'")
     part = PLOTTING[METHODS.index(method)]
     return np.clip(n * q + (part + q * (1.0 - 2.0 * part)) - 1.0, 0.0, n - 1.0)
 

@@ -12,7 +12,7 @@ def reduce(f, array, axis=0, keepdims=False):
     if axis is None and array.ndim > 1:
         return np.reshape(reduce(f, array.copy().reshape(-1)), (1,) * array.ndim if keepdims else ())
     if isinstance(axis, tuple):
-        raise TypeError("the reduction of a ufunc goes over one axis here")
+        raise NotImplementedError("the reduction of this function goes over one axis", "reduce one axis after the other")
     axis = _axis(0 if axis is None else axis, array.ndim)
     first = np.moveaxis(array, axis, 0)
     if len(first) == 0:

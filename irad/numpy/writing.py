@@ -67,10 +67,14 @@ def put_along_axis(arr, indices, values, axis):
 def fill_diagonal(a, val, wrap=False):
     if a.ndim < 2:
         raise ValueError("array must be at least 2-d")
-    if wrap:
-        raise TypeError("np.fill_diagonal without `wrap` only")
     val = _flat(val)
     n = min(a.shape)
+    if wrap and a.ndim == 2:
+        columns = a.shape[1]
+        for k in range((a.size + columns) // (columns + 1)):
+            place = k * (columns + 1)
+            a[place // columns, place % columns] = val[k % len(val)]
+        return
     if a.ndim > 2:
         for size in a.shape:
             if size != a.shape[0]:

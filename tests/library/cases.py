@@ -297,7 +297,7 @@ CASES = {
         ],
         "vector_norm": ["np.linalg.vector_norm(x)", "np.linalg.vector_norm(m, axis=(0, 1), keepdims=True, ord=3)", "np.linalg.vector_norm(m, axis=1)", "np.linalg.vector_norm(m, keepdims=True)"], "matrix_norm": ["np.linalg.matrix_norm(m)", "np.linalg.matrix_norm(m, ord=1, keepdims=True)"], "matrix_transpose": ["np.linalg.matrix_transpose(m)"],
         "outer": ["np.linalg.outer(v, w)", "np.linalg.outer(m, v)"], "cross": ["np.linalg.cross(v[:3], w[:3])", "np.linalg.cross(m, m[:, ::-1], axis=0)"], "diagonal": ["np.linalg.diagonal(m, offset=1)"], "trace": ["np.linalg.trace(m)"], "matmul": ["np.linalg.matmul(m, v[:4])"], "tensordot": ["np.linalg.tensordot(m, m, axes=((0,), (0,)))"], "vecdot": ["np.linalg.vecdot(m, m[::-1], axis=0)"],
-        "tensorsolve": ["np.linalg.tensorsolve(m[:, 1:].reshape(3, 1, 3) + 2.0 * np.eye(3, dtype=m.dtype)[:, None], v[:3, None])"], "tensorinv": ["np.linalg.tensorinv((m[:, 1:] + 2.0 * np.eye(3, dtype=m.dtype))[None], ind=2)"],
+        "tensorsolve": ["np.linalg.tensorsolve(m[:, 1:].reshape(3, 1, 3) + 2.0 * np.eye(3, dtype=m.dtype)[:, None], v[:3, None])", "np.linalg.tensorsolve(m[:, 1:].reshape(3, 1, 3) + 2.0 * np.eye(3, dtype=m.dtype)[:, None], v[:3, None], axes=(0,))"], "tensorinv": ["np.linalg.tensorinv((m[:, 1:] + 2.0 * np.eye(3, dtype=m.dtype))[None], ind=2)"],
         "solve": [
             *("np.linalg.solve(m[:, :3] + 2.0 * np.eye(3), v[:3])", "np.linalg.solve(m[:, 1:], m)", "np.linalg.solve(np.zeros((2, 2)), v[:2])", "np.linalg.solve(m, v[:3])"),
             *("np.linalg.solve(np.stack([m[:, 1:], m[:, :3]]), m[:, :2])", "np.linalg.solve(m[:, 1:], v)", "np.linalg.solve([[0, 1], [2, 1]], v[:2])"),
@@ -380,7 +380,7 @@ CASES = {
         "place": ["z = m.copy(); np.place(z, m > 0.0, v[:2]); return z", "z = v.copy(); np.place(z, v > -9.0, w); return z"],
         "put": ["z = m.copy(); np.put(z, [0, -1, 5], v[:2]); return z", "z = v.copy(); z.put(i, w); return z", "z = v.copy(); np.put(z, [7, -9], w, mode='wrap'); return z", "z = v.copy(); np.put(z, [9], w); return z"],
         "put_along_axis": ["z = m.copy(); np.put_along_axis(z, i[:3, None], v[:3, None], axis=1); return z", "z = v.copy(); np.put_along_axis(z, i, w[0], None); return z"],
-        "fill_diagonal": ["z = m.copy(); np.fill_diagonal(z, v[0]); return z", "z = m.T.copy(); np.fill_diagonal(z, v[:2]); return z", "z = v.copy(); np.fill_diagonal(z, 1.0); return z"],
+        "fill_diagonal": ["z = m.copy(); np.fill_diagonal(z, v[0]); return z", "z = m.T.copy(); np.fill_diagonal(z, v[:2]); return z", "z = v.copy(); np.fill_diagonal(z, 1.0); return z", "z = np.tile(m[:, :2], (3, 1)); np.fill_diagonal(z, v, wrap=True); return z", "z = m.copy(); np.fill_diagonal(z, v[0], wrap=True); return z"],
     },
     "calling": {
         "apply_along_axis": ["np.apply_along_axis(lambda r: r * r[0], 1, m)", "np.apply_along_axis(np.sum, 0, m)", "np.apply_along_axis(lambda r, s: np.stack([r, r * s]), 0, m, 3.0)", "np.apply_along_axis(np.cumsum, -1, v)"],

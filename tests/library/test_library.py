@@ -11,7 +11,19 @@ import pytest
 import irad
 from irad.numpy import MODULES, table
 from tests.docs import coverage
-from tests.library.agree import DTYPES, LAYOUTS, MODES, SHAPES, check, uses_shape, variant_of, variants_of
+from tests.library.agree import (
+    DTYPES,
+    LAYOUTS,
+    MODES,
+    NAMES,
+    SHAPES,
+    check,
+    drawn,
+    function_of,
+    uses_shape,
+    variant_of,
+    variants_of,
+)
 from tests.library.cases import CASES
 
 ELSEWHERE = {"real", "imag", "conjugate", "conj", "angle"}  # of complex numbers: tests of their own
@@ -54,7 +66,7 @@ NAMED = [(group, name, texts) for group, names in CASES.items() for name, texts 
 
 
 def pytest_generate_tests(metafunc):
-    if "text" in metafunc.fixturenames:
+    if "variants" in metafunc.fixturenames:
         found = calls(metafunc.config.getoption("--all-variants"))
         metafunc.parametrize(("text", "variants"), list(found.items()), ids=list(found))
 
@@ -109,6 +121,25 @@ def test_parameters_are_those_of_numpy():
             ours, default = p.default, theirs[name].default
             if default is not np._NoValue and default is not inspect.Parameter.empty:
                 assert ours == default, f"{f.__name__}: {name}={ours!r}, in NumPy {default!r}"
+
+
+NOT_THERE = [
+    *("np.polyfit(v, w, 2, full=True)", "np.poly(m[:, :3])", "np.histogram(v, 'auto')"),
+    *("np.quantile(v, 0.3, method='inverted_cdf')",),
+    *("special.factorial(i, exact=True)", "special.polygamma(v[0] + 1.0, v)", "sorted([(v[0], 1.0)])", "np.round(v > 0.0)"),
+    *("np.block([[[v, w]]])", "np.reciprocal(i)", "np.hypot.reduce(m, axis=(0, 1))", "np.sum(v, like=v)"),
+    *("np.cov(m, fweights=i[:4])", "np.exp(v, casting='no')", "np.broadcast_arrays(v, subok=True)", "np.sort(m, order='x')"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NOT_THERE)
+def test_options_that_are_not_there(text):
+    """They are refused in the user's line."""
+    names = sorted(set(NAMES.findall(text)))
+    f = function_of(text, names)
+    with pytest.raises(irad.CompileError) as caught:
+        irad.compile(f)(*[drawn(n, np.random.default_rng(0), (3,), np.float64) for n in names])
+    assert caught.value.diagnostic.span.file == f"<{text}>"
 
 
 def test_what_is_wrong_is_seen(monkeypatch):

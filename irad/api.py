@@ -176,16 +176,20 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, ha
 
 
 @public
-def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, order: str = "auto") -> Any:
+def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, order: str | Sequence[str] = "auto") -> Any:
     """The Jacobian of f: the output's structure, with the argument's structure in each number's place.
 
     An output of shape (m,) has in an argument of shape (n,) a derivative of shape (m, n). order: "forward" computes a column
-    for each number of the argument, "reverse" a row for each of the output, "auto" the smaller of the two. Raises CompileError
-    for another order, and for an argument without floats.
+    for each number of the argument, "reverse" a row for each of the output. Straight-line code with few inputs and outputs may
+    be differentiated in any order in which its operations are eliminated: "auto" takes the cheapest that is found, "markowitz"
+    the cheapest operation at each step, a list names the vertices of `irad.elimination.region(f, *args)`. Of other functions
+    "auto" and "markowitz" take forward or reverse, by what is smaller, and a list is refused. Raises CompileError for another
+    order, and for an argument without floats.
     """
-    if order not in ORDERS:
+    named = isinstance(order, (list, tuple)) and all(isinstance(name, str) for name in order)
+    if not named and (not isinstance(order, str) or order not in ORDERS):
         raise refuse("unknown-order", f"no order of a Jacobian is {order!r}", help=ORDERS_HELP)
-    return _transformed("jacobian", f, argnums=argnums, order=order)
+    return _transformed("jacobian", f, argnums=argnums, order=order if isinstance(order, str) else tuple(order))
 
 
 @public

@@ -22,7 +22,7 @@ from irad.types import OBJECT, UNBOUND, Dim, Form, List, Record, Scalar, Stack, 
 
 __all__ = ["TRANSFORMS", "InvalidModule", "argument_count", "verify"]
 
-TRANSFORMS = frozenset({"jvp", "vjp_forward", "vjp_backward"})
+TRANSFORMS = frozenset({"jvp", "vjp_forward", "vjp_backward", "jacobian"})
 # What runs graphs in place, and their role.
 BLOCKS = {"cond": "branch", "fused": "branch", "for_loop": "loop", "while_loop": "loop"}
 
@@ -259,6 +259,10 @@ def _exception(value: Any) -> bool:
     return exception_class(value) is not None
 
 
+def _order(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, tuple) and all(isinstance(v, str) for v in value))
+
+
 _Check = tuple[Callable[[Any], bool], str]
 _INDEX: _Check = (lambda v: _is_int(v) and v >= 0, "an integer from 0 on")
 _TYPE: _Check = (lambda v: isinstance(v, Type) and v is not OBJECT, "a type")
@@ -269,6 +273,7 @@ FACTS: dict[str, _Check] = {
     **dict.fromkeys(("of", "to"), _TYPE),
     **dict.fromkeys(("message", "format"), _TEXT),
     **dict.fromkeys(("axes", "wrt"), (_axes, "a tuple of different axes or positions")),
+    "order": (_order, "the name of an order, or a tuple of names of vertices"),
     "shape": (_shape, "a tuple of sizes"),
     "steps": (lambda v: _ints(v) and 0 not in v, "a tuple of integers other than 0"),
     "error": (_exception, "the name of a built-in exception"),

@@ -11,7 +11,7 @@ from typing import Any
 from irad.errors import CompileError, refuse
 from irad.primitives.structure import BY_TRANSFORM, same_bits
 from irad.primitives.table import EFFECT, Missing, Primitive, primitive
-from irad.types import BOOL, INT, UNIT, Struct, Sum, Tuple, Type, tangent_type
+from irad.types import BOOL, INT, UNIT, Array, Scalar, Struct, Sum, Tuple, Type, is_float, tangent_type
 
 IN_BACKENDS = Missing("control flow: each backend runs it in its own way")
 
@@ -211,12 +211,14 @@ def _jvp_infer(types: tuple[Type, ...], wrt: tuple[int, ...], *, graphs: tuple[A
     return Tuple((g.result, tangent_type(g.result) or UNIT))
 
 
-def _transform(name: str, infer: Any, doc: str) -> Primitive:
+def _transform(
+    name: str, infer: Any, doc: str, *, statics: tuple[str, ...] = ("wrt",), layout: tuple[int, int] = (0, 1)
+) -> Primitive:
     return primitive(
         name,
         infer,
-        statics=("wrt",),
-        layout=(0, 1),
+        statics=statics,
+        layout=layout,
         doc=doc,
         ref=TO_EXPAND,
         vjp=TO_EXPAND,
@@ -257,4 +259,38 @@ def _backward_infer(types: tuple[Type, ...], wrt: tuple[int, ...], *, graphs: tu
 
 vjp_backward = _transform(
     "vjp_backward", _backward_infer, "vjp_backward(@f, residual, ct): the cotangents of the parameters `wrt`."
+)
+
+
+def _jacobian_infer(
+    types: tuple[Type, ...], wrt: tuple[int, ...], order: Any, *, graphs: tuple[Any, ...], module: Any = None
+) -> Type:
+    f, modes = graphs
+    _wrt(f, wrt)
+    for g in graphs:
+        _check_arguments(str(g), g.params, types)
+    leaves = f.result.items if isinstance(f.result, Tuple) else (f.result,)
+    found = Tuple(derivative_type(t, f.params[k].type) for t in leaves if is_float(t) for k in wrt)
+    if not same_bits(modes.result, found):
+        raise _mismatch(f"the result of {modes}", found, modes.result)
+    return found
+
+
+def derivative_type(y: Type, x: Type) -> Type:
+    """The type of the derivatives of a number or array in another: of the shape y + x."""
+    if not (is_float(y) and is_float(x)):
+        raise refuse("type-mismatch", f"{y} has no derivative in {x}")
+    if isinstance(y, Scalar) and isinstance(x, Scalar):
+        return y
+    shapes = [t.shape if isinstance(t, Array) else () for t in (y, x)]
+    return Array((y.dtype if isinstance(y, Array) else y).strong, shapes[0] + shapes[1])  # type: ignore[attr-defined]
+
+
+jacobian = _transform(
+    "jacobian",
+    _jacobian_infer,
+    "jacobian(@f, @modes, x, ...): the derivatives of f's numbers and arrays in the parameters `wrt`, by elimination in an "
+    "order; where @f is not straight-line code, what @modes makes of them by forward or reverse mode.",
+    statics=("wrt", "order"),
+    layout=(0, 2),
 )

@@ -54,9 +54,13 @@ def _has_aux(s: Specializer, v: Any) -> bool | None:
     return bool(v.value) if isinstance(v, Constant) else None
 
 
-def _order(s: Specializer, v: Any) -> str:
+def _order(s: Specializer, v: Any) -> str | tuple[str, ...]:
     if isinstance(v, Known) and v.value in jacobian.ORDERS:
         return str(v.value)
+    if is_tuple(v) or is_list(v):
+        items = v.children if is_tuple(v) else s.store.get(v.obj).children
+        if all(isinstance(c, Known) and isinstance(c.value, str) for c in items):
+            return tuple(c.value for c in items)
     raise s.refuse("unknown-order", f"no order of a Jacobian is {s.describe(v)}", help=jacobian.ORDERS_HELP)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from irad.errors import CompileError, refuse
+from irad.graph.build import Builder
 from irad.graph.nodes import Graph, Module, Node
 from irad.graph.walk import run
 from irad.specialize import complexes, objects, sizes
@@ -143,12 +144,16 @@ def specialize(
     names: Sequence[str] = (),
     hooks: dict[str, Any] | None = None,
     keywords: Sequence[str] = (),
+    builder: type[Builder] = Builder,
 ) -> Entry:
-    """The typed module of fn(*arguments of these types). The last arguments are given by the names in `keywords`."""
+    """The typed module of fn(*arguments of these types). The last arguments are given by the names in `keywords`.
+
+    builder: what makes the nodes.
+    """
     direct, choices = True, Choices()
     for _ in range(MAX_STARTS):
         choices.changed = False
-        s = Specializer(lower, {"entry": sys.modules[__name__], **(hooks or {})}, choices)
+        s = Specializer(lower, {"entry": sys.modules[__name__], **(hooks or {})}, choices, builder=builder)
         try:
             with own_dims(frozenset(sizes.symbols(tuple(types)))):
                 entry = _specialize(s, fn, types, name, names, keywords, direct)

@@ -1,11 +1,16 @@
-"""Jacobians: a derivative for each number of the input (`forward`) or of the output (`reverse`).
+"""Jacobians: a derivative for each number of the input (`forward`) or of the output (`reverse`); or, of straight-line code
+with few inputs and outputs, by elimination in an order (see `irad.transforms.elimination`).
 
 The columns of few inputs, and the rows of few outputs, are written one after the other: each is the derivative along one
 direction, whose zeros the Builder folds. Those of larger arrays are made by a loop, a column or row a trip.
+
+Whether a function is straight-line code shows when what it calls has been put in its place: the operation `jacobian` names
+the function and another, which makes the Jacobian by modes.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,8 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ORDERS", "ORDERS_HELP", "entries"]
 
-ORDERS = ("auto", "forward", "reverse")
-ORDERS_HELP = 'use "forward" (a column for each input), "reverse" (a row for each output), or "auto", the smaller of the two'
+ORDERS = ("auto", "forward", "reverse", "markowitz")
+ORDERS_HELP = (
+    'use "forward" (a column for each input), "reverse" (a row for each output), "markowitz", "auto", or names of vertices'
+)
 FEW = 16  # numbers whose derivatives are written one after the other
 FEW_ENTRIES = 256  # of a matrix that is made of numbers, not block by block
 
@@ -53,8 +60,43 @@ class _Value(NamedTuple):
 Derive = Callable[[Node], Sequence[Node]]  # from a direction of one value to the derivatives of the others
 
 
-def entries(s: Specializer, call: Any, order: str) -> dict[tuple[int, int], Node]:
+def entries(s: Specializer, call: Any, order: str | tuple[str, ...]) -> dict[tuple[int, int], Node]:
     """The derivative of output leaf i in the graph's parameter k, under (i, k): of the output's shape, then the input's."""
+    if order in ("forward", "reverse"):
+        return _by_mode(s, call, order)
+    if not _few(call):
+        if order in ORDERS:
+            return _by_mode(s, call, "auto")
+        raise s.refuse(
+            "not-straight-line",
+            "a Jacobian by a list of vertices, of more than a few numbers",
+            help='leave out the order, or write order="forward" or "reverse"',
+        )
+    b, graph = s.b, call.graph
+    modes = b.new_graph(f"{graph.name}.modes")
+    for p in graph.params:
+        b.parameter(modes, p.type, p.name)
+    inner = copy.copy(call)
+    inner.nodes = modes.params
+    with b.inside(modes):
+        found = _by_mode(s, inner, "auto")
+        places = [(i, k) for i, t in enumerate(call.leaves) if is_float(t) for k in call.wrt]
+        modes.finish(b.make_tuple(*[found[place] for place in places]))
+    made = b.jacobian(*call.nodes, graphs=(graph, modes), wrt=call.wrt, order=order)
+    return {place: b.getitem(made, index=n) for n, place in enumerate(places)}
+
+
+def _few(call: Any) -> bool:
+    """Whether inputs and outputs are few numbers, known when the program is compiled."""
+    types = [call.graph.params[k].type for k in call.wrt], [t for t in call.leaves if is_float(t)]
+    if not all(isinstance(t, Scalar) or (isinstance(t, Array) and t.static_shape is not None) for ts in types for t in ts):
+        return False
+    inputs, outputs = (sum(_Value(0, t, ()).size for t in ts) for ts in types)
+    return inputs > 0 and outputs > 0 and inputs * outputs <= FEW_ENTRIES
+
+
+def _by_mode(s: Specializer, call: Any, order: str) -> dict[tuple[int, int], Node]:
+    """By the derivatives of numbers of the input, or of the output, whichever are fewer if it is "auto"."""
     inputs = [_value(s, k, call.nodes[k], call.graph.params[k].type) for k in call.wrt]
     places = [i for i, t in enumerate(call.leaves) if is_float(t)]
     types = [sizes.renamed(call.leaves[i], call.sizes) for i in places]

@@ -74,6 +74,8 @@ class Specializer:
         lower: Callable[[FunctionType], Graph],
         hooks: Mapping[str, Any] | None = None,
         choices: Choices | None = None,
+        *,
+        builder: type[Builder] = Builder,
     ) -> None:
         self.lower = lower
         self.choices = choices or Choices()
@@ -81,7 +83,7 @@ class Specializer:
         self.current: Activation = None  # type: ignore[assignment]
         self.hooks = dict(hooks or {})
         self.module = Module()
-        self.b = Builder(self.module, REGISTRY)
+        self.b = builder(self.module, REGISTRY)
         self.store = Store()
         self.span: Span | None = None
         self.copies: dict[Any, Copy] = {}

@@ -1,5 +1,5 @@
 """Transforms get their bodies: `jvp`, `vjp_forward` and `vjp_backward` become calls of graphs made by forward and reverse
-mode, innermost transforms first, with the module made lean between the rounds.
+mode, `jacobian` of one made by elimination, innermost transforms first, with the module made lean between the rounds.
 """
 
 from __future__ import annotations
@@ -12,12 +12,13 @@ from irad.graph.walk import Task, all_graphs, nested_graphs, run
 from irad.optimize.rebuild import Rebuild
 from irad.primitives.control import residual_type
 from irad.transforms.cotangents import declare_tangent_sum
+from irad.transforms.elimination import eliminate
 from irad.transforms.forward import Forward
 from irad.transforms.reverse import Pair, Reverse
 from irad.types import List, Record, Stack, Sum, Tuple, Type
 from irad.verify import TRANSFORMS
 
-__all__ = ["expand_transforms", "has_transforms"]
+__all__ = ["differentiated", "expand_transforms", "has_transforms"]
 
 
 def has_transforms(module: Module) -> bool:
@@ -29,8 +30,27 @@ def expand_transforms(module: Module, lean: Callable[[Module], Module]) -> Modul
     while has_transforms(module):
         module = lean(module)
         if has_transforms(module):
-            module = _Expand(module, _innermost(module)).run()
+            module = _expanded(module)
     return module
+
+
+def differentiated(module: Module, lean: Callable[[Module], Module]) -> tuple[Graph, tuple[int, ...]]:
+    """The graph that the first transform of the entry names, without transforms in itself, and the parameters that derivatives
+    are taken in."""
+    while True:
+        module = lean(module)
+        first = next(node for node in module.entry.body if node.fn.name in TRANSFORMS)
+        if not _reached(first.graphs[0])[1]:
+            return first.graphs[0], first.static[0]
+        module = _expanded(module)
+
+
+def _expanded(module: Module) -> Module:
+    """The module with bodies for its innermost transforms."""
+    targets = _innermost(module)
+    if any(n.fn.name == "jacobian" and n.graphs[0] in targets for g in all_graphs(module) for n in g.body):
+        return eliminate(module, targets)  # first: it leaves no use for the modes of what is straight-line code
+    return _Expand(module, targets).run()
 
 
 def _reached(graph: Graph) -> tuple[set[Graph], list[Apply]]:

@@ -1,0 +1,67 @@
+"""What irad differentiates, as regions (see `irad.elimination`): joins specializer, passes and linearisation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from irad.compiled import Transform, core_of, unwrap
+from irad.elimination.graph import Region
+from irad.errors import public, refuse
+from irad.frontend import lower
+from irad.graph.build import Builder
+from irad.graph.nodes import Constant, Graph, Module, Node
+from irad.lock import LOCK
+from irad.pipeline import LEAN, run_passes
+from irad.primitives import REGISTRY
+from irad.specialize.entry import specialize, type_of
+from irad.transforms.elimination import Linearised, NotStraightLine
+from irad.transforms.expand import differentiated
+from irad.types import is_float, leaves
+
+__all__ = ["region"]
+
+
+class AsWritten(Builder):
+    """A builder that keeps operations on floats as they are written: constants are folded, but no operation is simplified, or
+    taken for an equal one."""
+
+    def apply(self, prim: Any, args: Sequence[Node], static: tuple[Any, ...] = (), graphs: tuple[Graph, ...] = ()) -> Node:
+        if not prim.elementwise or not any(is_float(a.type) for a in args):
+            return super().apply(prim, args, static, graphs)
+        known = self._fold(prim, tuple(args), static) if all(isinstance(a, Constant) for a in args) else None
+        return known or self._make(prim, tuple(args), static, graphs)
+
+
+GRANULARITIES = ("compiled", "paper")
+
+
+@public
+def region(f: Callable[..., Any], args: Sequence[Any], granularity: str) -> Region:
+    """See `irad.elimination.region`."""
+    if granularity not in GRANULARITIES:
+        raise refuse(
+            "unknown-granularity",
+            f"no granularity of a region is {granularity!r}",
+            help='use "compiled", what irad differentiates, or "paper", every operation as it is written',
+        )
+    with LOCK:
+        return _linearised(f, args, granularity).region
+
+
+def _linearised(f: Callable[..., Any], args: Sequence[Any], granularity: str) -> Linearised:
+    core = core_of(f)
+    types = [type_of(v) for v in args]
+    argnums = tuple(i for i, t in enumerate(types) if any(map(is_float, leaves(t))))
+    builder = AsWritten if granularity == "paper" else Builder
+    transform = Transform("jacrev", core.fn if core is not None else f, (("argnums", argnums),))
+    entry = specialize(transform, types, lower, hooks={"unwrap": unwrap}, builder=builder)
+    graph, wrt = differentiated(entry.module, lambda m: m if builder is AsWritten else run_passes(m, LEAN))
+    b = builder(Module(), REGISTRY)
+    new = b.new_graph(graph.name)
+    params = [b.parameter(new, p.type, p.name) for p in graph.params]
+    try:
+        with b.inside(new):
+            return Linearised(b, graph, wrt, params)
+    except NotStraightLine as e:
+        raise e.refusal(graph.span) from None

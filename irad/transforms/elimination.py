@@ -1,0 +1,343 @@
+"""Jacobians of straight-line code by elimination of the vertices of its linearised graph, in any order.
+
+    f(x, y) = (sin(x * y), x * y + y)
+
+    vertices: x, y, mul.0 = x * y, sin.0, add.0        edges: mul.0 -> sin.0 with the partial cos(mul.0), ...
+
+Eliminating a vertex v adds, for each edge u -> v and each edge v -> w, the product of their partials to the edge u -> w. When
+only inputs and outputs are left, the edges are the Jacobian. Every order gives the same Jacobian; what it costs depends on the
+order. Forward mode eliminates from the inputs, reverse mode from the outputs.
+
+Partials come from the records of the primitives, and everything is ordinary IR: the Builder folds what is known, adds no zeros,
+and shares a reciprocal that several partials divide by.
+
+After Griewank and Reese, "On the calculation of Jacobian matrices by the Markowitz rule", 1991.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+from typing import Any
+
+import numpy as np
+
+from irad.elimination.graph import Edge, Partial, Region, Vertex
+from irad.errors import CompileError, Span, refuse
+from irad.graph.build import Builder, constant_value, is_constant, literal
+from irad.graph.nodes import Apply, Graph, Module, Node
+from irad.graph.walk import Task, run
+from irad.optimize.elements import by_elements, elements_of, has_elements, known_shape, size
+from irad.optimize.rebuild import Rebuild
+from irad.primitives.control import derivative_type
+from irad.types import Array, Tuple, Type, is_float, tangent_type
+
+__all__ = ["Linearised", "NotStraightLine", "eliminate"]
+
+MOST_VERTICES = 2_000
+
+
+class NotStraightLine(Exception):
+    """A function has no linearised graph of numbers; the message says why."""
+
+    def __init__(self, message: str, node: Apply | None) -> None:
+        super().__init__(message)
+        self.node = node
+
+    def refusal(self, span: Span | None) -> CompileError:
+        """For the user, with the operation's place, or the one given."""
+        return refuse(
+            "not-straight-line",
+            f"the vertices of a function that is no straight-line code: {self}",
+            (self.node.span if self.node is not None else None) or span,
+            help='of what has branches and loops take the Jacobian without an order, or with order="forward" or "reverse"',
+        )
+
+
+class Linearised:
+    """A function written out on numbers in the graph that `b` builds, and the region of its partials, which are nodes there.
+
+    Its inputs are the numbers of the parameters `wrt`, its vertices all operations that vary with them.
+    """
+
+    def __init__(self, b: Builder, graph: Graph, wrt: Sequence[int], params: Sequence[Node]) -> None:
+        self.b, self.graph, self.params = b, graph, [params[k] for k in wrt]
+        self.inputs: list[list[int]] = []  # the vertices of each parameter in `wrt`, in C order
+        self._vertices: list[Vertex] = []
+        self._edges: list[Edge] = []
+        self._count: dict[str, int] = {}
+        self._number: dict[Node, int] = {}  # number -> its vertex
+        self._others: dict[Node, int] = {}  # operands that do not vary
+        self._active: set[Node] = set()
+        self._running: set[Graph] = set()
+        self._env: dict[Node, Any] = {}  # node -> node, elements of an array, or a list of items
+        for k, (p, new) in enumerate(zip(graph.params, params, strict=True)):
+            self._env[p] = self._input(new, p.name or f"x{k}") if k in wrt else new
+        run(self._write_out(graph))
+        for node in list(b.graph.body):  # now, so that no operation of the function is taken for a part of a partial
+            self._linearise(node)
+        self.outputs, self.results = self._outputs()
+        ends = [v for row in self.outputs for v in row if v is not None]
+        self.region = Region(self._vertices, self._edges, range(sum(map(len, self.inputs))), ends)
+
+    # -- the function on numbers -----------------------------------------------------------------------------------------
+
+    def _input(self, p: Node, name: str) -> Any:
+        found = self._elements(p)
+        first = len(self._vertices)
+        places = np.ndindex(*known_shape(p.type)) if isinstance(p.type, Array) else [()]
+        self._vertices += [Vertex(f"{name}{list(place) if place else ''}") for place in places]
+        self.inputs.append(list(range(first, len(self._vertices))))
+        self._number.update(zip(_flat(found), self.inputs[-1], strict=True))
+        self._active.update(_flat(found))
+        return found
+
+    def _elements(self, x: Any) -> Any:
+        """An array by its numbers; or the number it is."""
+        if isinstance(x, np.ndarray) or not isinstance(x.type, Array):
+            return x
+        shape = known_shape(x.type)
+        return elements_of([self.b.index(x, *[literal(int(i)) for i in place]) for place in np.ndindex(*shape)], shape)
+
+    def _write_out(self, graph: Graph) -> Task:
+        """The operations of a function, those of what it calls in the place of the calls."""
+        b, body = self.b, self.b.graph.body
+        if graph in self._running:
+            raise NotStraightLine("it calls itself", None)
+        self._running.add(graph)
+        for node in graph.body:
+            if node.fn.name == "call":
+                (called,) = node.graphs
+                self._env.update({p: self._get(a) for p, a in zip(called.params, node.args, strict=True)})
+                yield self._write_out(called)
+                self._env[node] = self._get(called.output)
+                continue
+            done = len(body)
+            b.span, b.adjoint = node.span, node.adjoint
+            new = self._env[node] = self._applied(node)
+            if new.__class__ is Apply and new.name is None:
+                new.name = node.name
+            self._active.update(n for n in body[done:] if any(a in self._active for a in n.args))
+        self._running.remove(graph)
+
+    def _get(self, node: Node) -> Any:
+        return self._env.get(node, node)  # a constant stands for itself
+
+    def _applied(self, node: Apply) -> Any:
+        name = node.fn.name
+        if node.graphs:
+            raise NotStraightLine(f"it has a `{name}`", node)
+        args = [self._get(a) for a in node.args]
+        if name in ("make_tuple", "make_record"):
+            return args
+        if name == "getitem" and isinstance(args[0], list):
+            return args[0][node.static[0]]
+        if any(isinstance(a, list) for a in args):
+            raise NotStraightLine(f"`{name}` takes a tuple", node)
+        of_arrays = any(isinstance(a.type, Array) for a in (node, *node.args))
+        if not any(isinstance(a, np.ndarray) or (of_arrays and a in self._active) for a in args):
+            return self.b.apply(node.fn, args, node.static)
+        if name == "array":
+            return elements_of(args, known_shape(node.type))
+        if not has_elements(node):
+            raise NotStraightLine(f"`{name}` is no operation on a few numbers", node)
+        return by_elements(self.b, node, [self._elements(a) for a in args])
+
+    # -- vertices and partials -------------------------------------------------------------------------------------------
+
+    def _linearise(self, node: Apply) -> None:
+        """Make a vertex of an operation if it varies with the inputs."""
+        if node in self._number or node.fn.order == "effect" or tangent_type(node.type) is None:
+            return
+        name = f"{node.fn.name}.{self._count.setdefault(node.fn.name, 0)}"  # whichever inputs it is that vary
+        self._count[node.fn.name] += 1
+        edges: dict[int, Node] = {}
+        self.b.span, self.b.adjoint = node.span, True
+        for i, a in enumerate(node.args):
+            u = self._number.get(a)
+            p = local_partial(self.b, node, i) if u is not None else None
+            if p is not None and u is not None:
+                edges[u] = self.b.add(edges[u], p) if u in edges else p
+        if not edges:
+            return
+        if len(self._vertices) == MOST_VERTICES:
+            raise NotStraightLine("it has too many operations", node)
+        if any(a.type.strong is not node.type.strong for a in node.args if a in self._number):  # type: ignore[attr-defined]
+            raise NotStraightLine("it mixes precisions", node)
+        self._edges += [Edge(u, len(self._vertices), _known(p)) for u, p in edges.items()]
+        self._vertices.append(self._vertex(node, name))
+        self._number[node] = len(self._vertices) - 1
+
+    def _vertex(self, node: Apply, name: str) -> Vertex:
+        """The vertex of an operation, by which those that compute the same are known."""
+        what, args = [node.fn.name, *map(str, node.static)], list[str | float]()
+        for i, a in enumerate(node.args):
+            value = constant_value(a)
+            if a in self._number:
+                args.append(self._vertices[self._number[a]].name)
+            elif value is not None:
+                args.append(float(value))
+            else:  # what does not vary is no vertex
+                what.append(f"{i}: {self._others.setdefault(a, len(self._others))}")
+        return Vertex(name, " ".join(what), tuple(args))
+
+    def _outputs(self) -> tuple[list[list[int | None]], list[Type]]:
+        """The vertices of each float result, None for a number that does not vary, and the results' types."""
+        found, result = self._get(self.graph.output), self.graph.result
+        leaves = found if isinstance(found, list) else [found]
+        rows: list[list[int | None]] = []
+        types: list[Type] = []
+        for leaf, t in zip(leaves, result.items if isinstance(result, Tuple) else (result,), strict=True):
+            if t is not None and is_float(t):
+                varies = isinstance(leaf, np.ndarray) or not isinstance(t, Array)
+                rows.append([self._number.get(x) for x in _flat(leaf)] if varies else [None] * size(t))
+                types.append(t)
+        return rows, types
+
+    # -- elimination -----------------------------------------------------------------------------------------------------
+
+    def jacobian(self, order: Sequence[int]) -> list[Node]:
+        """The derivatives of each float result in each parameter of `wrt`, by elimination in this order."""
+        b = self.b
+        b.adjoint = True
+        entries: dict[tuple[int, int], Any] = self.region.eliminate(order, _Nodes(b))
+        found = []
+        for row, t in zip(self.outputs, self.results, strict=True):
+            for p, columns in zip(self.params, self.inputs, strict=True):
+                full = derivative_type(t, p.type)
+                zero = b.zero(full.dtype if isinstance(full, Array) else full)
+                flat = [entries.get((u, v), 0.0) if v is not None else 0.0 for v in row for u in columns]
+                nodes = [b.like(x, zero) if isinstance(x, float) else x for x in flat]
+                found.append(b.array(*nodes, shape=full.shape) if isinstance(full, Array) else nodes[0])
+        return found
+
+
+class _Nodes:
+    """Partials that are nodes, or constants."""
+
+    def __init__(self, b: Builder) -> None:
+        self.b = b
+
+    def multiply(self, x: Partial, y: Partial) -> Partial:
+        return _known(times(self.b, *self._both(x, y)))
+
+    def add(self, x: Partial, y: Partial) -> Partial:
+        return _known(self.b.add(*self._both(x, y)))
+
+    def _both(self, x: Any, y: Any) -> tuple[Node, Node]:
+        """Two partials, of which at least one is a node, as nodes."""
+        return (
+            self.b.like(x, y) if isinstance(x, float) else x,
+            self.b.like(y, x) if isinstance(y, float) else y,
+        )
+
+
+def _flat(x: Any) -> list[Node]:
+    """The numbers of an array, or the number it is."""
+    return list(x.flat) if isinstance(x, np.ndarray) else [x]
+
+
+def _known(p: Node) -> Partial:
+    """The number that a node is known to be, or the node."""
+    value = constant_value(p)
+    return p if value is None else float(value)
+
+
+def local_partial(b: Builder, node: Apply, i: int) -> Node | None:
+    """The derivative of an operation on numbers in its argument i, by its record; None where it is zero."""
+    fn = node.fn
+    if fn.partials is not None:
+        part = fn.partials(b, node, *node.args, **node.facts())[i]
+        found = part() if callable(part) else part
+    elif callable(fn.jvp):
+        moved = [b.like(1.0, a) if k == i else None for k, a in enumerate(node.args)]
+        found = fn.jvp(b, node, *node.args, *moved, **node.facts())
+    else:
+        raise NotStraightLine(f"`{fn.name}` has no derivative", node)
+    return found  # type: ignore[no-any-return]
+
+
+def times(b: Builder, x: Node, y: Node) -> Node:
+    """x * y, and 0 where one of them is a side that was not taken, whatever the other is."""
+    for p, q in ((x, y), (y, x)):
+        if p.__class__ is Apply and p.fn.name == "select":
+            test, then, orelse = p.args
+            if is_constant(orelse, 0.0):
+                return b.select(test, times(b, then, q), orelse)
+            if is_constant(then, 0.0):
+                return b.select(test, then, times(b, orelse, q))
+    return b.mul(x, y)
+
+
+class _Eliminate(Rebuild):
+    """Gives the operations `jacobian` of some functions their bodies."""
+
+    def __init__(self, module: Module, targets: Container[Graph]) -> None:
+        super().__init__(module)
+        self.targets = targets
+        self.made: dict[tuple[Graph, tuple[int, ...], Any], Graph | None] = {}
+
+    def control(self, node: Apply) -> Task:
+        if node.fn.name != "jacobian" or node.graphs[0] not in self.targets:
+            yield super().control(node)
+            return
+        graph, modes = node.graphs
+        wrt, order = node.static
+        key = (graph, wrt, order)
+        if key not in self.made:
+            self.made[key] = self.straight_line(node)
+        called = self.made[key]
+        if called is None:
+            yield self.ensure(modes)
+            called = self.graphs[modes]
+        self.b.span = node.span
+        self.bind(node, self.b.call(called, [self.get(a) for a in node.args]))
+
+    def straight_line(self, node: Apply) -> Graph | None:
+        """A graph that makes the Jacobian by elimination; None where the function is no straight-line code."""
+        b, graph = self.b, node.graphs[0]
+        wrt, order = node.static
+        before, b.span = b.adjoint, graph.span
+        new = b.new_graph(f"{graph.name}.jacobian")
+        params = [b.parameter(new, p.type, p.name) for p in graph.params]
+        try:
+            with b.inside(new):
+                found = Linearised(b, graph, wrt, params)
+                new.finish(b.make_tuple(*found.jacobian(_chosen(found.region, order, node))))
+        except NotStraightLine as e:
+            b.module.graphs.remove(new)
+            if not isinstance(order, str):
+                raise e.refusal(node.span) from None
+            return None
+        finally:
+            b.adjoint = before
+        return new
+
+
+def _chosen(region: Region, order: str | tuple[str, ...], node: Apply) -> list[int]:
+    """The vertices to eliminate, in order."""
+    if order == "auto":
+        return cheapest(region)
+    if isinstance(order, str):
+        return region.order(order, "folded")
+    ids = region.ids()
+    try:
+        return region.order([ids[name] for name in order])
+    except (KeyError, ValueError) as e:
+        why = f"it has no vertex {e}" if isinstance(e, KeyError) else str(e)
+        raise refuse(
+            "unknown-order",
+            f"this is no order of the function's vertices: {why}",
+            node.span,
+            help="take the names from irad.elimination.region(f, ...).order(...): they change when the function does",
+        ) from None
+
+
+def cheapest(region: Region) -> list[int]:
+    """The cheapest order that is found, by the products that are left at run time; never worse than forward and reverse."""
+    orders = [region.order(name, "folded") for name in ("reverse", "forward", "markowitz")]
+    return min(orders, key=lambda order: region.count(order, "folded"))
+
+
+def eliminate(module: Module, targets: Container[Graph]) -> Module:
+    """The module with a body for each operation `jacobian` of a function in `targets`."""
+    return _Eliminate(module, targets).run()

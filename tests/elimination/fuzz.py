@@ -1,0 +1,93 @@
+"""Generated functions, each in random orders of elimination: `python -m tests.elimination.fuzz --functions 1000`.
+
+What irad gives is compared with dual numbers in CPython (`tests/generator/duals.py`). With --arrays, functions of small arrays.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections import Counter
+from random import Random
+from typing import Any
+
+import numpy as np
+
+import irad
+from tests.derivatives.oracles import on_duals
+from tests.elimination.programs import Program, drawn
+from tests.generator import duals
+
+__all__ = ["examined", "main"]
+
+ORDERS = 5
+
+
+def jacobian_by_duals(p: Program) -> list[np.ndarray]:
+    """For each output a matrix: a row for each of its numbers, a column for each of the inputs'."""
+    f, columns = on_duals(p.f), []
+    args = duals.entered(p.args)
+    for k, a in enumerate(p.args):
+        for i in range(np.size(a)):
+            one = np.zeros(np.size(a))
+            one[i] = 1.0
+            seed = one.reshape(np.shape(a)) if np.ndim(a) else 1.0
+            _, tangent = duals.directional(f, args, [seed if j == k else None for j in range(len(args))])
+            columns.append([np.ravel(np.array(duals.turn(t), float)) for t in tangent])
+    return [np.stack([c[n] for c in columns], axis=1) for n in range(len(columns[0]))]
+
+
+def flat(found: Any, args: tuple[Any, ...]) -> list[np.ndarray]:
+    """irad's Jacobian of a tuple in all arguments, in the form of `jacobian_by_duals`."""
+    return [np.concatenate([np.reshape(d, (-1, np.size(a))) for d, a in zip(row, args, strict=True)], axis=1) for row in found]
+
+
+def examined(seed: int, arrays: bool, backend: str, counts: Counter[str]) -> list[str]:
+    """What is wrong with the Jacobians of one function in its orders."""
+    p, rng = drawn(seed, arrays), Random(seed)
+    want = jacobian_by_duals(p)
+    region = irad.elimination.region(p.f, *p.args)
+    names = [region.vertices[v].name for v in region.inner]
+    orders = {f"random {n}": tuple(rng.sample(names, len(names))) for n in range(ORDERS)} | {"auto": "auto"}
+    numbers = tuple(range(len(p.args)))
+    f = p.f
+
+    def all_orders(*args: Any) -> Any:
+        return tuple(irad.jacobian(f, argnums=numbers, order=order)(*args) for order in given)
+
+    given = tuple(orders.values())
+    found = irad.compile(all_orders, backend=backend)(*p.args)
+    counts["functions"] += 1
+    counts["Jacobians"] += len(orders)
+    counts["vertices"] += len(names)
+    wrong = []
+    for label, jacobian in zip(orders, found, strict=True):
+        for n, (g, w) in enumerate(zip(flat(jacobian, p.args), want, strict=True)):
+            scale = 1.0 + np.max(np.abs(w), initial=0.0)
+            if g.shape != w.shape or not np.all(np.abs(g - w) <= 1e-9 * scale):
+                wrong.append(f"seed {seed}, {label}, output {n}:\n{g}\nis not\n{w}\n{p.text}")
+    return wrong
+
+
+def main(argv: list[str] | None = None) -> int:
+    a = argparse.ArgumentParser(prog="python -m tests.elimination.fuzz", description=__doc__)
+    a.add_argument("--functions", type=int, default=100)
+    a.add_argument("--seed", type=int, default=0)
+    a.add_argument("--arrays", action="store_true")
+    a.add_argument("--backend", default="llvm")
+    options = a.parse_args(argv)
+    counts: Counter[str] = Counter()
+    start, wrong = time.perf_counter(), []
+    for seed in range(options.seed, options.seed + options.functions):
+        found = examined(seed, options.arrays, options.backend, counts)
+        counts["wrong"] += len(found)
+        wrong += found[:1]
+    print("\n".join(wrong[:5]))
+    print(", ".join(f"{counts[k]} {k}" for k in ("functions", "Jacobians", "vertices", "wrong")))
+    print(f"{time.perf_counter() - start:.0f} s")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

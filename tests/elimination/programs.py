@@ -1,0 +1,150 @@
+"""Generated straight-line functions: several outputs, subexpressions that are shared and others that are written again.
+
+    def f(x0, x1):
+        v0 = np.sin(x0 * x1)
+        v1 = v0 / (v0 * v0 + 0.7)
+        return v1, v0, np.sin(x0 * x1) + x1
+
+With `arrays`, values are numbers and small arrays: broadcasts, reductions, products of matrices, indices, slices. Each value is
+computed as it is drawn, so that none grows large and no two are compared that are close.
+"""
+
+from __future__ import annotations
+
+import linecache
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Program", "drawn"]
+
+MOST = 20.0
+UNARY = (
+    *("np.sin({})", "np.cos({})", "np.tanh({})", "np.exp(-{0} * {0})", "np.sqrt({0} * {0} + 0.5)", "np.log({0} * {0} + 0.3)"),
+    *("np.arctan({})", "{} ** 2", "{} ** 3", "-{}", "abs({})", "1.5 * {}", "{} - 0.25", "{} / 2", "0.75 / ({0} * {0} + 0.6)"),
+    *("({0} * {0} + 0.2) ** 1.7", "np.where({0} > 0.1, np.sqrt(abs({0}) + 0.01), {0} * 0.5)", "np.exp({} * 0.1)", "1 - {}"),
+)
+BINARY = (
+    *("{} + {}", "{} - {}", "{} * {}", "{} * {}", "{0} / ({1} * {1} + 0.7)", "np.arctan2({0}, {1} * {1} + 0.4)"),
+    *("({0} * {0} + 0.3) ** {1}", "np.hypot({0}, {1} + 0.01)", "np.maximum({}, {})", "np.minimum({}, {})"),
+    "np.where({0} > {1}, {0} * {1}, {1} - {0})",
+)
+OF_ARRAYS = (
+    *("np.sum({})", "np.sum({}, axis=0)", "np.sum({}, axis=-1)", "np.mean({})", "np.max({})", "np.prod({})", "{}[0]", "{}[-1]"),
+    *("{}[::-1]", "{}[1:]", "{}.T", "np.reshape({}, -1)", "{}[..., 0]", "{}[:, None]", "np.array([{0}[0], {0}[-1]])"),
+    "{} + np.zeros((2, 2))",
+)
+PRODUCTS = ("{} @ {}", "np.dot({}, {})", "{}[:, None] * {}", "{}.T @ {}")
+SHAPES = ((), (), (2,), (3,), (2, 2), (2, 3))
+
+
+@dataclass(frozen=True)
+class Program:
+    """A function of numbers and arrays that returns a tuple of them, as text and as a function; where it is differentiated."""
+
+    text: str
+    f: Any
+    args: tuple[Any, ...]
+
+
+def drawn(seed: int, arrays: bool = False) -> Program:
+    rng = Random(f"{seed} {arrays}")
+    shapes = [rng.choice(SHAPES) if arrays else () for _ in range(rng.randint(1, 4))]
+    args = tuple(_value(rng, shape) for shape in shapes)
+    names = [f"x{i}" for i in range(len(args))]
+    values: dict[str, Any] = dict(zip(names, args, strict=True))
+    written: dict[str, str] = {}
+    for k in range(rng.randint(4, 24)):
+        text, value = _expression(rng, values, written, arrays)
+        values[f"v{k}"], written[f"v{k}"] = value, text
+    outputs = [n for n in values if rng.random() < 0.15] + list(values)[-rng.randint(1, 3) :]
+    while len(outputs) > 1 and sum(np.size(values[n]) for n in outputs) * sum(map(np.size, args)) > 200:
+        outputs.pop(0)
+    returned = [written[n] if n in written and rng.random() < 0.2 else n for n in outputs]
+    lines = [f"def f({', '.join(names)}):", *(f"    {n} = {t}" for n, t in written.items())]
+    text = "\n".join([*lines, f"    return ({', '.join(returned)},)", ""])
+    return Program(text, _function(text, f"<elimination {seed} {arrays}>"), args)
+
+
+def _value(rng: Random, shape: tuple[int, ...]) -> Any:
+    found = np.array([rng.choice((-1, 1)) * rng.uniform(0.2, 1.6) for _ in range(int(np.prod(shape)))]).reshape(shape)
+    return found if shape else float(found)
+
+
+def _expression(rng: Random, values: dict[str, Any], written: dict[str, str], arrays: bool) -> tuple[str, Any]:
+    """The text of an expression, and its value."""
+    while True:
+        templates = rng.choice((UNARY, BINARY, BINARY, *((OF_ARRAYS, PRODUCTS) if arrays else ())))
+        usable = {n: v for n, v in values.items() if np.ndim(v) or templates not in (OF_ARRAYS, PRODUCTS)}
+        if not usable:
+            continue
+        operands = [_operand(rng, usable, written) for _ in range(2)]
+        text = rng.choice(templates).format(*operands)
+        try:
+            value = _evaluated(text, values)
+        except (ValueError, IndexError, TypeError, AttributeError):
+            continue  # shapes that do not fit
+        if np.size(value) not in range(1, 17):
+            continue
+        if not np.max(np.abs(value)) < MOST:
+            text = f"np.sin({text})"
+            value = _evaluated(text, values)
+        if np.all(np.isfinite(value)) and not _close(text, values):
+            return text, value
+
+
+def _operand(rng: Random, values: dict[str, Any], written: dict[str, str]) -> str:
+    """A value by its name, of late ones more often, or as it was written."""
+    names = list(values)
+    name = rng.choice(names[-4:]) if rng.random() < 0.6 else rng.choice(names)
+    return f"({written[name]})" if name in written and len(written[name]) < 60 and rng.random() < 0.15 else name
+
+
+def _evaluated(text: str, values: dict[str, Any]) -> Any:
+    with np.errstate(all="ignore"):
+        return eval(text, {"np": np}, dict(values))
+
+
+class _Watched:
+    """NumPy, with a note of comparisons and extremes of numbers that are close."""
+
+    def __init__(self) -> None:
+        self.close = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    def maximum(self, x: Any, y: Any) -> Any:
+        self.close |= bool(np.any(np.abs(np.subtract(x, y)) < 1e-3))
+        return np.maximum(x, y)
+
+    def minimum(self, x: Any, y: Any) -> Any:
+        return -self.maximum(-x, -y)
+
+    def where(self, test: Any, x: Any, y: Any) -> Any:
+        return np.where(test, x, y)
+
+    def max(self, x: Any) -> Any:
+        ordered = np.sort(np.ravel(x))
+        self.close |= ordered.size > 1 and bool(ordered[-1] - ordered[-2] < 1e-3)
+        return np.max(x)
+
+
+def _close(text: str, values: dict[str, Any]) -> bool:
+    """Whether an expression has a kink nearby."""
+    watched = _Watched()
+    with np.errstate(all="ignore"):
+        eval(text, {"np": watched}, dict(values))
+    if "abs(" in text or "np.where" in text:
+        moved = [eval(text, {"np": np}, {n: v + h for n, v in values.items()}) for h in (0.0, 1e-6)]
+        return watched.close or bool(np.max(np.abs(moved[1] - moved[0])) > 1e-3)
+    return watched.close
+
+
+def _function(text: str, file: str) -> Any:
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)  # irad reads the source of functions
+    names: dict[str, Any] = {"np": np, "__name__": "drawn"}
+    exec(compile(text, file, "exec"), names)
+    return names["f"]

@@ -1,0 +1,26 @@
+"""A sample of `python -m tests.elimination.fuzz`."""
+
+from collections import Counter
+
+import pytest
+
+import irad.transforms.elimination as elimination
+from tests.elimination.fuzz import examined
+
+
+@pytest.mark.parametrize("backend", ["llvm", "interpreter", "source"])
+@pytest.mark.parametrize("arrays", [False, True], ids=["numbers", "arrays"])
+def test_random_orders_give_the_jacobian(arrays, backend):
+    for seed in range(8):
+        assert not examined(seed, arrays, backend, Counter())
+
+
+def test_a_wrong_partial_is_found(monkeypatch):
+    right = elimination.local_partial
+
+    def wrong(b, node, i):
+        p = right(b, node, i)
+        return b.neg(p) if p is not None and node.fn.name == "mul" else p
+
+    monkeypatch.setattr(elimination, "local_partial", wrong)
+    assert sum(bool(examined(seed, False, "interpreter", Counter())) for seed in range(100, 108)) > 4

@@ -1,0 +1,132 @@
+"""Regions of Python functions, and Jacobians by elimination: the formula tasks of examples/jacobians.py and small ones."""
+
+import random
+import runpy
+
+import numpy as np
+import pytest
+
+import irad
+from irad.elimination import Region, region
+from tests.derivatives.oracles import agree
+from tests.docs.snippets import ROOT
+from tests.elimination import graph
+
+EXAMPLES = runpy.run_path(str(ROOT / "examples" / "jacobians.py"))["TASKS"]
+ORDERS = ("forward", "reverse", "markowitz")
+X = np.array([0.3, -1.1, 0.7])
+
+
+def edges(r: Region) -> set[tuple[int, int, object]]:
+    return {(e.source, e.target, e.partial if isinstance(e.partial, float) else "v") for e in r.edges}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_formula_has_the_graph_that_was_published(name):
+    f, x = EXAMPLES[name]
+    found, want = region(f, x, granularity="paper"), graph(name)
+    assert edges(found) == edges(want)
+    assert len(found.edges) == len(want.edges)
+    assert len(found.vertices) == len(want.vertices)
+    assert (found.inputs, set(found.outputs)) == (want.inputs, set(want.outputs))
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_what_is_compiled_has_the_counts_of_the_graph_whose_vertices_are_shared(name):
+    f, x = EXAMPLES[name]
+    compiled, published = region(f, x), graph(name)
+    for order in ORDERS:
+        assert compiled.count(order, "folded") == published.count(order, "folded", cse=True)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_order_gives_the_jacobian(name):
+    f, x = EXAMPLES[name]
+    want = irad.jacfwd(f)(x)
+    size = np.max(np.abs(want))
+    names = [region(f, x).vertices[v].name for v in region(f, x).inner]
+    rng = random.Random(name)
+    orders = ["auto", *ORDERS, *(rng.sample(names, len(names)) for _ in range(2))]
+    for found in [irad.jacrev(f)(x), *(irad.jacobian(f, order=order)(x) for order in orders)]:
+        np.testing.assert_allclose(found / size, want / size, rtol=1e-12, atol=1e-12)
+
+
+def shared(x, y):
+    u = np.sin(x * y)
+    return u, u * u + y, x, 3.0
+
+
+def on_arrays(x, k):
+    rows = np.outer(x, x) @ np.array([1.0, -2.0, 0.5])
+    return {"rows": rows * k, "norm": np.sqrt(np.sum(x[::-1] * rows)) + np.max(x)}
+
+
+@pytest.mark.parametrize("backend", ["llvm", "interpreter", "source"])
+@pytest.mark.parametrize("order", ["auto", "markowitz"])
+def test_structures_and_small_arrays(order, backend):
+    def jacobian(f, order=order):
+        return irad.compile(irad.jacobian(f, argnums=(0, 1), order=order), backend=backend)
+
+    agree(jacobian(shared)(0.5, 1.25), irad.jacrev(shared, argnums=(0, 1))(0.5, 1.25), rtol=1e-14)
+    agree(jacobian(on_arrays)(X, 2.0), irad.jacrev(on_arrays, argnums=(0, 1))(X, 2.0), rtol=1e-14)
+
+
+def test_an_input_that_is_an_output_and_an_output_that_is_read():
+    r = region(shared, 0.5, 1.25)
+    names = [v.name for v in r.vertices]
+    assert names[:3] == ["x", "y", "mul.0"]
+    assert [names[v] for v in r.outputs] == ["sin.0", "add.0", "x"]
+    assert {names[v] for v in r.inner} == {"mul.0", "sin.0", "mul.1"}
+    assert irad.jacobian(shared, order=["sin.0", "mul.1", "mul.0"])(0.5, 1.25) == irad.jacfwd(shared)(0.5, 1.25)
+
+
+def test_a_side_that_is_not_taken_has_no_nan():
+    def f(x):
+        y = np.where(x > 0.0, np.sqrt(x), 2.0 * x)
+        return y * np.sum(y[:2]), np.maximum(np.log(np.abs(x)), -1.0)
+
+    x = np.array([0.0, 4.0, -1.0])
+    for order in ("auto", *ORDERS):
+        agree(irad.jacobian(f, order=order)(x), irad.jacrev(f)(x))
+
+
+def test_batches():
+    xs = np.linspace(0.1, 1.0, 15).reshape(5, 3)
+
+    def f(x):
+        return np.array([x[0] * x[1], np.sin(x[2]) * x[0]])
+
+    found = irad.compile(lambda xs: irad.vmap(irad.jacobian(f))(xs))(xs)
+    agree(found, np.stack([irad.jacfwd(f)(x) for x in xs]))
+
+
+def test_orders_nest_under_other_transforms():
+    def f(x):
+        return np.array([x[0] * x[1] * x[2], np.sin(x[2]) * x[0]])
+
+    def norm(x):
+        return np.sum(irad.jacobian(f)(x) ** 2)
+
+    agree(irad.grad(norm)(X), irad.grad(lambda x: np.sum(irad.jacfwd(f)(x) ** 2))(X))
+    g = irad.grad(lambda x: x[0] * np.exp(x[1] * x[2]))
+    agree(irad.jacobian(g)(X), irad.hessian(lambda x: x[0] * np.exp(x[1] * x[2]))(X))
+    assert len(region(g, X).outputs) == 3
+
+
+def test_other_functions_have_forward_or_reverse_mode():
+    def f(x):
+        y = x[:2]
+        for _ in range(3):
+            y = np.sin(y) * x[2]
+        return y if x[0] > 0.0 else y * y
+
+    for order in ("auto", "markowitz"):
+        agree(irad.jacobian(f, order=order)(X), irad.jacfwd(f)(X))
+    with pytest.raises(irad.CompileError, match="not-straight-line"):
+        irad.jacobian(f, order=["mul.0"])(X)
+
+
+def test_a_list_must_be_an_order():
+    for order, why in ((["mul.0"], "leaves out sin.0"), (["mul.0", "sin.1"], "no vertex 'sin.1'"), (["sin.0"] * 2, "twice")):
+        with pytest.raises(irad.CompileError, match=why):
+            irad.jacobian(shared, order=order)(0.5, 1.25)

@@ -293,6 +293,12 @@ class Builder:
 
     # -- arrays: what several rules need -------------------------------------------------------------------------------
 
+    def remember_dims(self, x: Node, dims: dict[int, Node]) -> None:
+        """Let dims of an array, by axis, be values that are there already."""
+        for axis, d in dims.items():
+            if isinstance(d, Apply):
+                self._table[self.primitives["dim"], (x,), (axis,)] = d
+
     def dims(self, x: Node) -> list[Node]:
         """The run-time dims of an array, one for each that is a symbol."""
         assert isinstance(x.type, Array)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 from irad.graph.nodes import Apply, Constant, Node
 from irad.nests.statements import PUTS
 from irad.optimize.demand import state_of
-from irad.types import Array, Scalar, Stack, Struct, Type, leaves
+from irad.types import Array, Dim, Scalar, Stack, Struct, Type, leaves
 
 __all__ = ["NONE", "Margins", "NoStrips", "Wrong", "has_stack", "worst"]
 
@@ -61,7 +61,7 @@ class Margins:
     """How many elements are wrong of the arrays that operations make of a strip; NoStrips where that is not known. The arrays
     have so many rows, some a few more or less."""
 
-    def __init__(self, nodes: Iterable[Apply], rows: int) -> None:
+    def __init__(self, nodes: Iterable[Apply], rows: int | Dim) -> None:
         self.rows = rows
         self.known: dict[Node, Known] = {}
         self.bytes = 0  # that a strip keeps for each of its rows
@@ -70,10 +70,11 @@ class Margins:
 
     def extra(self, t: Type) -> int:
         """How many rows more than others an array has."""
-        shape = t.static_shape if isinstance(t, Array) else None
-        if not shape or abs(shape[0] - self.rows) > OFF:
+        shape = t.shape if isinstance(t, Array) else ()
+        extra = Dim.of(shape[0]) - self.rows if shape and all(isinstance(d, int) for d in shape[1:]) else None
+        if not isinstance(extra, int) or abs(extra) > OFF:
             raise NoStrips
-        return shape[0] - self.rows
+        return extra
 
     def of(self, x: Node) -> Known:
         if x in self.known:
@@ -112,6 +113,10 @@ class Margins:
         if name == "zeros" or (name == "broadcast" and isinstance(n.args[0].type, Scalar)):
             self.extra(n.type)
             return NONE
+        if name == "dim":
+            return None
+        if name == "reshape" and n.type is n.args[0].type:
+            return self.array(n.args[0])
         if n.graphs or not n.fn.elementwise or n.fn.order != "total":
             raise NoStrips
         if isinstance(n.type, Array):
@@ -201,4 +206,4 @@ def _all(wrong: Wrong, state: Iterable[Known]) -> list[Known]:
 
 
 def _row(t: Array) -> int:
-    return t.dtype.nbytes * math.prod(t.static_shape[1:])  # type: ignore[index]
+    return t.dtype.nbytes * math.prod(t.shape[1:])  # type: ignore[arg-type]

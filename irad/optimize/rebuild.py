@@ -15,7 +15,7 @@ from irad.graph.walk import Task, run
 from irad.optimize.demand import ALL, Demand, state_of
 from irad.optimize.slots import Path
 from irad.primitives import REGISTRY
-from irad.types import BOOL, Array, Struct, Tuple, Type
+from irad.types import BOOL, Array, Dim, Struct, Tuple, Type
 
 __all__ = ["Rebuild", "is_undef", "rebuild"]
 
@@ -411,6 +411,7 @@ class Rebuild:
                 self.bind(p, x)
             else:
                 carried.append(i)
+        sizes = {i: self.sizes(self.get(init[i])) for i in carried} if b.hoist else {}
         new = b.new_graph(old.name, b.graph, "loop")
         if counted:
             self.bind(old.params[0], b.parameter(new, old.params[0].type, old.params[0].name))
@@ -418,6 +419,7 @@ class Rebuild:
             for i in carried:
                 p = old.params[first + i]
                 self.bind(p, self.parameter(new, p))
+                b.remember_dims(self.env[p], sizes.get(i, {}))
             yield self.body(old)
             b.span = self.place(node)
             nodes = []
@@ -438,8 +440,14 @@ class Rebuild:
         if carried:
             feed = iter(b.parts(result, len(nodes)))
             for i, xs in zip(carried, given, strict=True):
-                values[i] = self.gathered([next(feed) for _ in xs], old.params[first + i])
+                values[i] = x = self.gathered([next(feed) for _ in xs], old.params[first + i])
+                b.remember_dims(x, sizes.get(i, {}))
         self.results_of_loop(node, values)
+
+    def sizes(self, x: Node) -> dict[int, Node]:
+        """The run-time dims of an array, by axis: a loop that it goes through does not change them."""
+        shape = x.type.shape if isinstance(x.type, Array) else ()
+        return {axis: self.b.dim(x, axis=axis) for axis, d in enumerate(shape) if isinstance(d, Dim)}
 
     def stays(self, p: Parameter, state: Node, init: Node) -> bool:
         """Whether the state of a loop never changes: the old parameter and new state, and the new node for its start."""

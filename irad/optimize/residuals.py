@@ -28,7 +28,7 @@ from irad.optimize.rebuild import Rebuild, is_undef
 from irad.optimize.rewrite import kind_of
 from irad.optimize.slots import Path, Slot
 from irad.optimize.stacks import Stacks
-from irad.types import UNIT, Array, Scalar, Stack, Struct, Tuple, Type, leaves
+from irad.types import UNIT, Array, Dim, Scalar, Stack, Struct, Tuple, Type, leaves
 
 __all__ = ["choose_residuals", "nbytes", "padding"]
 
@@ -236,8 +236,9 @@ def _array_cost(x: Apply) -> float:
     if x.fn.name == "broadcast":
         return REPEATED * n
     if x.fn.name == "slice":  # only of what has few elements more: the array below is kept for it
-        of, shape = x.args[0].type, (*x.args[0].type.shape, *x.type.shape)  # type: ignore[attr-defined]
-        return MOVED * n if all(isinstance(d, int) for d in shape) and 2 * n >= elements(of) else math.inf
+        of = x.args[0].type
+        alike = all(isinstance(Dim.of(d) - e, int) for d, e in zip(of.shape, x.type.shape, strict=True))  # type: ignore[attr-defined]
+        return MOVED * n if alike and 2 * n >= elements(of) else math.inf
     if not x.fn.elementwise or x.fn.order != "total":
         return math.inf
     return x.fn.cost * n

@@ -14,8 +14,7 @@ After Meng and Skadron, "Performance Modeling and Automatic Ghost Zone Optimizat
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from irad.graph.build import literal
@@ -24,7 +23,7 @@ from irad.graph.walk import Task, all_graphs, captured
 from irad.nests.blocks import Users, users_in
 from irad.optimize.margins import NONE, Margins, NoStrips, Wrong, has_stack, worst
 from irad.optimize.rebuild import Rebuild
-from irad.types import INT, Array, Scalar, Stack, Tuple, Type
+from irad.types import INT, Array, Dim, Scalar, Stack, Tuple, Type
 
 __all__ = ["into_strips"]
 
@@ -32,7 +31,9 @@ NEAR = 1 << 20  # bytes of what a strip keeps
 FAR = 4 << 20  # bytes of what a loop keeps that runs in strips: half of it would stay near anyway
 SHORT, LONG = 128, 2048  # elements of a strip
 MARGINS = 1 / 3  # of a strip
-SHAPED = frozenset({"broadcast", "slice", "zeros", "empty_stack"})  # operations that are told a shape
+SHAPED = frozenset(
+    {"broadcast", "slice", "zeros", "empty_stack", "dim", "reshape"}
+)  # operations that are told shapes, or tell them
 
 
 def into_strips(module: Module) -> Module:
@@ -53,7 +54,7 @@ class Region:
 
     loop: Apply  # one of them, in whose place all are built
     nodes: list[Apply]
-    rows: int  # elements of the arrays; some have a few more or less
+    rows: int | Dim  # elements of the arrays; some have a few more or less
     outputs: list[Apply] = field(default_factory=list)  # arrays that are read elsewhere
     length: int = 0  # of a strip
     margins: Wrong = NONE  # of it
@@ -85,16 +86,16 @@ def _regions(graph: Graph) -> Iterator[Region]:
 
 
 def _large(loop: Apply) -> bool:
-    """Whether a loop's state has a large array."""
-    shapes = [a.type.static_shape for a in loop.args[1:] if isinstance(a.type, Array)]
-    return any(shape and math.prod(shape) >= 2 * SHORT for shape in shapes)
+    """Whether a loop's state has an array that may be large."""
+    shapes = [a.type.shape for a in loop.args[1:] if isinstance(a.type, Array)]
+    return any(shape and (isinstance(shape[0], Dim) or shape[0] >= 2 * SHORT) for shape in shapes)
 
 
 def _region(graph: Graph, loop: Apply, users: Users, place: dict[Node, int]) -> Region | None:
     nodes = _together(graph, loop, users, place)
     inside = set(nodes)
-    shapes = [a.type.static_shape for n in nodes if n.graphs for a in n.args if isinstance(a.type, Array)]
-    rows = max(shape[0] for shape in shapes if shape)
+    sizes = [a.type.shape[0] for n in nodes if n.graphs for a in n.args if isinstance(a.type, Array) and a.type.shape]
+    rows = next((d for d in sizes if isinstance(d, Dim)), 0) or max(sizes)  # type: ignore[type-var]
     region = Region(loop, nodes, rows)
     try:
         found = Margins(nodes, rows)
@@ -151,16 +152,14 @@ def _reads(node: Apply) -> Iterable[Node]:
 
 def _sized(region: Region, found: Margins) -> bool:
     """Choose how long strips are; False where running in strips saves nothing."""
-    if found.bytes * region.rows < FAR:
-        return False
-    length = min(LONG, NEAR // found.bytes)
+    region.length = length = min(LONG, NEAR // found.bytes)
     if length < SHORT or sum(region.margins) > MARGINS * length:
         return False
-    region.length = length
-    if 2 * length > region.rows:
-        return False
-    even = (s for s in range(region.step, region.step * 3 // 4, -1) if region.rows % s == 0)
-    region.length += next(even, region.step - region.step % 8) - region.step
+    rows = region.rows
+    if isinstance(rows, int):
+        even = (s for s in range(region.step, region.step * 3 // 4, -1) if rows % s == 0)
+        region.length += next(even, region.step - region.step % 8) - region.step
+        return rows >= max(2 * length, FAR // found.bytes)
     return True
 
 
@@ -191,6 +190,7 @@ class _Strips(Rebuild):
         self.inside = {n for r in regions for n in r.nodes}
         self.early = {n for r in regions for n in r.early}
         self.region: Region | None = None  # in whose strip something is being built
+        self.rows: Node  # of its arrays
 
     def sequence(self, old: Graph) -> Iterable[Apply]:
         here = [r for r in self.regions.values() if r.loop.graph is old]
@@ -222,33 +222,75 @@ class _Strips(Rebuild):
             yield super().control(node)
 
     def strips(self, r: Region) -> Task:
-        """The loop over strips; where the last one is shorter it is run alone, as one that ends where the array ends."""
+        """A region in strips; where it is known at run time only whether arrays are long, as it is for short ones."""
         b = self.b
-        whole = [n.type for n in r.outputs]
-        graph = b.new_graph("strip", b.graph, "loop")
-        k = b.parameter(graph, INT, "k")
-        made = [b.parameter(graph, t) for t in whole]
-        with b.inside(graph):
-            at = b.mul(k, literal(r.step))
-            parts = yield self.strip(r, at)
-            graph.finish(b.tuple_([self.put(p, part, at) for p, part in zip(made, parts, strict=True)]))
-        b.adjoint = False
-        result = b.for_loop(literal(r.rows // r.step), *[b.zeros(of=t) for t in whole], graphs=(graph,))
-        arrays = b.parts(result, len(whole))
-        if r.rows % r.step:
-            at = literal(r.rows - r.step)
-            parts = yield self.strip(r, at)
-            arrays = [self.put(x, part, at) for x, part in zip(arrays, parts, strict=True)]
+        if isinstance(r.rows, int):
+            arrays = yield self.over(r, literal(r.rows))
+        else:
+            x = next(x for n in r.nodes for x in _reads(n) if isinstance(x.type, Array) and x not in self.inside)
+            rows = b.add(b.dim(self.get(x), axis=0), literal(r.rows - x.type.shape[0]))  # type: ignore[attr-defined]
+            graphs = []
+            for name in ("long", "short"):
+                graph = b.new_graph(name, b.graph, "branch")
+                with b.inside(graph):
+                    if name == "long":
+                        found = yield self.over(r, rows)
+                    else:
+                        yield self.operations(r)
+                        found = [self.get(n) for n in r.outputs]
+                    graph.finish(b.tuple_(found))
+                graphs.append(graph)
+            result = b.cond(b.ge(rows, literal(2 * r.length)), graphs=tuple(graphs))
+            arrays = b.parts(result, len(r.outputs))
         for n, x in zip(r.outputs, arrays, strict=True):
             self.bind(n, x)
 
-    def strip(self, r: Region, at: Node) -> Task:
+    def over(self, r: Region, rows: Node) -> Task:
+        """The outputs of a region, by a loop over strips. Where the last one is shorter the loop is run again, for one strip
+        that ends where the array ends: so its trips do not meet."""
+        b = self.b
+        b.adjoint = False
+        dims = [] if isinstance(r.rows, int) else [rows]
+        zeros = [b.zeros(*dims, of=n.type) for n in r.outputs]
+        count = b.floordiv(rows, literal(r.step))
+        if isinstance(r.rows, int) and r.rows % r.step == 0:
+            found = yield self.loop_over(r, zeros, count, literal(0), rows)
+            return found
+        last = b.sub(rows, literal(r.step))
+        graph = b.new_graph("strips", b.graph, "loop")
+        again = b.parameter(graph, INT, "again")
+        made = [b.parameter(graph, n.type) for n in r.outputs]
+        with b.inside(graph):
+            first = b.eq(again, literal(0))
+            trips, start = b.select(first, count, literal(1)), b.select(first, literal(0), last)
+            graph.finish(b.tuple_((yield self.loop_over(r, made, trips, start, rows))))
+        return b.parts(b.for_loop(literal(2), *zeros, graphs=(graph,)), len(zeros))
+
+    def loop_over(self, r: Region, arrays: Sequence[Node], trips: Node, first: Node, rows: Node) -> Task:
+        """The arrays with so many strips of a region's outputs, the first of them at `first`."""
+        b = self.b
+        graph = b.new_graph("strip", b.graph, "loop")
+        k = b.parameter(graph, INT, "k")
+        made = [b.parameter(graph, x.type) for x in arrays]
+        with b.inside(graph):
+            at = b.add(first, b.mul(k, literal(r.step)))
+            parts = yield self.strip(r, at, rows)
+            b.adjoint = False
+            out = []
+            for x, part in zip(made, parts, strict=True):
+                rest = [literal(0)] * (x.type.rank - 1)  # type: ignore[attr-defined]
+                out.append(b.slice_update(x, part, at, *rest, steps=(1,) * (1 + len(rest))))
+            graph.finish(b.tuple_(out))
+        return b.parts(b.for_loop(trips, *arrays, graphs=(graph,)), len(arrays))
+
+    def strip(self, r: Region, at: Node, rows: Node) -> Task:
         """The rows from `at` on of a region's outputs, without the margins around them."""
-        b, self.region = self.b, r
+        b = self.b
+        self.region, self.rows = r, rows
         b.adjoint = False
         start = at
         if any(r.margins):
-            end = literal(r.rows - r.length)
+            end = b.sub(rows, literal(r.length))
             start = b.sub(at, literal(r.margins.left))
             start = b.select(b.lt(start, literal(0)), literal(0), start)
             start = b.select(b.lt(start, end), start, end)
@@ -256,12 +298,7 @@ class _Strips(Rebuild):
         before = {x: self.get(x) for x in outside}
         for x, whole in before.items():
             self.bind(x, self.window(whole, start))
-        for n in r.nodes:
-            b.span = self.place(n)
-            if n.graphs:
-                yield super().control(n)
-            else:
-                self.plain(n)
+        yield self.operations(r)
         b.adjoint = False
         first, out = b.sub(at, start), []
         for n in r.outputs:
@@ -275,11 +312,13 @@ class _Strips(Rebuild):
             self.bind(x, whole)
         return out
 
-    def put(self, x: Node, part: Node, at: Node) -> Node:
-        """An array with rows from `at` on."""
-        t = x.type
-        assert isinstance(t, Array)
-        return self.b.slice_update(x, part, at, *[literal(0)] * (t.rank - 1), steps=(1,) * t.rank)
+    def operations(self, r: Region) -> Task:
+        for n in r.nodes:
+            self.b.span = self.place(n)
+            if n.graphs:
+                yield super().control(n)
+            else:
+                self.plain(n)
 
     def cut(self, t: Type) -> Type:
         """The type of a strip of what has the type t."""
@@ -287,7 +326,7 @@ class _Strips(Rebuild):
         if r is None:
             return t
         if isinstance(t, Array):
-            return Array(t.dtype, (r.length + t.shape[0] - r.rows, *t.shape[1:]))
+            return Array(t.dtype, (r.length + (Dim.of(t.shape[0]) - r.rows), *t.shape[1:]))
         if isinstance(t, Stack):
             return Stack(self.cut(t.item))
         return Tuple(map(self.cut, t.items)) if isinstance(t, Tuple) else t
@@ -307,9 +346,18 @@ class _Strips(Rebuild):
 
     def plain(self, node: Apply) -> None:
         b, name = self.b, node.fn.name
+        b.adjoint = node.adjoint
         if self.region is None or name not in SHAPED:
             super().plain(node)
-            return
-        first = self.cut(node.type).shape if name in ("broadcast", "slice") else self.cut(node.static[0])  # type: ignore[attr-defined]
-        b.adjoint = node.adjoint
-        self.bind(node, b.apply(node.fn, [self.get(a) for a in node.args], (first, *node.static[1:])))
+        elif name == "dim":
+            size = node.args[0].type.shape[node.static[0]]  # type: ignore[attr-defined]
+            more = Dim.of(size) - self.region.rows
+            self.bind(node, b.add(self.rows, literal(more)) if node.static[0] == 0 else literal(size))
+        elif name == "reshape":
+            self.bind(node, self.get(node.args[0]))
+        else:
+            whole = node.static[0] if name in ("zeros", "empty_stack") else node.type
+            count = 1 if name == "broadcast" else 1 + len(node.static[1]) if name == "slice" else 0  # sizes follow them
+            new = self.cut(whole)
+            first = new.shape if name in ("broadcast", "slice") else new  # type: ignore[attr-defined]
+            self.bind(node, b.apply(node.fn, [self.get(a) for a in node.args[:count]], (first, *node.static[1:])))

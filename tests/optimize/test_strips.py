@@ -50,12 +50,12 @@ class Draw:
         if first + behind == 0:
             return ""
         start = int(self.rng.integers(0, first + behind + 1))
-        return f"[{start}:{N - (first + behind - start)}]"
+        return f"[{start}:{start - first - behind or ''}]"
 
     def step(self, x):
         rows = tuple(map(int, self.rng.integers(0, 3, 2))) if self.stencil else (0, 0)
         value = self.term(rows, int(self.rng.integers(1, 4)))
-        place = f"[{rows[0]}:{N - rows[1]}]"
+        place = f"[{rows[0]}:{-rows[1] or ''}]"
         kind = self.pick("in place", "copy", "add") if sum(rows) else self.pick("new", "in place")
         if kind == "new":
             return [f"{x} = {value}"]
@@ -116,6 +116,24 @@ def test_strips(short, monkeypatch, seed):
         )  # adjoints contract multiplications and additions
         np.testing.assert_allclose(b, c, rtol=1e-12, atol=1e-12, err_msg=text)
         np.testing.assert_allclose(c, d, rtol=1e-11, atol=1e-12, err_msg=text)
+
+
+@pytest.mark.parametrize("seed", range(0, PROGRAMS, 3))
+def test_strips_of_any_size(short, monkeypatch, seed):
+    """Sizes that are known at run time only: long and short arrays."""
+    draw = Draw(seed)
+    text = draw.text()
+    monkeypatch.setattr(strips, "LONG", 48)
+    rng = np.random.default_rng(seed)
+    compiled = irad.compile(irad.value_and_grad(function(text), argnums=(0, 1)))
+    for n in (9, 13, 95, 96, 97, N):
+        shape = (n, *draw.shape[1:])
+        args = rng.uniform(-1, 1, shape), rng.uniform(-1, 1, shape), 0.3
+        value, grads = compiled(*args)
+        reference = outcomes(text, args, backend="interpreter")
+        for got, want in zip((value, *grads), reference, strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-12, err_msg=f"{n}: {text}")
+    assert compiled.cache_info().misses == 2
 
 
 def test_values_have_the_same_bits(short, monkeypatch):

@@ -274,7 +274,7 @@ def slice_of_update(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> 
     if not (isinstance(x, Apply) and x.fn.name == "slice_update" and x.static == (steps,) and 0 not in steps):
         return None
     _, v, *starts = x.args
-    return v if v.type.shape == shape and rest == starts else None  # type: ignore[attr-defined]
+    return v if v.type.shape == shape and rest[: len(steps)] == starts else None  # type: ignore[attr-defined]
 
 
 @rewrites("slice-beside-update", "slice")
@@ -301,6 +301,16 @@ def update_by_slice(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> 
     x, v, *starts = args
     same = isinstance(v, Apply) and v.fn.name == "slice" and v.args[0] is x and v.static[1] == static[0]
     return x if same and list(v.args[1:]) == starts else None  # type: ignore[attr-defined]
+
+
+@rewrites("update-again", "slice_update")
+def update_again(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
+    """slice_update(slice_update(?x, ?v, i), ?w, i) => slice_update(?x, ?w, i), a block of the same size"""
+    x, w, *starts = args
+    if not (isinstance(x, Apply) and x.fn.name == "slice_update" and x.static == static and 0 not in static[0]):
+        return None
+    below, v, *before = x.args
+    return b.slice_update(below, w, *starts, steps=static[0]) if v.type is w.type and before == starts else None
 
 
 def _known(x: Node) -> bool:
@@ -334,4 +344,5 @@ RULES: tuple[Rule, ...] = (
     add_to_cleared,
     slice_beside_update,
     update_by_slice,
+    update_again,
 )

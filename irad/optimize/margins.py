@@ -206,4 +206,4 @@ def _all(wrong: Wrong, state: Iterable[Known]) -> list[Known]:
 
 
 def _row(t: Array) -> int:
-    return t.dtype.nbytes * math.prod(t.shape[1:])  # type: ignore[arg-type]
+    return t.dtype.nbytes * math.prod(d for d in t.shape[1:] if isinstance(d, int))

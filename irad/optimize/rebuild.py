@@ -411,7 +411,7 @@ class Rebuild:
                 self.bind(p, x)
             else:
                 carried.append(i)
-        sizes = {i: self.sizes(self.get(init[i])) for i in carried} if b.hoist else {}
+        sizes = {i: self.run_time_dims(self.get(init[i])) for i in carried} if b.hoist else {}
         new = b.new_graph(old.name, b.graph, "loop")
         if counted:
             self.bind(old.params[0], b.parameter(new, old.params[0].type, old.params[0].name))
@@ -444,7 +444,7 @@ class Rebuild:
                 b.remember_dims(x, sizes.get(i, {}))
         self.results_of_loop(node, values)
 
-    def sizes(self, x: Node) -> dict[int, Node]:
+    def run_time_dims(self, x: Node) -> dict[int, Node]:
         """The run-time dims of an array, by axis: a loop that it goes through does not change them."""
         shape = x.type.shape if isinstance(x.type, Array) else ()
         return {axis: self.b.dim(x, axis=axis) for axis, d in enumerate(shape) if isinstance(d, Dim)}

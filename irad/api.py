@@ -206,7 +206,7 @@ def jacrev(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Any:
 
 @public
 def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Any:
-    """The Hessian of f, which returns a float, by forward over reverse mode."""
+    """The Hessian of f, which returns a float: the Jacobian of its gradient, by elimination, or forward over reverse mode."""
     return _transformed("hessian", f, argnums=argnums)
 
 

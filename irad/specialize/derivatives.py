@@ -522,8 +522,8 @@ def _outer(s: Specializer, shape: Shape, counter: Iterator[int], leaves: list[Ty
 
 
 def _hessian(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
-    """Forward over reverse."""
-    return (yield s.call(transform("jacfwd", transform("grad", fn, **options), **options), args, kwargs))
+    """The Jacobian of the gradient: by elimination, or forward over reverse."""
+    return (yield s.call(transform("jacobian", transform("grad", fn, **options), **options, order="auto"), args, kwargs))
 
 
 def _hvp(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:

@@ -24,16 +24,18 @@ import numpy as np
 from irad.elimination.graph import Edge, Partial, Region, Vertex
 from irad.errors import CompileError, Span, refuse
 from irad.graph.build import Builder, constant_value, is_constant, literal
-from irad.graph.nodes import Apply, Graph, Module, Node
+from irad.graph.nodes import Apply, Constant, Graph, Module, Node
 from irad.graph.walk import Task, run
+from irad.optimize.demand import state_of
 from irad.optimize.elements import by_elements, elements_of, has_elements, known_shape, size
 from irad.optimize.rebuild import Rebuild
+from irad.optimize.unroll import TRIPS
 from irad.primitives.control import derivative_type
 from irad.types import Array, Tuple, Type, is_float, tangent_type
 
 __all__ = ["Linearised", "NotStraightLine", "eliminate"]
 
-MOST_VERTICES = 2_000
+MOST_OPERATIONS = 1_000
 
 
 class NotStraightLine(Exception):
@@ -99,17 +101,14 @@ class Linearised:
         return elements_of([self.b.index(x, *[literal(int(i)) for i in place]) for place in np.ndindex(*shape)], shape)
 
     def _write_out(self, graph: Graph) -> Task:
-        """The operations of a function, those of what it calls in the place of the calls."""
+        """The operations of a graph; those of what it calls, of trips that are known and of branches in their place."""
         b, body = self.b, self.b.graph.body
         if graph in self._running:
             raise NotStraightLine("it calls itself", None)
         self._running.add(graph)
         for node in graph.body:
-            if node.fn.name == "call":
-                (called,) = node.graphs
-                self._env.update({p: self._get(a) for p, a in zip(called.params, node.args, strict=True)})
-                yield self._write_out(called)
-                self._env[node] = self._get(called.output)
+            if node.graphs:
+                yield self._put_in_place(node)
                 continue
             done = len(body)
             b.span, b.adjoint = node.span, node.adjoint
@@ -117,15 +116,36 @@ class Linearised:
             if new.__class__ is Apply and new.name is None:
                 new.name = node.name
             self._active.update(n for n in body[done:] if any(a in self._active for a in n.args))
+            if len(body) > MOST_OPERATIONS:
+                raise NotStraightLine("it has too many operations", node)
         self._running.remove(graph)
+
+    def _put_in_place(self, node: Apply) -> Task:
+        name, args = node.fn.name, [self._get(a) for a in node.args]
+        if name == "call":
+            (called,) = node.graphs
+            self._env.update(zip(called.params, args, strict=True))
+            yield self._write_out(called)
+            self._env[node] = self._get(called.output)
+        elif name == "cond" and is_constant(args[0]):
+            taken = node.graphs[0 if args[0].value else 1]
+            yield self._write_out(taken)
+            self._env[node] = self._get(taken.output)
+        elif name == "for_loop" and is_constant(args[0]) and args[0].value <= TRIPS:
+            (body,), values = node.graphs, args[1:]
+            for k in range(args[0].value):
+                self._env.update(zip(body.params, [literal(k), *values], strict=True))
+                yield self._write_out(body)
+                values = [self._get(s) for s in state_of(body, name)]
+            self._env[node] = values[0] if len(values) == 1 else values
+        else:
+            raise NotStraightLine(f"it has a `{name}`", node)
 
     def _get(self, node: Node) -> Any:
         return self._env.get(node, node)  # a constant stands for itself
 
     def _applied(self, node: Apply) -> Any:
         name = node.fn.name
-        if node.graphs:
-            raise NotStraightLine(f"it has a `{name}`", node)
         args = [self._get(a) for a in node.args]
         if name in ("make_tuple", "make_record"):
             return args
@@ -138,9 +158,11 @@ class Linearised:
             return self.b.apply(node.fn, args, node.static)
         if name == "array":
             return elements_of(args, known_shape(node.type))
-        if not has_elements(node):
+        known = [a if a.__class__ is Constant else old for a, old in zip(args, node.args, strict=True)]  # places of a trip
+        here = Apply(node.graph, node.type, node.fn, tuple(known), node.static)
+        if not has_elements(here):
             raise NotStraightLine(f"`{name}` is no operation on a few numbers", node)
-        return by_elements(self.b, node, [self._elements(a) for a in args])
+        return by_elements(self.b, here, [self._elements(a) for a in args])
 
     # -- vertices and partials -------------------------------------------------------------------------------------------
 
@@ -159,8 +181,6 @@ class Linearised:
                 edges[u] = self.b.add(edges[u], p) if u in edges else p
         if not edges:
             return
-        if len(self._vertices) == MOST_VERTICES:
-            raise NotStraightLine("it has too many operations", node)
         if any(a.type.strong is not node.type.strong for a in node.args if a in self._number):  # type: ignore[attr-defined]
             raise NotStraightLine("it mixes precisions", node)
         self._edges += [Edge(u, len(self._vertices), _known(p)) for u, p in edges.items()]

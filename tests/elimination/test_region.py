@@ -116,7 +116,7 @@ def test_orders_nest_under_other_transforms():
 def test_other_functions_have_forward_or_reverse_mode():
     def f(x):
         y = x[:2]
-        for _ in range(3):
+        while y[0] > 0.1:
             y = np.sin(y) * x[2]
         return y if x[0] > 0.0 else y * y
 
@@ -124,6 +124,20 @@ def test_other_functions_have_forward_or_reverse_mode():
         agree(irad.jacobian(f, order=order)(X), irad.jacfwd(f)(X))
     with pytest.raises(irad.CompileError, match="not-straight-line"):
         irad.jacobian(f, order=["mul.0"])(X)
+
+
+def test_short_loops_are_written_out():
+    def arm(q):
+        t = np.eye(3)
+        for i in range(3):
+            c, s = np.cos(q[i]), np.sin(q[i])
+            turn = np.array([[c, -s, 1.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
+            t = t @ turn if i > 0 else turn
+        return t[:2, 2]
+
+    assert not {"for_loop", "cond", "matmul"} & set(irad.ir(irad.jacobian(arm), X).operations)
+    agree(irad.jacobian(arm)(X), irad.jacrev(arm)(X))
+    assert [v.op for v in region(arm, X).vertices].count("cos") == 3
 
 
 def test_a_list_must_be_an_order():

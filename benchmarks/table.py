@@ -1,4 +1,4 @@
-"""The tables of README.md, from the results beside this file: `python -m benchmarks.table gradients|compile|scaling`."""
+"""The tables of README.md, from the results beside this file: `python -m benchmarks.table gradients|steps|compile|scaling`."""
 
 from __future__ import annotations
 
@@ -19,6 +19,14 @@ COMPILES = {
     "mixture": "gradient of a Gaussian mixture, first call",
     "lstm": "gradient of an LSTM layer, 14 units, 100 steps in a loop, first call",
     "import": "`import irad`, on top of NumPy",
+}
+
+
+STEPS = {
+    "euler": "x += 0.01 * sin(x)",
+    "logistic": "logistic growth",
+    "heat": "the heat equation",
+    "burgers": "Burgers' equation",
 }
 
 
@@ -54,6 +62,17 @@ def gradients() -> None:
         print(f"| {w.name} | {cells} | {ratio} | {w.most} × {BESIDE[w.beside]} |")
 
 
+def steps() -> None:
+    """100 steps on large arrays: the value by NumPy and irad, the gradient by irad and JAX."""
+    print("| 100 steps of | numbers | NumPy, value | irad, value | irad, gradient | JAX, gradient |")
+    print("|---|---|---|---|---|---|")
+    for n, rows in loaded("steps.json").items():
+        for name, r in rows.items() if n != "machine" else ():
+            if r["jax"] is not None:
+                cells = " | ".join(shown(r[key] / 1e3) for key in ("numpy", "value", "gradient", "jax"))
+                print(f"| {STEPS[name]} | {int(n):,} | {cells} |")
+
+
 def compile_time() -> None:
     """First calls in a warm process, and the import."""
     results = loaded("compile_time.json")
@@ -77,4 +96,4 @@ def scaling() -> None:
 
 if __name__ == "__main__":
     wanted = sys.argv[1] if len(sys.argv) > 1 else "gradients"
-    {"gradients": gradients, "compile": compile_time, "scaling": scaling}[wanted]()
+    {"gradients": gradients, "steps": steps, "compile": compile_time, "scaling": scaling}[wanted]()

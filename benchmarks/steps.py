@@ -1,6 +1,6 @@
 """100 steps on arrays of 10⁵ and 10⁶ numbers, and their gradients, in milliseconds: the programs of tests/loops/arrays.py.
 
-python -m benchmarks.steps [sizes...] [--jax PYTHON]      on one core and thread; PYTHON, one that has JAX, runs some by lax.scan
+python -m benchmarks.steps [sizes...] [--jax PYTHON]      on one core; PYTHON, one that has JAX, runs some by lax.scan
 """
 
 from __future__ import annotations
@@ -46,8 +46,7 @@ def main() -> None:
         x = np.linspace(0.0, 1.0, n)
         print(f"{n:<12}{'NumPy':>10}{'irad':>10}{'gradient':>10}{'ratio':>8}{'JAX':>10}")
         for f in STEPS:
-            theirs = min(timeit.repeat(lambda f=f: f(x), number=1, repeat=2)) * 1e3  # type: ignore[misc]
-            value, gradient = (milliseconds(irad.compile(g), x) for g in (f, irad.grad(f)))
+            theirs, value, gradient = (milliseconds(g, x) for g in (f, irad.compile(f), irad.compile(irad.grad(f))))
             row = {"numpy": theirs, "value": value, "gradient": gradient, "jax": jax.get(f.__name__)}
             results.setdefault(str(n), {})[f.__name__] = row
             beside = f"{jax[f.__name__]:10.1f}" if f.__name__ in jax else ""

@@ -59,7 +59,7 @@ def _chains(graph: Graph) -> list[Chain]:
     users = users_in(graph)
     out = []
     for node in graph.body:
-        if block_of(node) is not None and not _goes_on(node, graph, users):
+        if _is_link(node) and not _goes_on(node, graph, users):
             c = _chain(node, graph, users)
             if len(c.cuts()) <= MOST + 1 and _pays(c, graph, users):
                 out.append(c)
@@ -69,15 +69,19 @@ def _chains(graph: Graph) -> list[Chain]:
 def _goes_on(node: Apply, graph: Graph, users: Users) -> bool:
     """Whether the array is only read by what puts the next block into it."""
     readers = users.get(node, [])
-    return node is not graph.output and len(readers) == 1 and readers[0].args[0] is node and block_of(readers[0]) is not None
+    return node is not graph.output and len(readers) == 1 and readers[0].args[0] is node and _is_link(readers[0])
+
+
+def _is_link(put: Apply) -> bool:
+    return block_of(put) is not None and put.args[0] is not put.args[1]
 
 
 def _chain(last: Apply, graph: Graph, users: Users) -> Chain:
     blocks = [block_of(last)]
     base = last.args[0]
-    while base.graph is graph and (b := block_of(base)) is not None and _goes_on(b.put, graph, users):
-        blocks.append(b)
-        base = b.put.args[0]
+    while isinstance(base, Apply) and base.graph is graph and _is_link(base) and _goes_on(base, graph, users):
+        blocks.append(block_of(base))
+        base = base.args[0]
     return Chain(base, blocks[::-1])  # type: ignore[arg-type]
 
 
@@ -132,7 +136,7 @@ class _Pieces(Rebuild):
         b.span, b.adjoint = c.last.span, c.last.adjoint
         out = b.zeros(of=t)
         rest = [literal(0)] * (t.rank - 1)
-        for first, part in sorted(parts, key=lambda p: p[0]):
+        for first, part in parts:
             out = b.slice_update(out, part, literal(first), *rest, steps=(1,) * t.rank)
         if out.__class__ is Apply and out.name is None:
             out.name = c.last.name
@@ -140,8 +144,9 @@ class _Pieces(Rebuild):
 
     def added(self, x: Node, y: Node) -> Node:
         """x + y; a cotangent that is zeros adds nothing."""
-        if self.b.adjoint and any(isinstance(v, Apply) and v.fn.name == "zeros" for v in (x, y)):
-            return y if x.fn.name == "zeros" else x  # type: ignore[attr-defined]
+        for v, other in ((x, y), (y, x)):
+            if self.b.adjoint and isinstance(v, Apply) and v.fn.name == "zeros":
+                return other
         return self.b.add(x, y)
 
     def rows(self, v: Node, first: int, stop: int) -> Node:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from irad.elimination.graph import Metric, Region, is_constant
 
-__all__ = ["Folded", "Paper", "State", "bits", "count", "start"]
+__all__ = ["Folded", "Paper", "State", "bits", "count", "markowitz", "run", "start"]
 
 
 def bits(mask: int) -> Iterator[int]:
@@ -31,7 +31,11 @@ def start(region: Region, metric: Metric) -> State:
 
 def count(region: Region, order: Iterable[int], metric: Metric) -> int:
     """The products made when vertices are eliminated in an order."""
-    state = start(region, metric)
+    return run(start(region, metric), order)
+
+
+def run(state: State, order: Iterable[int]) -> int:
+    """What it costs to eliminate vertices from a state, which changes."""
     return sum([state.eliminate(v) for v in order])
 
 
@@ -53,6 +57,14 @@ class Paper:
         new = Paper.__new__(Paper)
         new.sources, new.targets, new.kept = self.sources[:], self.targets[:], self.kept
         return new
+
+    def key(self) -> object:
+        """What later costs depend on, besides the set of eliminated vertices."""
+        return None
+
+    def near(self, v: int) -> int:
+        """The sources and targets of a vertex."""
+        return self.sources[v] | self.targets[v]
 
     def cost(self, v: int) -> int:
         return self.sources[v].bit_count() * self.targets[v].bit_count()
@@ -83,86 +95,107 @@ class Paper:
 
 class Folded:
     """The edges that are left and their constants; the cost counts products of which one factor is known at run time only, and
-    the other is not ±1."""
+    the other is not ±1.
 
-    __slots__ = ("constants", "kept", "run_sources", "run_targets", "sources", "targets", "unit_sources", "unit_targets")
+    A set has three lanes of n bits: all its members, those by a run-time edge, and those by an edge that is ±1.
+    """
+
+    __slots__ = ("all", "constants", "kept", "n", "sources", "targets")
 
     def __init__(self, region: Region) -> None:
-        n = len(region.vertices)
-        self.sources, self.run_sources, self.unit_sources = [0] * n, [0] * n, [0] * n
-        self.targets, self.run_targets, self.unit_targets = [0] * n, [0] * n, [0] * n
+        self.n = n = len(region.vertices)
+        self.all = (1 << n) - 1
+        self.sources = [0] * n
+        self.targets = [0] * n
         self.kept = sum(1 << i for i in set(region.outputs))
-        self.constants: dict[tuple[int, int], float] = {}
+        self.constants: list[dict[int, float]] = [{}] * n  # by source, then target; copied before they are written
         for e in region.edges:
             if is_constant(e.partial):
                 self._add(e.source, e.target, e.partial)  # type: ignore[arg-type]
             else:
-                self.run_sources[e.target] |= 1 << e.source
-                self.run_targets[e.source] |= 1 << e.target
-                self.sources[e.target] |= 1 << e.source
-                self.targets[e.source] |= 1 << e.target
-                self.unit_sources[e.target] &= ~(1 << e.source)
-                self.unit_targets[e.source] &= ~(1 << e.target)
+                self._lanes(e.source, e.target, 0b011)
 
     def copy(self) -> Folded:
         new = Folded.__new__(Folded)
-        new.sources, new.run_sources, new.unit_sources = self.sources[:], self.run_sources[:], self.unit_sources[:]
-        new.targets, new.run_targets, new.unit_targets = self.targets[:], self.run_targets[:], self.unit_targets[:]
-        new.kept, new.constants = self.kept, self.constants.copy()
+        new.n, new.all, new.kept = self.n, self.all, self.kept
+        new.sources, new.targets, new.constants = self.sources[:], self.targets[:], self.constants[:]
         return new
+
+    def _lanes(self, i: int, j: int, lanes: int) -> None:
+        """Which lanes an edge is in."""
+        n = self.n
+        every = 1 | 1 << n | 1 << 2 * n
+        mine = (lanes & 1) | (lanes >> 1 & 1) << n | (lanes >> 2) << 2 * n
+        self.targets[i] = self.targets[i] & ~(every << j) | mine << j
+        self.sources[j] = self.sources[j] & ~(every << i) | mine << i
 
     def _add(self, i: int, j: int, value: float) -> None:
         """Add a constant to an edge; constants that cancel take it away."""
-        if self.run_targets[i] >> j & 1:
+        if self.targets[i] >> self.n + j & 1:
             return
-        value += self.constants.get((i, j), 0.0)
-        source, target = 1 << i, 1 << j
-        self.unit_sources[j] &= ~source
-        self.unit_targets[i] &= ~target
+        constants = self.constants[i] = self.constants[i].copy()
+        value += constants.get(j, 0.0)
         if value == 0.0:
-            self.constants.pop((i, j), None)
-            self.sources[j] &= ~source
-            self.targets[i] &= ~target
+            del constants[j]
+            self._lanes(i, j, 0b000)
             return
-        self.constants[i, j] = value
-        self.sources[j] |= source
-        self.targets[i] |= target
-        if value in (1.0, -1.0):
-            self.unit_sources[j] |= source
-            self.unit_targets[i] |= target
+        constants[j] = value
+        self._lanes(i, j, 0b101 if value in (1.0, -1.0) else 0b001)
+
+    def key(self) -> object:
+        """What later costs depend on, besides the set of eliminated vertices: what cancelled, how constants were rounded."""
+        others = []
+        for i, t in enumerate(self.targets):
+            if rest := t & ~(t >> self.n) & ~(t >> 2 * self.n) & self.all:
+                others += [self.constants[i][j] for j in bits(rest)]
+        return tuple(self.targets), tuple(others)
+
+    def near(self, v: int) -> int:
+        """The sources and targets of a vertex."""
+        return (self.sources[v] | self.targets[v]) & self.all
 
     def cost(self, v: int) -> int:
-        run_s, run_t = self.run_sources[v].bit_count(), self.run_targets[v].bit_count()
-        s = (self.sources[v] & ~self.unit_sources[v]).bit_count()  # of run time, or constants but ±1
-        t = (self.targets[v] & ~self.unit_targets[v]).bit_count()
-        return run_s * t + (s - run_s) * run_t
+        n, every, s, t = self.n, self.all, self.sources[v], self.targets[v]
+        run_s, run_t = (s >> n & every).bit_count(), (t >> n & every).bit_count()
+        others_s = (s & every).bit_count() - (s >> 2 * n).bit_count() - run_s  # constants but ±1
+        others_t = (t & every).bit_count() - (t >> 2 * n).bit_count() - run_t
+        return run_s * (run_t + others_t) + others_s * run_t
 
     def eliminate(self, v: int) -> int:
         """Eliminate a vertex; what it costs."""
         cost = self.cost(v)
-        s, t, run_s, run_t = self.sources[v], self.targets[v], self.run_sources[v], self.run_targets[v]
-        gone = ~(1 << v)
-        stays = gone if not self.kept >> v & 1 else -1
-        constant_s, constant_t = s & ~run_s, t & ~run_t
-        for i in bits(s):
-            new = t if run_s >> i & 1 else run_t
-            self.targets[i] = (self.targets[i] | new) & stays
-            self.run_targets[i] = (self.run_targets[i] | new) & stays
-            self.unit_targets[i] &= ~new & stays
-        for j in bits(t):
-            new = s if run_t >> j & 1 else run_s
-            self.sources[j] = (self.sources[j] | new) & gone
-            self.run_sources[j] = (self.run_sources[j] | new) & gone
-            self.unit_sources[j] &= ~new & gone
-        if constant_s and constant_t:
+        n, every, sources, targets = self.n, self.all, self.sources, self.targets
+        s, t = sources[v] & every, targets[v] & every
+        run_s, run_t = sources[v] >> n & every, targets[v] >> n & every
+        this = 1 << v | 1 << n + v | 1 << 2 * n + v
+        gone = this if not self.kept >> v & 1 else 0
+        run, run_gone = (
+            t | t << n,
+            ~(t << 2 * n | gone),
+        )  # what a source gains and loses that is one at run time, and a constant
+        fixed, fixed_gone = run_t | run_t << n, ~(run_t << 2 * n | gone)
+        rest = s
+        while rest:
+            low = rest & -rest
+            rest ^= low
+            i = low.bit_length() - 1
+            targets[i] = (targets[i] | run) & run_gone if run_s & low else (targets[i] | fixed) & fixed_gone
+        run, run_gone = s | s << n, ~(s << 2 * n | this)
+        fixed, fixed_gone = run_s | run_s << n, ~(run_s << 2 * n | this)
+        rest = t
+        while rest:
+            low = rest & -rest
+            rest ^= low
+            j = low.bit_length() - 1
+            sources[j] = (sources[j] | run) & run_gone if run_t & low else (sources[j] | fixed) & fixed_gone
+        if (constant_s := s & ~run_s) and (constant_t := t & ~run_t):
             for i in bits(constant_s):
-                x = self.constants[i, v]
-                for j in bits(constant_t):
-                    self._add(i, j, x * self.constants[v, j])
-        self.targets[v] = self.run_targets[v] = self.unit_targets[v] = 0
-        self.sources[v] &= ~stays
-        self.run_sources[v] &= ~stays
-        self.unit_sources[v] &= ~stays
+                x = self.constants[i][v]
+                for j in bits(constant_t & ~(targets[i] >> n)):
+                    self._add(i, j, x * self.constants[v][j])
+        targets[v] = 0
+        if gone:
+            sources[v] = 0
         return cost
 
 

@@ -22,7 +22,10 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from irad.elimination.annealing import Found
 
 __all__ = ["Algebra", "Edge", "Metric", "Numbers", "Order", "Partial", "Region", "Vertex", "load"]
 
@@ -165,6 +168,26 @@ class Region:
                     del sums.targets[i][v]
         entries = {(i, j): sums.targets[i][j] for i in self.inputs for j in ends if j in sums.targets.get(i, {})}
         return entries | {(i, i): 1.0 for i in self.inputs if i in ends}
+
+    def lower_bound(self, metric: Metric = "paper", cse: bool = False) -> int:
+        """No order costs less: see `irad.elimination.bounds`, and `exact` for parts that are solved."""
+        from irad.elimination import exact
+
+        return sum(part.bound for part in exact.solve_parts(self.shared() if cse else self, metric))
+
+    def search(
+        self,
+        metric: Metric = "paper",
+        cse: bool = False,
+        seconds: float | None = None,
+        seed: int = 0,
+        moves: int | None = None,
+        progress: bool = False,
+    ) -> Found:
+        """The cheapest order found: see `irad.elimination.annealing.search`."""
+        from irad.elimination import annealing
+
+        return annealing.search(self, metric, cse, seconds, seed, moves, progress)
 
     def __repr__(self) -> str:
         return f"Region({len(self.inputs)} inputs, {len(self.outputs)} outputs, {len(self.inner)} vertices to eliminate)"

@@ -290,9 +290,9 @@ def _compiled(function: Callable[..., Any], options: Options) -> Any:
 def ir(f: Any, *args: Any, stage: str = "optimized", **kwargs: Any) -> IR:
     """The IR of f for these arguments at a stage.
 
-    The stages are "python", "typed", "adjoint", "optimized", "lowered", "source", "llvm", "asm", and "cuda": the array
-    operations that fuse as CUDA C, which nothing runs yet. `str()` is the text, `.operations` counts operations by
-    primitive, `.residuals` lists what loops store.
+    The stages are "python", "typed", "linearized" (of straight-line code: its vertices and partials), "adjoint", "optimized",
+    "lowered", "source", "llvm", "asm", and "cuda": the array operations that fuse as CUDA C, which nothing runs yet.
+    `str()` is the text, `.operations` counts operations by primitive, `.residuals` lists what loops store.
     """
     core = core_of(f)
     with LOCK:

@@ -11,15 +11,16 @@ from irad.errors import public, refuse
 from irad.frontend import lower
 from irad.graph.build import Builder
 from irad.graph.nodes import Constant, Graph, Module, Node
+from irad.graph.text import Line, printed
 from irad.lock import LOCK
 from irad.pipeline import LEAN, run_passes
 from irad.primitives import REGISTRY
 from irad.specialize.entry import specialize, type_of
 from irad.transforms.elimination import Linearised, NotStraightLine
 from irad.transforms.expand import differentiated
-from irad.types import is_float, leaves
+from irad.types import Type, is_float, leaves
 
-__all__ = ["region"]
+__all__ = ["linearized", "region"]
 
 
 class AsWritten(Builder):
@@ -45,16 +46,15 @@ def region(f: Callable[..., Any], args: Sequence[Any], granularity: str) -> Regi
             f"no granularity of a region is {granularity!r}",
             help='use "compiled", what irad differentiates, or "paper", every operation as it is written',
         )
-    with LOCK:
-        return _linearised(f, args, granularity).region
-
-
-def _linearised(f: Callable[..., Any], args: Sequence[Any], granularity: str) -> Linearised:
     core = core_of(f)
-    types = [type_of(v) for v in args]
+    with LOCK:
+        builder = AsWritten if granularity == "paper" else Builder
+        return _linearised(core.fn if core is not None else f, [type_of(v) for v in args], builder).region
+
+
+def _linearised(f: Any, types: Sequence[Type], builder: type[Builder] = Builder) -> Linearised:
     argnums = tuple(i for i, t in enumerate(types) if any(map(is_float, leaves(t))))
-    builder = AsWritten if granularity == "paper" else Builder
-    transform = Transform("jacrev", core.fn if core is not None else f, (("argnums", argnums),))
+    transform = Transform("jacrev", f, (("argnums", argnums),))
     entry = specialize(transform, types, lower, hooks={"unwrap": unwrap}, builder=builder)
     graph, wrt = differentiated(entry.module, lambda m: m if builder is AsWritten else run_passes(m, LEAN))
     b = builder(Module(), REGISTRY)
@@ -65,3 +65,27 @@ def _linearised(f: Callable[..., Any], args: Sequence[Any], granularity: str) ->
             return Linearised(b, graph, wrt, params)
     except NotStraightLine as e:
         raise e.refusal(graph.span) from None
+
+
+def linearized(f: Any, types: Sequence[Type]) -> tuple[list[Line], Module]:
+    """The text of a function's region, and its program: what f computes, then the partials. Behind the line of a vertex stand
+    its name, and what it is multiplied by for each operand: `sqrt.0: %12 mul.0`."""
+    found = _linearised(f, types)
+    b, region = found.b, found.region
+    graph = b.module.entry
+    partials = [e.partial for e in region.edges if isinstance(e.partial, Node)]
+    with b.inside(graph):
+        graph.finish(b.make_tuple(*dict.fromkeys(partials)))
+    lines, names = printed(b.module)
+
+    def shown(v: int) -> str:
+        terms = [
+            f"{e.partial if not isinstance(e.partial, Node) else names[e.partial]} {region.vertices[e.source].name}"
+            for e in region.edges
+            if e.target == v
+        ]
+        kind = "an output, " if v in region.outputs else ""
+        return f"{region.vertices[v].name}: {kind}{', '.join(terms) or 'an input'}"
+
+    said: dict[Any, str] = {node: shown(v) for node, v in found.number.items()}
+    return [line._replace(comment="; ".join(filter(None, [line.comment, said.get(line.node)]))) for line in lines], b.module

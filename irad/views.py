@@ -20,7 +20,7 @@ from irad.types import Stack, Tuple, Type
 
 __all__ = ["IR", "STAGES", "Residual", "language", "of_module", "program_at", "view"]
 
-STAGES = ("python", "typed", "adjoint", "optimized", "lowered", "source", "llvm", "asm", "cuda")
+STAGES = ("python", "typed", "linearized", "adjoint", "optimized", "lowered", "source", "llvm", "asm", "cuda")
 LANGUAGES = {"source": "python", "llvm": "llvm", "asm": "asm", "cuda": "cuda"}  # of the stages that are not IR
 PLUMBING = frozenset({"make_tuple", "make_record", "getitem", "push", "pop", "pop_zero", "empty_stack", "stack_size"})
 
@@ -102,13 +102,17 @@ def program_at(core: Any, types: Sequence[Type], keywords: Sequence[str], stage:
         raise refuse(
             "unknown-stage", f"no stage is called {stage!r}", help=nearest(stage, STAGES, f"use one of {', '.join(STAGES)}")
         )
-    if stage == "python":
+    if stage in ("python", "linearized"):
         if core.function is None:
             raise refuse(
                 "unknown-stage",
                 "this program was not made from a Python function",
                 help="ask for another stage: it begins as typed",
             )
+        if stage == "linearized":
+            from irad.linearized import linearized
+
+            return _of_lines(stage, *linearized(core.fn, types))
         return _of_lines(stage, printed(alone(lower(core.function)))[0], None)
     module = core.specialized(types, keywords).module
     if stage == "adjoint":

@@ -43,6 +43,7 @@ DOES = {"expand": "Give transforms their bodies, innermost first.", **{p.name: p
 ABOUT = {
     "python": "what was written: Python's own operations, in the order in which Python runs them",
     "typed": "what it means for these types: variables, attributes and calls are resolved",
+    "linearized": "its vertices, and their partials, behind the lines",
     "adjoint": "derivatives have bodies; ~ marks derivative values",
     "optimized": "what is left",
     "lowered": "what the backend decides",

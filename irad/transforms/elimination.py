@@ -67,7 +67,7 @@ class Linearised:
         self._vertices: list[Vertex] = []
         self._edges: list[Edge] = []
         self._count: dict[str, int] = {}
-        self._number: dict[Node, int] = {}  # number -> its vertex
+        self.number: dict[Node, int] = {}  # number -> its vertex
         self._others: dict[Node, int] = {}  # operands that do not vary
         self._active: set[Node] = set()
         self._running: set[Graph] = set()
@@ -89,7 +89,7 @@ class Linearised:
         places = np.ndindex(*known_shape(p.type)) if isinstance(p.type, Array) else [()]
         self._vertices += [Vertex(f"{name}{list(place) if place else ''}") for place in places]
         self.inputs.append(list(range(first, len(self._vertices))))
-        self._number.update(zip(_flat(found), self.inputs[-1], strict=True))
+        self.number.update(zip(_flat(found), self.inputs[-1], strict=True))
         self._active.update(_flat(found))
         return found
 
@@ -168,32 +168,32 @@ class Linearised:
 
     def _linearise(self, node: Apply) -> None:
         """Make a vertex of an operation if it varies with the inputs."""
-        if node in self._number or node.fn.order == "effect" or tangent_type(node.type) is None:
+        if node in self.number or node.fn.order == "effect" or tangent_type(node.type) is None:
             return
         name = f"{node.fn.name}.{self._count.setdefault(node.fn.name, 0)}"  # whichever inputs it is that vary
         self._count[node.fn.name] += 1
         edges: dict[int, Node] = {}
         self.b.span, self.b.adjoint = node.span, True
         for i, a in enumerate(node.args):
-            u = self._number.get(a)
+            u = self.number.get(a)
             p = local_partial(self.b, node, i) if u is not None else None
             if p is not None and u is not None:
                 edges[u] = self.b.add(edges[u], p) if u in edges else p
         if not edges:
             return
-        if any(a.type.strong is not node.type.strong for a in node.args if a in self._number):  # type: ignore[attr-defined]
+        if any(a.type.strong is not node.type.strong for a in node.args if a in self.number):  # type: ignore[attr-defined]
             raise NotStraightLine("it mixes precisions", node)
         self._edges += [Edge(u, len(self._vertices), _known(p)) for u, p in edges.items()]
         self._vertices.append(self._vertex(node, name))
-        self._number[node] = len(self._vertices) - 1
+        self.number[node] = len(self._vertices) - 1
 
     def _vertex(self, node: Apply, name: str) -> Vertex:
         """The vertex of an operation, by which those that compute the same are known."""
         what, args = [node.fn.name, *map(str, node.static)], list[str | float]()
         for i, a in enumerate(node.args):
             value = constant_value(a)
-            if a in self._number:
-                args.append(self._vertices[self._number[a]].name)
+            if a in self.number:
+                args.append(self._vertices[self.number[a]].name)
             elif value is not None:
                 args.append(float(value))
             else:  # what does not vary is no vertex
@@ -209,7 +209,7 @@ class Linearised:
         for leaf, t in zip(leaves, result.items if isinstance(result, Tuple) else (result,), strict=True):
             if t is not None and is_float(t):
                 varies = isinstance(leaf, np.ndarray) or not isinstance(t, Array)
-                rows.append([self._number.get(x) for x in _flat(leaf)] if varies else [None] * size(t))
+                rows.append([self.number.get(x) for x in _flat(leaf)] if varies else [None] * size(t))
                 types.append(t)
         return rows, types
 

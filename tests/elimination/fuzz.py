@@ -1,6 +1,7 @@
 """Generated functions, each in random orders of elimination: `python -m tests.elimination.fuzz --functions 1000`.
 
-What irad gives is compared with dual numbers in CPython (`tests/generator/duals.py`). With --arrays, functions of small arrays.
+What irad gives is compared with dual numbers in CPython (`tests/generator/duals.py`), and what order="auto" costs with forward
+and reverse mode. With --arrays, functions of small arrays.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import irad
+from irad.transforms.elimination import cheapest
 from tests.derivatives.oracles import on_duals
 from tests.elimination.programs import Program, drawn
 from tests.generator import duals
@@ -22,6 +24,7 @@ from tests.generator import duals
 __all__ = ["examined", "main"]
 
 ORDERS = 5
+PRODUCTS = ("products by auto", "by forward or reverse")
 
 
 def jacobian_by_duals(p: Program) -> list[np.ndarray]:
@@ -61,7 +64,10 @@ def examined(seed: int, arrays: bool, backend: str, counts: Counter[str]) -> lis
     counts["functions"] += 1
     counts["Jacobians"] += len(orders)
     counts["vertices"] += len(names)
-    wrong = []
+    forward, reverse, auto = (region.count(o, "folded") for o in ("forward", "reverse", cheapest(region)))
+    counts["products by auto"] += auto
+    counts["by forward or reverse"] += min(forward, reverse)
+    wrong = [f"seed {seed}: auto costs {auto}, forward {forward}, reverse {reverse}"] if auto > min(forward, reverse) else []
     for label, jacobian in zip(orders, found, strict=True):
         for n, (g, w) in enumerate(zip(flat(jacobian, p.args), want, strict=True)):
             scale = 1.0 + np.max(np.abs(w), initial=0.0)
@@ -84,7 +90,7 @@ def main(argv: list[str] | None = None) -> int:
         counts["wrong"] += len(found)
         wrong += found[:1]
     print("\n".join(wrong[:5]))
-    print(", ".join(f"{counts[k]} {k}" for k in ("functions", "Jacobians", "vertices", "wrong")))
+    print(", ".join(f"{counts[k]} {k}" for k in ("functions", "Jacobians", "vertices", "wrong", *PRODUCTS)))
     print(f"{time.perf_counter() - start:.0f} s")
     return 1 if wrong else 0
 

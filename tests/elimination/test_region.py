@@ -140,6 +140,15 @@ def test_short_loops_are_written_out():
     assert [v.op for v in region(arm, X).vertices].count("cos") == 3
 
 
+def test_the_stage_that_shows_a_region():
+    view = irad.ir(shared, 0.5, 1.25, stage="linearized")
+    said = [line.rpartition("; ")[2] for line in str(view).splitlines() if "; " in line]
+    assert said[0].startswith("mul.0: %y x, %x y")
+    assert "sin.0: an output, %" in said[1]
+    assert said[1].endswith(" mul.0")
+    assert view.operations["cos"] == 1
+
+
 def test_a_list_must_be_an_order():
     for order, why in ((["mul.0"], "leaves out sin.0"), (["mul.0", "sin.1"], "no vertex 'sin.1'"), (["sin.0"] * 2, "twice")):
         with pytest.raises(irad.CompileError, match=why):

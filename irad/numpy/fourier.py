@@ -18,12 +18,10 @@ def _resized(x, n):
     """x with n elements along its last axis: cut, or with zeros at its end."""
     if n < 1:
         raise ValueError(f"Invalid number of FFT data points ({n}) specified.")
-    m = x.shape[-1]
-    if n == m:
-        return x
-    if n < m:
-        return x[..., :n]
-    return np.concatenate([x, np.zeros((*x.shape[:-1], n - m), dtype=x.dtype)], axis=-1)
+    k = min(n, x.shape[-1])
+    out = np.zeros((*x.shape[:-1], n), x.dtype)
+    out[..., :k] = x[..., :k]
+    return out
 
 
 def _scale(n, norm, inverse):

@@ -7,6 +7,7 @@ import numpy as np
 from irad.numpy import factors
 from irad.numpy.factors import lu, lu_solve, stop_gradient
 from irad.numpy.joining import _axis, _size
+from irad.numpy.products import _crossed, _in_front
 
 EighResult = type(np.linalg.eigh(np.eye(1)))
 QRResult = type(np.linalg.qr(np.eye(1)))
@@ -395,9 +396,10 @@ def outer(x1, x2, /):
 
 
 def cross(x1, x2, /, *, axis=-1):
-    if np.shape(x1)[axis] != 3 or np.shape(x2)[axis] != 3:
+    a, b = _in_front(x1, axis), _in_front(x2, axis)
+    if a.shape[0] != 3 or b.shape[0] != 3:
         raise ValueError("Both input arrays must be (arrays of) 3-dimensional vectors")
-    return np.cross(x1, x2, axis=axis)
+    return _crossed(a, b, axis)
 
 
 def diagonal(x, /, *, offset=0):

@@ -50,16 +50,23 @@ def cross(a, b, axisa=-1, axisb=-1, axisc=-1, axis=None):
     a, b = _in_front(a, axisa), _in_front(b, axisb)
     if a.shape[0] not in (2, 3) or b.shape[0] not in (2, 3):
         raise ValueError("incompatible dimensions for cross product (dimension must be 2 or 3)")
+    if a.shape[0] == 3 and b.shape[0] == 3:
+        return _crossed(a, b, axisc)
     flat = a[0] * b[1] - a[1] * b[0]
     if a.shape[0] == 2 and b.shape[0] == 2:
         return flat
-    if a.shape[0] == 3 and b.shape[0] == 3:
-        parts = (a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], flat)
-    elif a.shape[0] == 3:
+    if a.shape[0] == 3:
         parts = (-(a[2] * b[1]), a[2] * b[0], flat)
     else:
         parts = (a[1] * b[2], -(a[0] * b[2]), flat)
     return np.stack(parts, _axis(axisc, np.ndim(flat) + 1))
+
+
+def _crossed(a, b, axis):
+    """The product of vectors of three elements that stand along the first axis; its own stand along `axis`."""
+    flat = a[0] * b[1] - a[1] * b[0]
+    parts = (a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], flat)
+    return np.stack(parts, _axis(axis, np.ndim(flat) + 1))
 
 
 def _in_front(x, axis):

@@ -107,7 +107,6 @@ def ravel_multi_index(multi_index, dims, mode="raise"):
 
 def choose(a, choices, mode="raise"):
     a = np.asarray(a)
-    choices = tuple(choices)
     n = len(choices)
     if mode == "wrap":
         a = a % n
@@ -117,6 +116,11 @@ def choose(a, choices, mode="raise"):
         raise ValueError("clipmode must be one of 'clip', 'raise', or 'wrap'")
     elif np.any((a < 0) | (a >= n)):
         raise ValueError("invalid entry in choice array")
+    if isinstance(choices, np.ndarray):
+        shape = np.broadcast_shapes(a.shape, choices.shape[1:])
+        wide = choices[(slice(None), *((None,) * (len(shape) + 1 - choices.ndim)), ...)]
+        return np.take_along_axis(np.broadcast_to(wide, (n, *shape)), np.broadcast_to(a, shape)[None], axis=0)[0]
+    choices = tuple(choices)
     out = np.asarray(choices[0], np.result_type(*choices))
     for k in tuple(range(1, n)):
         out = np.where(a == k, choices[k], out)

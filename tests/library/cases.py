@@ -98,7 +98,7 @@ CASES = {
             *("np.sum(v, where=m > 0.0)", "np.var(m, axis=0, where=m > -0.5)", "np.std(v, where=v < 0.9 * np.max(v), ddof=1)"),
         ],
         "initial": ["np.sum(x, initial=v[0])", "np.prod(m, 0, initial=3.0)", "np.max(x, initial=0.3)", "np.min(m[:, :0], axis=1, initial=v[1])", "np.max(k, initial=3)", "x.sum(initial=1)"],
-        "dtype": ["np.sum(k, dtype=float)", "np.sum(m > 0.0, axis=0, dtype=np.float32)", "np.sum(i, dtype=np.int32)", "np.prod(b, dtype=np.float64)", "np.mean(i, dtype=np.float32)", "np.sum(b)", "np.sum(k > 0, dtype=int)"],
+        "dtype": ["np.sum(k, dtype=float)", "np.sum(m > 0.0, axis=0, dtype=np.float32)", "np.sum(i, dtype=np.int32)", "np.prod(b, dtype=np.float64)", "np.mean(i, dtype=np.float32)", "np.sum(b)", "np.sum(k > 0, dtype=int)", "np.sum(x, dtype=None)", "np.max(m, axis=0, where=True)"],
     },
     "statistics": {
         "var": ["np.var(x)", "np.var(m, axis=0)", "np.var(m, 1, ddof=1)", "np.var(m, axis=-1, keepdims=True)", "np.var(m, axis=(0, 1))", "np.var(k)", "np.var(v, ddof=9)"],
@@ -243,7 +243,7 @@ CASES = {
             *("np.take(m, [[5, 1], [-2, 0]], axis=1, mode='clip')", "np.take(v, i + 4)"),
         ],
         "take_along_axis": ["np.take_along_axis(m, i[:3, None], axis=1)", "np.take_along_axis(m, np.array([[0, 2, 1, 1]]), 0)", "np.take_along_axis(m, i, axis=None)"],
-        "choose": ["np.choose(i, [v[:4], w[:4], 3.0])", "np.choose(i + 2, m, mode='clip')", "np.choose([4, -1], (v[:2], w[:2]), mode='wrap')", "np.choose([2], [v, w])"],
+        "choose": ["np.choose(i, [v[:4], w[:4], 3.0])", "np.choose(i + 2, m, mode='clip')", "np.choose(i[:3, None], m)", "np.choose(i, v[:3])", "np.choose([4, -1], (v[:2], w[:2]), mode='wrap')", "np.choose([2], [v, w])"],
         "compress": ["np.compress([True, False, True], m, axis=0)", "np.compress(v > 0.0, w)", "m.compress([False, True], axis=1)"],
         "extract": ["np.extract(x > 0.0, x)", "np.extract(b, y)"],
         "nonzero": ["np.nonzero(x > 0.0)", "k.nonzero()", "np.where(m > 0.0)", "v[np.nonzero(v > 0.0)]"],
@@ -403,7 +403,7 @@ CASES = {
             *("z = i.copy(); np.add(z, v[:4], out=z); return z", "z = np.zeros(4); np.add(v, w, out=z); return z", "z = np.zeros((1, 5)); np.sum(m, axis=0, out=z); return z", "z = np.zeros(4, np.float32); np.multiply(i, 2, out=z); return z", "z = i.copy(); np.floor_divide(7, i, out=z, where=i > 0); return z", "z = k > 9; np.greater(k, 0, out=z); return z"),
             *("z = np.empty((2, 5)); np.stack([v, w], out=z); return z", "z = v.copy(); u = np.negative(z, out=z); u[0] = w[0]; return z"),
         ],
-        "dtype": ["np.add(i, 2, dtype=np.float32)", "np.multiply(i, i, dtype=float)", "np.sqrt(i, dtype=np.float64)", "np.add(v, w, dtype=int)"],
+        "dtype": ["np.add(i, 2, dtype=np.float32)", "np.multiply(i, i, dtype=float)", "np.sqrt(i, dtype=np.float64)", "np.add(v, w, dtype=int)", "np.exp(v, dtype=None, where=True, order='K')", "np.zeros(2, dtype=None, device=None)"],
         "reduce": [
             *("np.add.reduce(x)", "np.multiply.reduce(m, axis=1)", "np.maximum.reduce([v, w])", "np.logical_and.reduce([b, b])", "np.subtract.reduce(v)", "np.logaddexp.reduce(m, axis=1)", "np.hypot.reduce(m, 0, keepdims=True)"),
             *("np.minimum.reduce(m, axis=None)", "np.bitwise_or.reduce(i)", "np.add.reduce(m, axis=(0, 1))", "np.subtract.reduce(v[:0])", "np.power.reduce(i)"),

@@ -252,8 +252,10 @@ def _where(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
 
 def clip(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     given = dict(zip(("a", "a_min", "a_max"), args, strict=False))
-    given.update({{"min": "a_min", "max": "a_max"}.get(k, k): v for k, v in kwargs.items()})
-    if set(given) - {"a", "a_min", "a_max"} or "a" not in given:
+    named = {{"min": "a_min", "max": "a_max"}.get(k, k): v for k, v in kwargs.items()}
+    twice = len(given) + len(kwargs) > len(given | named)
+    given |= named
+    if twice or set(given) - {"a", "a_min", "a_max"} or "a" not in given:
         raise s.refuse(
             "wrong-arguments", "np.clip takes an array, a least and a greatest value", help="write np.clip(x, low, high)"
         )

@@ -135,6 +135,7 @@ def _reduction_arguments(
     kwargs = dict(kwargs)
     axis, keep = kwargs.pop("axis", None), kwargs.pop("keepdims", literal(False))
     where = kwargs.pop("where", None)
+    where = None if isinstance(where, Constant) and where.value is True else where
     if with_dtype and len(args) == 3:
         args, kwargs["dtype"] = args[:2], args[2]
     given = kwargs.pop("dtype", Known(None)) if with_dtype else Known(None)

@@ -17,6 +17,7 @@ from irad.graph.build import literal
 from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
 from irad.numpy import ufuncs as library
+from irad.numpy import written
 from irad.specialize import objects
 from irad.specialize.arrays.creation import dtype_of, numeric
 from irad.specialize.arrays.elementwise import elementwise, shape_text
@@ -39,6 +40,7 @@ REDUCTIONS = {
 }
 RUNNING = {np.add: np.cumsum, np.multiply: np.cumprod}
 SUMMED = frozenset({np.sum, np.prod, np.mean, np.cumsum, np.cumprod})  # computed in the dtype of `out`
+USUAL = {"where": True, "dtype": None, "casting": "same_kind", "order": "K", "subok": True}  # what changes nothing may be said
 
 
 def handler(s: Specializer, value: Any) -> Handler | None:
@@ -47,7 +49,41 @@ def handler(s: Specializer, value: Any) -> Handler | None:
     if isinstance(owner, np.ufunc):
         return method_of_ufunc(owner, value.__name__)
     found = plain_handler(value)
-    return None if found is None else with_options(value, value.__name__, found)
+    if found is None:
+        return None
+    said = isinstance(value, np.ufunc) or written(value) is not None  # whose options are looked at there
+    return with_options(value, value.__name__, found if said else _said_once(value, found))
+
+
+def _said_once(value: Any, found: Handler) -> Handler:
+    """A handler whose arguments are each given once, without those that say what is so anyway, as `dtype=None`."""
+
+    def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        parameters = _parameters(value)
+        positional = [p.name for p in parameters.values() if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+        twice = next((k for k in kwargs if k in positional[: len(args)]), None)
+        if twice is not None:
+            raise s.refuse(
+                "wrong-arguments",
+                f"np.{value.__name__} got multiple values for argument '{twice}'",
+                help=f"leave `{twice}` out, or the argument in its place",
+            )
+        return found(s, args, {k: v for k, v in kwargs.items() if k not in parameters or not _is(v, parameters[k].default)})
+
+    return call
+
+
+@functools.cache
+def _parameters(value: Any) -> dict[str, inspect.Parameter]:
+    try:
+        return dict(inspect.signature(value).parameters)
+    except (TypeError, ValueError):
+        return {}
+
+
+def _is(v: Any, default: Any) -> bool:
+    """Whether an argument is the default: None, a truth value, a number or text."""
+    return isinstance(v, (Known, Constant)) and type(v.value) is type(default) and bool(v.value == default)
 
 
 def with_options(value: Any, name: str, found: Handler) -> Handler:
@@ -65,8 +101,9 @@ def with_options(value: Any, name: str, found: Handler) -> Handler:
             (out,) = out.children
         if isinstance(out, Known) and out.value is None:
             out = None
-        options = ("where", "dtype", "casting", "order", "subok") if isinstance(value, np.ufunc) else ()
+        options = USUAL if isinstance(value, np.ufunc) else {}
         given = {k: kwargs.pop(k) for k in options if k in kwargs}
+        given = {k: v for k, v in given.items() if not _is(v, options[k])}
         if out is None and not given:
             return found(s, args, kwargs)
         return _computed(s, value, name, found, args, kwargs, out, given)
@@ -96,15 +133,14 @@ def _computed(
     out: Any,
     given: dict[str, Any],
 ) -> Task:
-    _check_options(s, name, given)
+    for key in ("casting", "order", "subok"):
+        if key in given:
+            raise s.refuse("unsupported-keyword", f"np.{name} with `{key}` cannot be compiled", help="leave it out")
     if out is not None and not is_array(s, out):
         raise s.refuse("type-mismatch", f"`out` of np.{name} is an array, not {s.describe(out)}", help="leave `out` out")
     if "dtype" in given:
         args = [_cast(s, name, a, dtype_of(s, given["dtype"])) for a in args]
-    where = given.get("where")
-    if isinstance(where, Constant) and where.value is True:
-        where = None
-    test = None if where is None else _truths(s, name, where)
+    test = _truths(s, name, given["where"]) if "where" in given else None
     if test is not None:
         args = [_harmless(s, name, test, a) for a in args]
     if out is not None and value in SUMMED and "dtype" not in kwargs:
@@ -130,14 +166,6 @@ def _computed(
         new = node_of(s, result)
         result = elementwise(s, "select", [test, s.b.convert(new, to=s.b.scalar_of(old)), old], None, name)
     return _put(s, name, out, result, exactly=not isinstance(value, np.ufunc))
-
-
-def _check_options(s: Specializer, name: str, given: dict[str, Any]) -> None:
-    """What changes nothing may be said."""
-    for key, usual in (("casting", "same_kind"), ("order", "K"), ("subok", True)):
-        v = given.get(key)
-        if v is not None and getattr(v, "value", None) != usual:
-            raise s.refuse("unsupported-keyword", f"np.{name} with `{key}` cannot be compiled", help="leave it out")
 
 
 def _truths(s: Specializer, name: str, where: Any) -> Node:

@@ -16,11 +16,11 @@ from irad.lock import LOCK
 from irad.pipeline import LEAN, run_passes
 from irad.primitives import REGISTRY
 from irad.specialize.entry import specialize, type_of
-from irad.transforms.elimination import Linearised, NotStraightLine
+from irad.transforms.elimination import Linearised, NotStraightLine, cheapest
 from irad.transforms.expand import differentiated
 from irad.types import Type, is_float, leaves
 
-__all__ = ["linearized", "region"]
+__all__ = ["explained", "linearized", "region"]
 
 
 class AsWritten(Builder):
@@ -89,3 +89,14 @@ def linearized(f: Any, types: Sequence[Type]) -> tuple[list[Line], Module]:
 
     said: dict[Any, str] = {node: shown(v) for node, v in found.number.items()}
     return [line._replace(comment="; ".join(filter(None, [line.comment, said.get(line.node)]))) for line in lines], b.module
+
+
+@public
+def explained(f: Callable[..., Any], args: Sequence[Any]) -> str:
+    """What orders cost, as a table."""
+    found = region(f, args, "compiled")
+    orders = {name: found.order(name, "folded") for name in ("forward", "reverse", "markowitz")} | {"auto": cheapest(found)}
+    lines = [repr(found), f"{'':12}{'products left at run time':>26}{'all products':>14}"]
+    for name, order in orders.items():
+        lines.append(f"{name:12}{found.count(order, 'folded'):>26}{found.count(order, 'paper'):>14}")
+    return "\n".join(lines)

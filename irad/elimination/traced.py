@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
-from irad.elimination.graph import Region
+from irad.elimination.annealing import Found
+from irad.elimination.graph import Metric, Region
+from irad.elimination.kept import keep
 
-__all__ = ["region"]
+__all__ = ["explain", "region", "search"]
 
 Granularity = Literal["compiled", "paper"]
 
@@ -21,3 +23,29 @@ def region(f: Callable[..., Any], *args: Any, granularity: Granularity = "compil
     from irad import linearized
 
     return linearized.region(f, args, granularity)
+
+
+def search(
+    f: Callable[..., Any],
+    *args: Any,
+    metric: Metric = "folded",
+    seconds: float | None = None,
+    seed: int = 0,
+    moves: int | None = None,
+    progress: bool = False,
+) -> Found:
+    """The cheapest order found for the Jacobian of f at these arguments, in all floats: see `Region.search`.
+
+    `irad.jacobian(f)` takes it from then on where it is compiled anew, in this process. Raises CompileError as `region` does.
+    """
+    found = region(f, *args)
+    best = found.search(metric=metric, seconds=seconds, seed=seed, moves=moves, progress=progress)
+    keep(found, best.order)
+    return best
+
+
+def explain(f: Callable[..., Any], *args: Any) -> None:
+    """Print what the standard orders cost for the Jacobian of f at these arguments, and what `irad.jacobian` takes."""
+    from irad import linearized
+
+    print(linearized.explained(f, args))

@@ -21,7 +21,9 @@ from typing import Any
 
 import numpy as np
 
+from irad.elimination.annealing import quick
 from irad.elimination.graph import Edge, Partial, Region, Vertex
+from irad.elimination.kept import kept
 from irad.errors import CompileError, Span, refuse
 from irad.graph.build import Builder, constant_value, is_constant, literal
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node
@@ -353,9 +355,9 @@ def _chosen(region: Region, order: str | tuple[str, ...], node: Apply) -> list[i
 
 
 def cheapest(region: Region) -> list[int]:
-    """The cheapest order that is found, by the products that are left at run time; never worse than forward and reverse."""
-    orders = [region.order(name, "folded") for name in ("reverse", "forward", "markowitz")]
-    return min(orders, key=lambda order: region.count(order, "folded"))
+    """The cheapest order that is known or found quickly, by the products that are left at run time; never worse than forward
+    and reverse mode."""
+    return kept(region) or quick(region, "folded")
 
 
 def eliminate(module: Module, targets: Container[Graph]) -> Module:

@@ -8,6 +8,8 @@ import pytest
 
 import irad
 from irad.elimination import Region, region
+from irad.elimination.kept import keep
+from irad.transforms.elimination import cheapest
 from tests.derivatives.oracles import agree
 from tests.docs.snippets import ROOT
 from tests.elimination import graph
@@ -147,6 +149,37 @@ def test_the_stage_that_shows_a_region():
     assert "sin.0: an output, %" in said[1]
     assert said[1].endswith(" mul.0")
     assert view.operations["cos"] == 1
+
+
+def test_auto_takes_what_a_search_found(capsys):
+    def f(x):  # no other test's: what is found stays
+        a, b = np.sin(x[0] * x[1]) + 0.125, np.exp(x[1] * x[2])
+        c = np.tanh(a * b * x[0])
+        return np.array([c * a, np.sqrt(c * c + b * b), np.arctan2(c, b) * x[2], c + a])
+
+    r = region(f, X)
+    quick = r.count(cheapest(r), "folded")
+    assert quick <= min(r.count("forward", "folded"), r.count("reverse", "folded"))
+    found = irad.elimination.search(f, X, moves=2000)
+    assert found.cost == r.count(cheapest(r), "folded") <= quick
+    irad.elimination.explain(f, X)
+    assert capsys.readouterr().out.splitlines()[-1].split()[:2] == ["auto", str(found.cost)]
+    keep(r, r.order("forward"))
+    assert r.count(cheapest(r), "folded") == found.cost
+    agree(irad.jacobian(f)(X), irad.jacfwd(f)(X))
+
+
+def test_large_regions_are_not_searched():
+    def f(x):
+        y = x
+        for _ in range(15):
+            y = np.sin(y) * np.cos(y[::-1]) + 0.5 * y
+        return y
+
+    x = np.linspace(0.1, 1.0, 8)
+    r = region(f, x)
+    assert len(r.inner) > 250
+    assert cheapest(r) in (r.order("forward"), r.order("reverse"))
 
 
 def test_a_list_must_be_an_order():

@@ -1,9 +1,10 @@
 """Which elements of the arrays of a loop are right when it runs on a strip of them.
 
     u[1:] = f(u[1:], u[:-1])        after k trips the first k elements of a strip may be wrong, unless it begins where u begins
+    u[0] = 1.0                      the first element of a strip is wrong, unless it begins where u begins
 
 Operations element by element leave what is wrong where it is, slices and what puts them move it. The counts are exact for a
-few trips, then a bound.
+few trips, then a bound. What is read near an end of an array is right in the strip at this end, and may only go there.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple
 
+from irad.graph.build import is_constant
 from irad.graph.nodes import Apply, Constant, Node
-from irad.nests.statements import PUTS
+from irad.nests.statements import PUTS, REDUCTIONS, needs_check
 from irad.optimize.demand import state_of
 from irad.types import Array, Dim, Scalar, Stack, Struct, Type, leaves
 
-__all__ = ["NONE", "Margins", "NoStrips", "Wrong", "has_stack", "worst"]
+__all__ = ["NONE", "Margins", "NoStrips", "Wrong", "extra_rows", "has_stack", "worst"]
 
 TRIPS = 4  # of a loop, at least: else its arrays are read as often as they are now
 OFF = 64  # how much longer or shorter than the others an array may be
@@ -44,7 +47,14 @@ class Kept:
     bytes: int = 0
 
 
-Known = Wrong | Kept | tuple["Known", ...] | None  # of a number: nothing, it is the same in all strips
+class Side(Enum):
+    """At which end a number, or a short array, is right."""
+
+    LEFT = 0
+    RIGHT = 1
+
+
+Known = Wrong | Kept | Side | tuple["Known", ...] | None  # None: the same in all strips
 NONE = Wrong(0, 0)
 
 
@@ -57,6 +67,14 @@ def has_stack(t: Type) -> bool:
     return isinstance(t, Stack) or (isinstance(t, Struct) and any(map(has_stack, t.items)))
 
 
+def extra_rows(t: Type, rows: int | Dim) -> int | None:
+    """How many rows more an array has than others; None where it is short, or has nothing to do with them."""
+    if not isinstance(t, Array) or not t.shape or not all(isinstance(d, int) for d in t.shape[1:]):
+        return None
+    extra = Dim.of(t.shape[0]) - rows
+    return extra if isinstance(extra, int) and abs(extra) <= OFF else None
+
+
 class Margins:
     """How many elements are wrong of the arrays that operations make of a strip; NoStrips where that is not known. The arrays
     have so many rows, some a few more or less."""
@@ -64,22 +82,27 @@ class Margins:
     def __init__(self, nodes: Iterable[Apply], rows: int | Dim) -> None:
         self.rows = rows
         self.known: dict[Node, Known] = {}
+        self.at_end: dict[Apply, int] = {}  # reads and writes of the last so many rows
         self.bytes = 0  # that a strip keeps for each of its rows
+        self.may_fail = False
         for n in nodes:
             self.known[n] = self.operation(n)
 
     def extra(self, t: Type) -> int:
-        """How many rows more than others an array has."""
-        shape = t.shape if isinstance(t, Array) else ()
-        extra = Dim.of(shape[0]) - self.rows if shape and all(isinstance(d, int) for d in shape[1:]) else None
-        if not isinstance(extra, int) or abs(extra) > OFF:
+        extra = extra_rows(t, self.rows)
+        if extra is None:
             raise NoStrips
         return extra
+
+    def is_long(self, t: Type) -> bool:
+        return extra_rows(t, self.rows) is not None
 
     def of(self, x: Node) -> Known:
         if x in self.known:
             return self.known[x]
-        if isinstance(x.type, Scalar):
+        if isinstance(x.type, Scalar) or (
+            isinstance(x.type, Array) and x.type.static_shape is not None and not self.is_long(x.type)
+        ):
             return None
         self.extra(x.type)
         return NONE  # arrays from outside
@@ -91,7 +114,7 @@ class Margins:
         return found
 
     def operation(self, n: Apply) -> Known:
-        name = n.fn.name
+        name, x = n.fn.name, n.args[0] if n.args else None
         if name == "for_loop":
             return self.loop(n)
         if name == "getitem":
@@ -108,23 +131,33 @@ class Margins:
             kept = self.of(n.args[0])
             assert isinstance(kept, Kept)
             return kept.item, kept
-        if name in ("slice", *PUTS):
-            return self.block(n)
-        if name == "zeros" or (name == "broadcast" and isinstance(n.args[0].type, Scalar)):
-            self.extra(n.type)
-            return NONE
         if name == "dim":
             return None
-        if name == "reshape" and n.type is n.args[0].type:
-            return self.array(n.args[0])
-        if n.graphs or not n.fn.elementwise or n.fn.order != "total":
+        if x is not None and self.is_long(x.type):
+            if name in ("slice", *PUTS):
+                return self.block(n)
+            if name in ("index", "index_update", "index_add"):
+                return self.element(n)
+            if self.is_long(n.type) and _keeps_rows(n):
+                return self.array(x)
+        found = [self.of(a) for a in n.args]
+        if n.graphs or n.fn.order == "effect":
             raise NoStrips
-        if isinstance(n.type, Array):
+        if n.fn.order == "checked" and not _stays_inside(n):
+            if n.fn.name != "index" or any(w is not None for w in found):
+                raise NoStrips
+            self.may_fail = True
+        if any(isinstance(w, Wrong) for w in found):
+            if not n.fn.elementwise or not all(isinstance(w, Wrong) or w is None for w in found):
+                raise NoStrips
             self.extra(n.type)
-            return worst(self.array(a) for a in n.args if isinstance(a.type, Array))
-        if any(self.of(a) is not None for a in n.args):
-            raise NoStrips
-        return None
+            return worst(w for w in found if isinstance(w, Wrong))
+        side = _end(found)
+        if isinstance(n.type, Array) and self.is_long(n.type):
+            if side is not None or name not in ("zeros", "broadcast"):
+                raise NoStrips
+            return NONE
+        return side
 
     def push(self, n: Apply) -> Known:
         kept, item = self.of(n.args[0]), self.of(n.args[1])
@@ -132,25 +165,58 @@ class Margins:
         if has_stack(n.args[1].type):
             raise NoStrips
         kept.item = item
-        kept.bytes = sum(_row(t) for t in leaves(n.args[1].type) if isinstance(t, Array))
+        kept.bytes = sum(_row(t) for t in leaves(n.args[1].type) if self.is_long(t))
         return kept
 
-    def block(self, n: Apply) -> Wrong:
-        """A slice, or what puts one: rows side by side at a known place."""
+    def block(self, n: Apply) -> Known:
+        """A slice of a long array, or what puts one: rows side by side at a known place."""
         x, part = (n.args[0], n) if n.fn.name == "slice" else n.args[:2]
         starts, steps = (n.args[1:], n.static[1]) if n.fn.name == "slice" else (n.args[2:], n.static[0])
         t, u = x.type, part.type
         assert isinstance(t, Array) and isinstance(u, Array)
-        if not all(isinstance(a, Constant) for a in starts[: len(steps)]) or set(steps) != {1} or t.shape[1:] != u.shape[1:]:
+        whole_rows = t.shape[1:] == u.shape[1:] and all(is_constant(a, 0) for a in starts[1 : t.rank])
+        if set(steps) != {1} or not whole_rows:
             raise NoStrips
-        before: int = starts[0].value  # type: ignore[attr-defined]
-        behind = self.extra(t) - self.extra(u) - before
         whole = self.array(x)
+        if not self.is_long(u):
+            return self.near(n, starts[0], u.shape[0])
+        if not isinstance(starts[0], Constant):
+            raise NoStrips
+        before: int = starts[0].value
+        behind = self.extra(t) - self.extra(u) - before
         if n.fn.name == "slice":
             return Wrong(max(whole.left - before, 0), max(whole.right - behind, 0))
         put = self.array(part)
         at = Wrong(before + put.left, behind + put.right)  # beside the block is what the array has beside it, at its ends
         return at if n.fn.name == "slice_update" else worst((whole, at))
+
+    def element(self, n: Apply) -> Known:
+        """A read or write of an element of a long array."""
+        where = n.args[1:] if n.fn.name == "index" else n.args[2:]
+        if not all(isinstance(i, Constant) for i in where[1:]):
+            raise NoStrips
+        return self.near(n, where[0], 1)
+
+    def near(self, n: Apply, start: Node, size: int | Dim) -> Known:
+        """A read or write of a few rows from `start` on, near an end of a long array."""
+        x = n.args[0]
+        whole, rows = self.array(x), x.type.shape[0]  # type: ignore[attr-defined]
+        first = start.value if isinstance(start, Constant) else None
+        if not isinstance(size, int):
+            raise NoStrips
+        last = _from_end(start, rows)
+        if first is not None and first + size <= OFF:
+            side, deep = Side.LEFT, Wrong(first + size, 0)
+        elif last is not None and size <= last <= OFF:
+            side, deep = Side.RIGHT, Wrong(0, last)
+            self.at_end[n] = last
+        else:
+            raise NoStrips
+        if n.fn.name in ("slice", "index"):
+            return side
+        if self.of(n.args[1]) not in (None, side):
+            raise NoStrips
+        return worst((whole, deep))
 
     def loop(self, n: Apply) -> Known:
         """A loop, trip by trip; where wrong elements grow on, by a bound.
@@ -159,13 +225,11 @@ class Margins:
         where a trip makes at most c + d out of c everywhere, k trips make at most c + k * d.
         """
         trips, *args = n.args
-        (body,) = n.graphs
         if isinstance(trips, Constant) and trips.value < TRIPS:
             raise NoStrips
         state = [self.of(a) for a in args]
-        for p, a in zip(body.params[1:], args, strict=True):
-            if not isinstance(p.type, (Array, Stack)) and self.of(a) is not None:
-                raise NoStrips
+        if any(isinstance(w, tuple) and not isinstance(w, Wrong) for w in state):
+            raise NoStrips
         for _ in range(FOLLOWED):
             before, state = state, self.trip(n, state)
             if state == before:
@@ -177,14 +241,16 @@ class Margins:
             after = worst(w for w in self.trip(n, _all(most, state)) if isinstance(w, Wrong))
             left = max(trips.value - FOLLOWED, 0)
             state = _all(Wrong(*(m + left * max(a - m, 0) for m, a in zip(most, after, strict=True))), state)
-            self.trip(n, state)  # for what it pushes
+            again = self.trip(n, state)  # for what it pushes
+            if any(v is not w for v, w in zip(state, again, strict=True) if not isinstance(v, Wrong)):
+                raise NoStrips
         for w, a in zip(state, args, strict=True):
             if isinstance(w, Kept):
                 if not isinstance(trips, Constant):
                     raise NoStrips
                 if a.fn.name == "empty_stack":  # type: ignore[attr-defined]
                     self.bytes += trips.value * w.bytes
-            elif isinstance(a.type, Array):
+            elif self.is_long(a.type):
                 self.bytes += 2 * _row(a.type)
         return state[0] if len(state) == 1 else tuple(state)
 
@@ -197,7 +263,59 @@ class Margins:
         for node in body.body:
             self.known[node] = self.operation(node)
         after = [self.of(s) for s in state_of(body, "for_loop")]
-        return [worst((a, w)) if isinstance(w, Wrong) else a for a, w in zip(after, state, strict=True)]  # type: ignore[arg-type]
+        return [_joined(w, a) for w, a in zip(state, after, strict=True)]
+
+
+def _joined(before: Known, after: Known) -> Known:
+    """What is known of a state before a trip or after it."""
+    if isinstance(before, Wrong) and isinstance(after, Wrong):
+        return worst((before, after))
+    if isinstance(before, Kept) or isinstance(before, Wrong) or isinstance(after, Wrong):
+        if before is not after:
+            raise NoStrips
+        return before
+    return _end((before, after))
+
+
+def _end(several: Iterable[Known]) -> Side | None:
+    """At which end values are right, all of them."""
+    found = {w for w in several if w is not None}
+    if len(found) > 1 or not all(isinstance(w, Side) for w in found):
+        raise NoStrips
+    return next(iter(found), None)  # type: ignore[return-value]
+
+
+def _from_end(start: Node, rows: int | Dim) -> int | None:
+    """How many rows an array has from `start` on, where that is known."""
+    if isinstance(start, Constant):
+        return rows - start.value if isinstance(rows, int) else None
+    if isinstance(start, Apply) and start.fn.name == "add" and isinstance(start.args[1], Constant):
+        size, less = start.args
+        if isinstance(size, Apply) and size.fn.name == "dim":
+            left = Dim.of(rows) - size.args[0].type.shape[size.static[0]] - less.value  # type: ignore[attr-defined]
+            return left if isinstance(left, int) else None
+    return None
+
+
+def _keeps_rows(n: Apply) -> bool:
+    """Whether an operation makes of each row of an array a row."""
+    t, u = n.args[0].type, n.type
+    assert isinstance(t, Array) and isinstance(u, Array)
+    if n.fn.name == "reshape":
+        return t is u
+    if n.fn.name == "broadcast":
+        return t.rank == u.rank and t.shape[0] == u.shape[0]
+    return n.fn.name in REDUCTIONS and 0 not in n.static[0] and not needs_check(n)
+
+
+def _stays_inside(n: Apply) -> bool:
+    """Whether an operation that may fail reads an element, or a few, of a short array that are there."""
+    if n.fn.name == "slice":
+        return not needs_check(n)
+    shape = n.args[0].type.static_shape if n.fn.name == "index" and isinstance(n.args[0].type, Array) else None
+    if shape is None:
+        return False
+    return all(isinstance(i, Constant) and 0 <= i.value < d for i, d in zip(n.args[1:], shape, strict=True))
 
 
 def _all(wrong: Wrong, state: Iterable[Known]) -> list[Known]:
@@ -205,5 +323,7 @@ def _all(wrong: Wrong, state: Iterable[Known]) -> list[Known]:
     return [wrong if isinstance(w, Wrong) else w for w in state]
 
 
-def _row(t: Array) -> int:
+def _row(t: Type) -> int:
+    """The bytes of a row."""
+    assert isinstance(t, Array)
     return t.dtype.nbytes * math.prod(d for d in t.shape[1:] if isinstance(d, int))

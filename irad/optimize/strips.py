@@ -21,7 +21,7 @@ from irad.graph.build import literal
 from irad.graph.nodes import Apply, Graph, Module, Node, Parameter
 from irad.graph.walk import Task, all_graphs, captured
 from irad.nests.blocks import Users, users_in
-from irad.optimize.margins import NONE, Margins, NoStrips, Wrong, has_stack, worst
+from irad.optimize.margins import NONE, Margins, NoStrips, Wrong, extra_rows, has_stack, worst
 from irad.optimize.rebuild import Rebuild
 from irad.types import INT, Array, Dim, Scalar, Stack, Tuple, Type
 
@@ -31,9 +31,7 @@ NEAR = 1 << 20  # bytes of what a strip keeps
 FAR = 4 << 20  # bytes of what a loop keeps that runs in strips: half of it would stay near anyway
 SHORT, LONG = 128, 2048  # elements of a strip
 MARGINS = 1 / 3  # of a strip
-SHAPED = frozenset(
-    {"broadcast", "slice", "zeros", "empty_stack", "dim", "reshape"}
-)  # operations that are told shapes, or tell them
+SHAPED = frozenset({"broadcast", "slice", "zeros", "dim", "reshape"})  # operations that are told a shape, or tell it
 
 
 def into_strips(module: Module) -> Module:
@@ -60,11 +58,15 @@ class Region:
     margins: Wrong = NONE  # of it
     start: Apply | None = None  # what the region is built before
     early: list[Apply] = field(default_factory=list)  # operations that stand later, and that a strip reads
+    at_end: dict[Apply, int] = field(default_factory=dict)  # operations that read or write the last so many rows
 
     @property
     def step(self) -> int:
         """From strip to strip."""
         return self.length - sum(self.margins)
+
+    def is_long(self, t: Type) -> bool:
+        return extra_rows(t, self.rows) is not None
 
 
 def _regions(graph: Graph) -> Iterator[Region]:
@@ -108,8 +110,9 @@ def _region(graph: Graph, loop: Apply, users: Users, place: dict[Node, int]) -> 
             region.outputs.append(n)
     if not region.outputs:
         return None
+    region.at_end = found.at_end
     region.margins = worst(found.array(n) for n in region.outputs)
-    return region if _sized(region, found) and _placed(region, graph, users, place) else None
+    return region if _sized(region, found) and _placed(region, graph, users, place, found.may_fail) else None
 
 
 def _together(graph: Graph, loop: Apply, users: Users, place: dict[Node, int]) -> list[Apply]:
@@ -163,11 +166,13 @@ def _sized(region: Region, found: Margins) -> bool:
     return True
 
 
-def _placed(region: Region, graph: Graph, users: Users, place: dict[Node, int]) -> bool:
+def _placed(region: Region, graph: Graph, users: Users, place: dict[Node, int], may_fail: bool) -> bool:
     """Find what has to stand before the region, which is put where its first value is read; False where that cannot move."""
     inside: set[Node] = set(region.nodes)
     end = place[region.nodes[-1]]
     start = min([end, *(place[u] for n in region.nodes for u in users.get(n, ()) if u not in inside)])
+    if may_fail and any(n.graphs or n.fn.order != "total" for n in graph.body[place[region.nodes[0]] : end] if n not in inside):
+        return False
     needed = {x for n in region.nodes for x in _reads(n)}
     between = [n for n in graph.body[start:end] if n not in inside]
     for n in reversed(between):
@@ -227,7 +232,7 @@ class _Strips(Rebuild):
         if isinstance(r.rows, int):
             arrays = yield self.over(r, literal(r.rows))
         else:
-            x = next(x for n in r.nodes for x in _reads(n) if isinstance(x.type, Array) and x not in self.inside)
+            x = next(x for n in r.nodes for x in _reads(n) if r.is_long(x.type) and x not in self.inside)
             rows = b.add(b.dim(self.get(x), axis=0), literal(r.rows - x.type.shape[0]))  # type: ignore[attr-defined]
             graphs = []
             for name in ("long", "short"):
@@ -294,7 +299,7 @@ class _Strips(Rebuild):
             start = b.sub(at, literal(r.margins.left))
             start = b.select(b.lt(start, literal(0)), literal(0), start)
             start = b.select(b.lt(start, end), start, end)
-        outside = dict.fromkeys(x for n in r.nodes for x in _reads(n) if isinstance(x.type, Array) and x not in self.inside)
+        outside = dict.fromkeys(x for n in r.nodes for x in _reads(n) if r.is_long(x.type) and x not in self.inside)
         before = {x: self.get(x) for x in outside}
         for x, whole in before.items():
             self.bind(x, self.window(whole, start))
@@ -325,8 +330,9 @@ class _Strips(Rebuild):
         r = self.region
         if r is None:
             return t
-        if isinstance(t, Array):
-            return Array(t.dtype, (r.length + (Dim.of(t.shape[0]) - r.rows), *t.shape[1:]))
+        extra = extra_rows(t, r.rows)
+        if extra is not None:
+            return Array(t.dtype, (r.length + extra, *t.shape[1:]))  # type: ignore[attr-defined]
         if isinstance(t, Stack):
             return Stack(self.cut(t.item))
         return Tuple(map(self.cut, t.items)) if isinstance(t, Tuple) else t
@@ -345,19 +351,25 @@ class _Strips(Rebuild):
         return b.slice(whole, start, *[literal(0)] * (t.rank - 1), shape=t.shape, steps=(1,) * t.rank)
 
     def plain(self, node: Apply) -> None:
-        b, name = self.b, node.fn.name
+        b, r, name = self.b, self.region, node.fn.name
+        args = [self.get(a) for a in node.args] if r is not None else []
         b.adjoint = node.adjoint
-        if self.region is None or name not in SHAPED:
+        if r is not None and node in r.at_end:  # a place that is counted from the end
+            k = 1 if name in ("slice", "index") else 2
+            args[k] = literal(args[0].type.shape[0] - r.at_end[node])  # type: ignore[attr-defined]
+            self.bind(node, b.apply(node.fn, args, node.static))
+        elif r is not None and name == "empty_stack":
+            self.bind(node, b.empty_stack(of=self.cut(node.static[0])))
+        elif r is None or name not in SHAPED or not r.is_long(node.args[0].type if name == "dim" else node.type):
             super().plain(node)
         elif name == "dim":
             size = node.args[0].type.shape[node.static[0]]  # type: ignore[attr-defined]
-            more = Dim.of(size) - self.region.rows
+            more = Dim.of(size) - r.rows
             self.bind(node, b.add(self.rows, literal(more)) if node.static[0] == 0 else literal(size))
         elif name == "reshape":
-            self.bind(node, self.get(node.args[0]))
+            self.bind(node, args[0])
         else:
-            whole = node.static[0] if name in ("zeros", "empty_stack") else node.type
-            count = 1 if name == "broadcast" else 1 + len(node.static[1]) if name == "slice" else 0  # sizes follow them
-            new = self.cut(whole)
-            first = new.shape if name in ("broadcast", "slice") else new  # type: ignore[attr-defined]
-            self.bind(node, b.apply(node.fn, [self.get(a) for a in node.args[:count]], (first, *node.static[1:])))
+            count = 1 + len(node.static[1]) if name == "slice" else name == "broadcast"  # sizes follow them
+            new = self.cut(node.type)
+            first = new if name == "zeros" else new.shape  # type: ignore[attr-defined]
+            self.bind(node, b.apply(node.fn, args[:count], (first, *node.static[1:])))

@@ -23,10 +23,12 @@ class Bar:
 
     def __enter__(self) -> Bar:
         if self.wanted:
+            from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+            console = Console(stderr=True)
             columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-            self.progress = Progress(*columns, transient=True)
+            self.progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
             self.task = self.progress.add_task("", total=1.0)
             self.progress.start()
         return self

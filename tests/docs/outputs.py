@@ -30,6 +30,7 @@ PAGES = (
     "ARCHITECTURE.md",
     "benchmarks/README.md",
     "docs/coverage.md",
+    "docs/elimination.md",
     "docs/looking.md",
     "docs/command-line.md",
     "docs/running.md",

@@ -6,7 +6,7 @@ import pytest
 
 from tests.docs.snippets import ROOT, blocks, check, loaded
 
-PAGES = ("README.md", "docs/python.md", "docs/derivatives.md")
+PAGES = ("README.md", "docs/python.md", "docs/derivatives.md", "docs/elimination.md")
 CASES = [(p, b, c) for p in PAGES for b in blocks(p) for c in b.claims]
 
 

@@ -1,12 +1,15 @@
 """Generated linearised graphs."""
 
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from irad.elimination import Edge, Region, Vertex
 
-__all__ = ["orders", "regions"]
+__all__ = ["generated", "orders", "regions"]
 
 CONSTANTS = (1.0, -1.0, 1.0, -1.0, 2.0, 0.5, -0.5, 3.0)
+
+generated = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @st.composite

@@ -1,6 +1,5 @@
 """Elimination itself: every order gives the Jacobian, in as many products as are counted."""
 
-import json
 from zlib import crc32
 
 import numpy as np
@@ -9,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irad.elimination import Edge, Numbers, Region, Vertex, load
-from tests.elimination import GRAPHS, TASKS, graph
-from tests.elimination.strategies import orders, regions
+from tests.elimination import PUBLISHED, TASKS, graph
+from tests.elimination.strategies import generated, orders, regions
 
 STANDARD = ("forward", "reverse", "markowitz")
 # Lohoff & Neftci (2024), and what a compiler executes: forward, reverse, Markowitz
@@ -30,7 +29,6 @@ FOLDED = {
     "RandomFunction_g": (442, 334, 370),
     "BlackScholesJacobian": (322, 306, 258),
 }
-PUBLISHED = json.loads((GRAPHS / "published_orders.json").read_text(encoding="utf-8"))["published_rl"]
 
 
 class Counting(Numbers):
@@ -88,6 +86,7 @@ def test_all_orders_of_a_task_give_its_jacobian(name):
         check_jacobian(region, region.eliminate(order, Numbers()))
 
 
+@generated
 @given(st.data())
 def test_every_order_gives_the_jacobian(data):
     region = numbers(data.draw(regions()), data.draw(st.integers(0, 99)))
@@ -95,6 +94,7 @@ def test_every_order_gives_the_jacobian(data):
         check_jacobian(region, region.eliminate(order, Numbers()))
 
 
+@generated
 @given(st.data())
 def test_products_are_counted_as_they_are_made(data):
     region = data.draw(regions())
@@ -105,6 +105,7 @@ def test_products_are_counted_as_they_are_made(data):
     assert region.count(order) >= algebra.products
 
 
+@generated
 @given(st.data())
 def test_the_paper_metric_counts_paths_of_two_edges(data):
     """Sets of pairs, instead of bits of integers."""
@@ -155,6 +156,7 @@ def values(region: Region) -> Region:
     return region.map(lambda e: np.random.default_rng([numbers[e.source], numbers[e.target]]).uniform(0.5, 2.0))
 
 
+@generated
 @given(st.data())
 def test_sharing_changes_no_jacobian(data):
     region = values(data.draw(regions()))

@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irad.elimination import Edge, Region, from_text, to_text
-from tests.elimination import graph
-from tests.elimination.strategies import orders, regions
+from tests.elimination import TASKS, found, graph, task
+from tests.elimination.strategies import generated, orders, regions
 
 
+@generated
 @given(st.data())
 def test_text_is_read_back(data):
     region = data.draw(regions())
@@ -44,3 +45,11 @@ def test_text_that_is_no_order_is_refused(change, message):
     region = graph("PropaneCombustion")
     with pytest.raises(ValueError, match=message):
         from_text(region, change(to_text(region, "forward")))
+
+
+@pytest.mark.parametrize("metric", ["paper", "folded"])
+@pytest.mark.parametrize("name", TASKS)
+def test_orders_that_were_kept_are_read_and_cheap(name, metric):
+    region = task(name, metric)
+    standard = min(region.count(order, metric) for order in ("forward", "reverse", "markowitz"))
+    assert region.lower_bound(metric) <= region.count(found(name, metric), metric) <= standard

@@ -3,7 +3,7 @@
 from itertools import permutations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from irad.elimination import Edge, Region, Vertex, from_text, to_text
@@ -11,7 +11,7 @@ from irad.elimination.bounds import Bounds, linked
 from irad.elimination.counts import start
 from irad.elimination.exact import parts, solve_parts
 from tests.elimination import TASKS, graph
-from tests.elimination.strategies import orders, regions
+from tests.elimination.strategies import generated, orders, regions
 
 METRICS = ("paper", "folded")
 STANDARD = ("forward", "reverse", "markowitz")
@@ -87,7 +87,7 @@ def test_a_search_without_time_has_the_best_standard_order():
     assert not found.optimal
 
 
-@settings(max_examples=60, deadline=None)
+@generated
 @given(regions(most=6), st.sampled_from(METRICS))
 def test_small_regions_are_solved(region, metric):
     best = cheapest(region, metric)
@@ -99,7 +99,7 @@ def test_small_regions_are_solved(region, metric):
     assert (found.cost, found.bound, found.optimal) == (best, best, True)
 
 
-@settings(max_examples=40, deadline=None)
+@generated
 @given(regions(most=24), st.sampled_from(METRICS), st.booleans(), st.data())
 def test_bounds_stand_below_all_orders_and_searches_below_the_standard_ones(region, metric, cse, data):
     found = region.search(metric=metric, cse=cse, moves=200)
@@ -114,7 +114,7 @@ def test_bounds_stand_below_all_orders_and_searches_below_the_standard_ones(regi
         assert graph.count(inside + others, metric) == graph.count(others + inside, metric)
 
 
-@settings(max_examples=60)
+@generated
 @given(regions(most=12), st.sampled_from(METRICS), st.data())
 def test_no_vertex_costs_less_than_its_bound(region, metric, data):
     bounds, state = Bounds(region, metric), start(region, metric)

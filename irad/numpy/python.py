@@ -99,7 +99,7 @@ def sorted_(iterable, reverse):
     return list_(items[np.argsort(-items if reverse else items)])
 
 
-def sort(a, axis=-1, kind=None):
+def sort(a, axis=-1, kind=None, *, stable=None):
     """x.sort(): in place."""
     a[...] = np.sort(a, axis)
 

@@ -465,7 +465,7 @@ CASES = {
         "logical_and": ["np.logical_and(x > 0.3, b)"], "logical_or": ["np.logical_or(x > 0.3, b)"], "logical_xor": ["np.logical_xor(x > 0.3, b)"], "logical_not": ["np.logical_not(x)"],
         "bitwise_and": ["np.bitwise_and(k, 3)"], "bitwise_or": ["np.bitwise_or(k, 3)"], "bitwise_xor": ["np.bitwise_xor(k, 3)"],
         "sum": ["np.sum(x)"], "prod": ["np.prod(x)"], "mean": ["np.mean(x)"], "any": ["np.any(x)"], "all": ["np.all(x)"], "amax": ["np.amax(x)"], "amin": ["np.amin(m, axis=0)"], "max": ["np.max(x)"], "min": ["np.min(x, keepdims=True)"],
-        "asanyarray": ["np.asanyarray(x) * y"], "ascontiguousarray": ["np.ascontiguousarray(m.T) * 2.0"], "copy": ["np.copy(x)"], "full": ["np.full((2, 3), w[0])"], "zeros_like": ["np.zeros_like(x) + y"], "ones_like": ["np.ones_like(x) * y"],
+        "asanyarray": ["np.asanyarray(x) * y"], "ascontiguousarray": ["np.ascontiguousarray(m.T) * 2.0"], "copy": ["np.copy(x)", "v.astype(float, casting='unsafe', subok=True)"], "full": ["np.full((2, 3), w[0])"], "zeros_like": ["np.zeros_like(x) + y"], "ones_like": ["np.ones_like(x) * y"],
         "full_like": ["np.full_like(x, w[0])"], "empty_like": ["z = np.empty_like(v); z[...] = w; return z"], "array": ["np.array([v, w])", "np.array(x, ndmin=2)"], "asarray": ["np.asarray(x, dtype=np.float32) * 0"], "zeros": ["np.zeros((2, 3), order='C')"],
         "ones": ["np.ones(3, 'f4')"], "empty": ["np.empty((0, 2))"], "arange": ["np.arange(1, stop=9, step=2)", "np.arange(5, step=2.0)"], "broadcast_to": ["np.broadcast_to(v, (2, 5)) * w"], "shape": ["np.shape(x)"], "ndim": ["np.ndim(x)"], "size": ["np.size(m, 1)"],
         "reshape": ["np.reshape(m, (6, -1), order='F')", "np.reshape(x, -1)"], "ravel": ["np.ravel(m, order='F')", "np.ravel(x)"], "transpose": ["np.transpose(x)", "np.transpose(m, (1, 0))"], "broadcast_shapes": ["np.broadcast_shapes((3, 1), (4,))"],
@@ -475,7 +475,7 @@ CASES = {
         "r_": ["np.r_[x, 1.0, y]", "np.r_[0:3, v]", "np.r_[m, m]"], "c_": ["np.c_[v, w]", "np.c_[m, v[:3]]"], "mgrid": ["np.mgrid[0:3, 1:4:2] * v[0]", "np.mgrid[0:3]"], "ogrid": ["np.ogrid[0:2, 0:3]"], "s_": ["v[np.s_[1:3]]"], "finfo": ["np.finfo(v.dtype).eps * 1.0", "np.iinfo(int).max"],
     },
     "sorting": {
-        "sort": ["np.sort(x)", "np.sort(m, axis=0)", "np.sort(x, axis=None)", "np.sort([2.0, np.nan, 1.0]) * v[0]", "z = m.copy(); z.sort(0); return z", "np.sort(b)"],
+        "sort": ["np.sort(x)", "np.sort(m, axis=0)", "np.sort(x, axis=None)", "np.sort([2.0, np.nan, 1.0]) * v[0]", "z = m.copy(); z.sort(0, stable=True); return z", "np.sort(b)"],
         "argsort": ["np.argsort(k)", "np.argsort(m, 0)", "np.argsort(i, kind='stable')", "v[v.argsort()]"],
         "argpartition": ["np.argpartition(v, 2)[2] * v"], "lexsort": ["np.lexsort((v[:4], i))", "np.lexsort([m[1], m[0]])"],
         "partition": ["np.sort(np.partition(v, 2)[:2])"],

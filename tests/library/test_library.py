@@ -126,6 +126,7 @@ def test_parameters_are_those_of_numpy():
 NOT_THERE = [
     *("np.polyfit(v, w, 2, full=True)", "np.poly(m[:, :3])", "np.histogram(v, 'auto')"),
     *("np.quantile(v, 0.3, method='inverted_cdf')", "np.clip(v, 0.0, 1.0, min=0.5)", "np.size(m, 1, axis=0)"),
+    *("m.reshape(-1, shape=2)", "v.astype(float, casting='no')", "v.copy().fill(1.0, value=2.0)", "m.ravel(order='K')"),
     *("special.factorial(i, exact=True)", "special.polygamma(v[0] + 1.0, v)", "sorted([(v[0], 1.0)])", "np.round(v > 0.0)"),
     *("np.block([[[v, w]]])", "np.reciprocal(i)", "np.hypot.reduce(m, axis=(0, 1))", "np.sum(v, like=v)"),
     *("np.cov(m, fweights=i[:4])", "np.exp(v, casting='no')", "np.broadcast_arrays(v, subok=True)", "np.sort(m, order='x')"),

@@ -17,7 +17,7 @@ from irad.specialize.arrays.products import dot
 from irad.specialize.arrays.reductions import mean
 from irad.specialize.arrays.shaping import diagonal, ravel, reshape, transpose
 from irad.specialize.arrays.table import HANDLERS, Handler, check_count, in_python, no_keywords
-from irad.specialize.arrays.ufuncs import with_options
+from irad.specialize.arrays.ufuncs import said_once, with_options
 from irad.specialize.arrays.values import array_type, as_scalar, count_of, is_array, new_array, read, size_of, view
 from irad.specialize.iteration import Iteration
 from irad.specialize.numbers import known_int
@@ -223,6 +223,8 @@ def method(head: tuple[str, str]) -> Handler:
     found, function = METHODS.get(name), getattr(np, name, None)
     if found is None:
         found = in_python(function)
+    else:
+        found = said_once(getattr(np.ndarray, name, None), found)
     return found if function is None else with_options(function, name, found)
 
 

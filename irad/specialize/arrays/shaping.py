@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 def reshape(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:
     kwargs = dict(kwargs)
     order = kwargs.pop("order", Known("C"))
-    args = [*args, *(kwargs.pop(k) for k in ("shape", "newshape") if k in kwargs)]
+    args = [*args, *(kwargs.pop(k) for k in ("shape", "newshape") if k in kwargs and len(args) == 1)]
     no_keywords(s, "reshape", kwargs)
     v, *rest = args
     if not (isinstance(order, Known) and order.value == "C"):

@@ -52,10 +52,10 @@ def handler(s: Specializer, value: Any) -> Handler | None:
     if found is None:
         return None
     said = isinstance(value, np.ufunc) or written(value) is not None  # whose options are looked at there
-    return with_options(value, value.__name__, found if said else _said_once(value, found))
+    return with_options(value, value.__name__, found if said else said_once(value, found))
 
 
-def _said_once(value: Any, found: Handler) -> Handler:
+def said_once(value: Any, found: Handler) -> Handler:
     """A handler whose arguments are each given once, without those that say what is so anyway, as `dtype=None`."""
 
     def call(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Any:

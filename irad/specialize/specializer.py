@@ -47,6 +47,7 @@ __all__ = ["Specializer"]
 
 MAX_COPIES = 32  # of one function before known numbers are widened
 LIBRARY = os.path.dirname(os.__file__)  # where the standard library's sources are
+NESTED = 6  # calls of one of irad's own functions in each other that know their constants
 MAX_RUNNING = 200  # copies of one function that wait for each other
 
 
@@ -347,7 +348,8 @@ class Specializer:
         shaper = Shaper(self.store, lambda o: False, sizes=True)
         shape = shaper.shape(Compound("call", None, [fn, *values]))
         waiting = [c for c in self.running if c.python is graph]
-        if waiting or (self.count.get(graph, 0) >= MAX_COPIES and not is_library(fn.head[1])):
+        own = is_library(fn.head[1])  # what a function of irad's calls may come back to it: a comprehension in a comprehension
+        if len(waiting) > (NESTED if own else 0) or (self.count.get(graph, 0) >= MAX_COPIES and not own):
             shape = widen(shape)
             nodes = self.refit(shape, Compound("call", None, [fn, *values]))
         else:

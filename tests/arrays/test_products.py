@@ -143,3 +143,14 @@ def test_derivatives(text: str) -> None:
             again = irad.jvp(lambda x, y, ct=ct: irad.vjp(f, x, y)[1](ct), (x, y), (dx, dy))[1]
             for got, want in zip(again, irad.vjp(f, dx, dy)[1](ct), strict=True):
                 same(got, want, [x, y, dx, dy])
+
+
+def test_products_in_comprehensions() -> None:
+    """tensordot has comprehensions of its own: what it knows of its axes it knows there too."""
+
+    def f(x: Any, y: Any) -> Any:
+        return [np.tensordot(x * k, y, 1) for k in (1.0, 2.0)], tuple(np.dot(x, y * k) for k in range(3))
+
+    args = arguments(("b,m,k", "k,n"), SIZES[0], np.float64)
+    for got, want in zip(irad.compile(f)(*args), f(*args), strict=True):
+        same(np.stack(got), np.stack(want), args)

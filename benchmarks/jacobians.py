@@ -1,6 +1,6 @@
 """Jacobians by elimination beside irad's own forward and reverse mode: the tasks of examples/jacobians.py, and a Hessian.
 
-    python -m benchmarks.jacobians [--rounds 15] [--json FILE]
+    python -m benchmarks.jacobians [--rounds 15] [--seconds 10] [--json FILE]
 
 Printed are nanoseconds of one thread for a Jacobian, called one by one and in batches of 64: the median of rounds in which the
 modes take turns, and the least.
@@ -41,15 +41,21 @@ def option(x):
 Modes = dict[str, Callable[..., Any]]
 
 
-def tasks() -> dict[str, tuple[Modes, np.ndarray]]:
-    """Each task's Jacobians by mode, and a point."""
-    found: dict[str, tuple[Modes, np.ndarray]] = {
-        name: ({"forward": irad.jacfwd(f), "reverse": irad.jacrev(f), "elimination": irad.jacobian(f)}, x)
-        for name, (f, x) in EXAMPLES.items()
-    }
-    g = irad.grad(option)
-    modes = {"forward": irad.jacfwd(g), "reverse": irad.jacrev(g), "elimination": irad.hessian(option)}
-    return {**found, "BlackScholesHessian": (modes, np.array([100.0, 95.0, 0.03, 0.2, 1.5]))}
+def tasks(seconds: float) -> dict[str, tuple[Modes, np.ndarray]]:
+    """Each task's Jacobian in forward and reverse mode, in the order that a compile finds, and in one that was searched."""
+    functions = {**EXAMPLES, "BlackScholesHessian": (irad.grad(option), np.array([100.0, 95.0, 0.03, 0.2, 1.5]))}
+    found = {}
+    for name, (f, x) in functions.items():
+        region = irad.elimination.region(f, x)
+        best = region.search(metric="folded", seconds=seconds)
+        costs = [region.count(order, "folded") for order in ("forward", "reverse")]
+        print(
+            f"{name}: {costs[0]} products forward, {costs[1]} in reverse, {best.cost} in the order that was found", flush=True
+        )
+        order = [region.vertices[v].name for v in best.order]
+        modes = {"forward": irad.jacfwd(f), "reverse": irad.jacrev(f), "auto": irad.jacobian(f)}
+        found[name] = ({**modes, "searched": irad.jacobian(f, order=order)}, x)
+    return found
 
 
 def measured(modes: Modes, x: np.ndarray, batch: int, rounds: int) -> dict[str, list[float]]:
@@ -83,15 +89,19 @@ def main() -> None:
     a = argparse.ArgumentParser(prog="python -m benchmarks.jacobians", description=__doc__)
     a.add_argument("--rounds", type=int, default=15)
     a.add_argument("--json", type=Path, default=None, metavar="FILE")
+    a.add_argument("--seconds", type=float, default=10.0, help="of the search for an order; default: %(default)s")
     options = a.parse_args()
     results: dict[str, Any] = {"machine": machine()}
-    print(f"{'':22}{'batch':>6}{'forward':>16}{'reverse':>16}{'elimination':>16}   of the better")
-    for name, (modes, x) in tasks().items():
+    found = tasks(options.seconds)
+    print(
+        f"{'':20}{'batch':>6}{'forward':>15}{'reverse':>15}{'auto':>15}{'searched':>15}   of the better of forward and reverse"
+    )
+    for name, (modes, x) in found.items():
         for batch in BATCHES:
-            found = results.setdefault(name, {})[str(batch)] = measured(modes, x, batch, options.rounds)
-            columns = "".join(f"{median:9.1f} {least:6.1f}" for median, least in found.values())
-            ratios = [found["elimination"][i] / min(found["forward"][i], found["reverse"][i]) for i in (0, 1)]
-            print(f"{name:22}{batch:6}{columns}   {ratios[0]:.2f}, least {ratios[1]:.2f}", flush=True)
+            times = results.setdefault(name, {})[str(batch)] = measured(modes, x, batch, options.rounds)
+            columns = "".join(f"{median:8.1f} {least:6.1f}" for median, least in times.values())
+            ratio = times["searched"][0] / min(times["forward"][0], times["reverse"][0])
+            print(f"{name:20}{batch:6}{columns}   {ratio:.2f}", flush=True)
     if options.json is not None:
         options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 

@@ -260,7 +260,9 @@ def _exception(value: Any) -> bool:
 
 
 def _order(value: Any) -> bool:
-    return isinstance(value, str) or (isinstance(value, tuple) and all(isinstance(v, str) for v in value))
+    if isinstance(value, str):
+        return value in ("auto", "forward", "reverse", "markowitz")
+    return isinstance(value, tuple) and all(isinstance(v, str) for v in value)
 
 
 _Check = tuple[Callable[[Any], bool], str]

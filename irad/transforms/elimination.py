@@ -38,6 +38,7 @@ from irad.types import Array, Tuple, Type, is_float, tangent_type
 __all__ = ["Linearised", "NotStraightLine", "eliminate"]
 
 MOST_OPERATIONS = 1_000
+MOST_ENTRIES = 1_000  # of a Jacobian: each is a number of the program
 
 
 class NotStraightLine(Exception):
@@ -100,6 +101,8 @@ class Linearised:
         if isinstance(x, np.ndarray) or not isinstance(x.type, Array):
             return x
         shape = known_shape(x.type)
+        if size(x.type) > MOST_OPERATIONS:
+            raise NotStraightLine("it has too large an array", None)
         return elements_of([self.b.index(x, *[literal(int(i)) for i in place]) for place in np.ndindex(*shape)], shape)
 
     def _write_out(self, graph: Graph) -> Task:
@@ -324,6 +327,8 @@ class _Eliminate(Rebuild):
         try:
             with b.inside(new):
                 found = Linearised(b, graph, wrt, params)
+                if sum(map(len, found.inputs)) * sum(map(len, found.outputs)) > MOST_ENTRIES:
+                    raise NotStraightLine("its Jacobian has too many entries", None)
                 new.finish(b.make_tuple(*found.jacobian(_chosen(found.region, order, node))))
         except NotStraightLine as e:
             b.module.graphs.remove(new)

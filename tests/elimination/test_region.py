@@ -182,6 +182,33 @@ def test_large_regions_are_not_searched():
     assert cheapest(r) in (r.order("forward"), r.order("reverse"))
 
 
+TEXT = """
+graph @jacobian(%x: f64[N]) -> (f64[N,N],) {
+  %0: (f64[N,N],) = jacobian(@f, @g, %x, wrt=(0,), order="auto");
+  return %0;
+}
+graph @f(%x_1: f64[N]) -> f64[N] { %y: f64[N] = sin(%x_1); return %y; }
+graph @g(%x_2: f64[N]) -> (f64[N,N],) {
+  %z: f64[N,N] = zeros(of=f64[N,N]);
+  %r: (f64[N,N],) = make_tuple(%z);
+  return %r;
+}
+"""
+
+
+def test_text_that_asks_for_a_jacobian():
+    """What is too large is not written out: the graph that stands for other modes is taken, here of zeros."""
+    for n, first in ((3, np.cos(0.5)), (40, 0.0), (2000, 0.0)):
+        (found,) = irad.compile(irad.parse_ir(TEXT.replace("N", str(n))))(np.full(n, 0.5))
+        agree(found[0, :2], np.array([first, 0.0]))
+    text = TEXT.replace("N", "3")
+    for order, kind in (('"fast"', "ir-invalid"), ('("a", 1)', "ir-invalid"), ('("cos.0", "sin.1")', "unknown-order")):
+        with pytest.raises(irad.CompileError, match=kind):
+            irad.compile(irad.parse_ir(text.replace('"auto"', order)))(X)
+    with pytest.raises(irad.CompileError, match="ir-invalid"):
+        irad.parse_ir(text.replace("(f64[3,3],) {\n  %z", "(f64[3],) {\n  %z"))
+
+
 def test_a_list_must_be_an_order():
     for order, why in ((["mul.0"], "leaves out sin.0"), (["mul.0", "sin.1"], "no vertex 'sin.1'"), (["sin.0"] * 2, "twice")):
         with pytest.raises(irad.CompileError, match=why):

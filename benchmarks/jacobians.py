@@ -2,8 +2,8 @@
 
     python -m benchmarks.jacobians [--rounds 15] [--seconds 10] [--json FILE]
 
-Printed are nanoseconds of one thread for a Jacobian, called one by one and in batches of 64: the median of rounds in which the
-modes take turns, and the least.
+Printed are nanoseconds of one thread for a Jacobian: in batches of 64, called one by one, and one by one in a compiled loop, in
+which each waits for the last. The median of rounds in which the modes take turns, and the least.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ import irad
 from benchmarks.machine import machine
 
 EXAMPLES = runpy.run_path(str(Path(__file__).resolve().parent.parent / "examples" / "jacobians.py"))["TASKS"]
-BATCHES = (64, 1)
+BATCH = 64
+TRIPS = 1000  # of the compiled loop
 ROUND = 0.02  # seconds that a mode runs in a round
 
 
@@ -58,30 +59,49 @@ def tasks(seconds: float) -> dict[str, tuple[Modes, np.ndarray]]:
     return found
 
 
-def measured(modes: Modes, x: np.ndarray, batch: int, rounds: int) -> dict[str, list[float]]:
+def in_batches(f: Callable[..., Any], x: np.ndarray) -> tuple[Any, tuple[Any, ...], int]:
+    """What is called, its arguments, and how many Jacobians a call makes."""
+    return irad.compile(irad.vmap(f), threads=1), (x * np.linspace(1.0, 1.02, BATCH)[:, None],), BATCH
+
+
+def by_calls(f: Callable[..., Any], x: np.ndarray) -> tuple[Any, tuple[Any, ...], int]:
+    return irad.compile(f, threads=1), (x,), 1
+
+
+def in_a_loop(f: Callable[..., Any], x: np.ndarray) -> tuple[Any, tuple[Any, ...], int]:
+    def run(x, n):
+        total = 0.0
+        for _ in range(n):
+            total = np.sum(f(x))
+            x = x + 1e-300 * total
+        return total
+
+    return irad.compile(run, threads=1), (x, TRIPS), TRIPS
+
+
+WAYS = {"batch": in_batches, "call": by_calls, "loop": in_a_loop}
+
+
+def measured(modes: Modes, x: np.ndarray, way: str, rounds: int) -> dict[str, list[float]]:
     """Nanoseconds for a Jacobian by each mode: the median, and the least."""
-    xs = x * np.linspace(1.0, 1.02, batch)[:, None]
-    calls = {
-        k: (irad.compile(irad.vmap(f), threads=1), xs) if batch > 1 else (irad.compile(f, threads=1), x)
-        for k, f in modes.items()
-    }
-    want, repeats = None, {}
-    for k, (f, a) in calls.items():
-        found = f(a)
+    want: Any = None
+    calls, repeats = {k: WAYS[way](f, x) for k, f in modes.items()}, {}
+    for k, (f, args, _) in calls.items():
+        found = f(*args)
         want = found if want is None else want
         np.testing.assert_allclose(found, want, rtol=1e-9, atol=1e-9 * np.max(np.abs(want)))
         start, n = time.perf_counter(), 0
         while time.perf_counter() - start < ROUND:
-            f(a)
+            f(*args)
             n += 1
         repeats[k] = n
     times: dict[str, list[float]] = {k: [] for k in calls}
     for _ in range(rounds):
-        for k, (f, a) in calls.items():
+        for k, (f, args, count) in calls.items():
             start = time.thread_time()
             for _ in range(repeats[k]):
-                f(a)
-            times[k].append((time.thread_time() - start) / repeats[k] / batch * 1e9)
+                f(*args)
+            times[k].append((time.thread_time() - start) / repeats[k] / count * 1e9)
     return {k: [statistics.median(ts), min(ts)] for k, ts in times.items()}
 
 
@@ -93,15 +113,13 @@ def main() -> None:
     options = a.parse_args()
     results: dict[str, Any] = {"machine": machine()}
     found = tasks(options.seconds)
-    print(
-        f"{'':20}{'batch':>6}{'forward':>15}{'reverse':>15}{'auto':>15}{'searched':>15}   of the better of forward and reverse"
-    )
+    print(f"{'':20}{'':>6}{'forward':>15}{'reverse':>15}{'auto':>15}{'searched':>15}   of the better of forward and reverse")
     for name, (modes, x) in found.items():
-        for batch in BATCHES:
-            times = results.setdefault(name, {})[str(batch)] = measured(modes, x, batch, options.rounds)
+        for way in WAYS:
+            times = results.setdefault(name, {})[way] = measured(modes, x, way, options.rounds)
             columns = "".join(f"{median:8.1f} {least:6.1f}" for median, least in times.values())
             ratio = times["searched"][0] / min(times["forward"][0], times["reverse"][0])
-            print(f"{name:20}{batch:6}{columns}   {ratio:.2f}", flush=True)
+            print(f"{name:20}{way:>6}{columns}   {ratio:.2f}", flush=True)
     if options.json is not None:
         options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 

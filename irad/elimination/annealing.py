@@ -32,6 +32,8 @@ NOISE = (0.5, 1.0, 2.0, 4.0)
 QUICK = 250  # vertices
 QUICK_MOVES = 20_000  # over the number of vertices
 LOOK = 64  # moves between two looks at the clock
+STRETCH = 400  # places of an order that a round moves vertices among; states are kept of each
+LARGE = 500  # vertices; beyond, a search does without lower bounds, which take a flow for each vertex
 
 
 class Step(NamedTuple):
@@ -65,8 +67,9 @@ def search(
     """The cheapest order found within a number of seconds or moves (10 seconds where neither is given).
 
     Never above the standard orders. Parts of the region that share only inputs and outputs are solved exactly where they are
-    small; the search ends where it is proved that no order is cheaper. `cse`: on the graph whose equal vertices are shared; the
-    order is one of both graphs' inner vertices left then. `progress` draws a bar. Raises ValueError for a metric that is none.
+    small; the search ends where it is proved that no order is cheaper. Above 500 vertices nothing is proved (the bound is 0).
+    `cse`: on the graph whose equal vertices are shared; the order has the vertices that are left then. `progress` draws a bar.
+    Raises ValueError for a metric that is none.
     """
     if cse:
         region = region.shared()
@@ -76,7 +79,7 @@ def search(
     for name in exact.STANDARD:
         best.offer(region.order(name, metric))
     best.offer(counts.markowitz(region, metric, last=True))
-    solved = exact.solve_parts(region, metric)
+    solved = exact.solve_parts(region, metric) if len(region.inner) <= LARGE else []
     bound = sum(part.bound for part in solved)
     first = [v for part in solved for v in part.order or ()]
     best.offer([*first, *[v for v in best.order if v not in set(first)]])
@@ -139,44 +142,42 @@ def _rounds(region: Region, metric: Metric, first: list[int], best: _Best, bound
     begin = counts.start(region, metric)
     for v in first:
         begin.eliminate(v)
-    bounds = Bounds(region, metric)
-    least = {v: bounds.vertex(v) for v in region.inner}
     free = [v for v in region.inner if v not in set(first)]
+    bounds = Bounds(region, metric) if len(free) <= LARGE else None
+    least = {v: 0 if bounds is None else bounds.vertex(v) for v in free}
     fresh = False
     while not best.spent() and best.cost > bound:
         order = best.order[len(first) :] if best.order[: len(first)] == first else free
         if fresh:
-            noisy = [_noisy(begin, free, rng) for _ in range(NOISY)]
-            order = min(noisy, key=lambda found: found[0])[1]
+            order = min((_noisy(begin, free, rng) for _ in range(NOISY)), key=lambda o: counts.run(begin.copy(), o))
             best.offer([*first, *order])
-        walk = _Walk(begin, order, least)
+        low = rng.randrange(len(order) - STRETCH) if len(order) > STRETCH else 0
+        before, after = [*first, *order[:low]], order[low + STRETCH :]
+        state = begin.copy()
+        counts.run(state, order[:low])
+        walk = _Walk(state, order[low : low + STRETCH], least)
         heat = HOT if fresh else WARM
         cool = (COLD / heat) ** (1 / ROUND)
-        lowest = walk.cost
+        lowest, better = walk.cost, None
         for k in range(ROUND):
             if walk.move(rng, heat) and walk.cost < lowest:
-                lowest = walk.cost
-                best.offer([*first, *walk.order])
+                lowest, better = walk.cost, walk.order[:]
             heat *= cool
             best.moves += 1
-            if k % LOOK == 0:
+            if (k + 1) % LOOK == 0 or k + 1 == ROUND or best.moves == best.most:
+                if better is not None:
+                    best.offer([*before, *better, *after])
+                    better = None
                 bar.show(best.moves, best.cost, bound)
                 if best.spent() or best.cost == bound:
                     return
-        fresh = not fresh
+        fresh = not fresh and len(order) <= STRETCH
 
 
-def _noisy(begin: State, free: list[int], rng: random.Random) -> tuple[int, list[int]]:
-    """An order by the Markowitz rule, where each vertex has some noise added to its cost; with what it costs."""
+def _noisy(begin: State, free: list[int], rng: random.Random) -> list[int]:
+    """An order by the Markowitz rule, where each vertex has some noise added to its cost."""
     most = rng.choice(NOISE)
-    noise = {v: rng.uniform(0.0, most) for v in free}
-    state, left, order, cost = begin.copy(), set(free), [], 0
-    while left:
-        v = min(left, key=lambda v: state.cost(v) + noise[v])
-        left.discard(v)
-        order.append(v)
-        cost += state.eliminate(v)
-    return cost, order
+    return counts.cheapest_first(begin.copy(), {v: (rng.uniform(0.0, most), v) for v in free})
 
 
 class _Walk:

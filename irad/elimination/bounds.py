@@ -30,6 +30,7 @@ from irad.elimination.graph import Metric, Region, is_constant
 __all__ = ["Bounds", "linked"]
 
 MOVES = 100  # of a vertex to another group, for each vertex
+WORK = 600_000  # over the number of vertices: no more moves than that
 HOT, COLD = 1.5, 0.05
 ROUNDING = 1e-9  # constants nearer to ±1 than this may be ±1 in another order
 
@@ -74,7 +75,7 @@ class Bounds:
         movable = sorted(joined)
         now = best = sum(self.group(g) for g in group.values())
         rng = random.Random(0)
-        moves = MOVES * len(movable)
+        moves = min(MOVES * len(movable), WORK // len(self.sources))
         for k in range(moves):
             v = rng.choice(movable)
             to = rng.choice(joined[v])

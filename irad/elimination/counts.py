@@ -7,11 +7,12 @@ which takes the edge away: then a product with this 0 may have been made, or not
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import heapq
+from collections.abc import Iterable, Iterator, Mapping
 
 from irad.elimination.graph import Metric, Region, is_constant
 
-__all__ = ["Folded", "Paper", "State", "bits", "count", "markowitz", "run", "start"]
+__all__ = ["Folded", "Paper", "State", "bits", "cheapest_first", "count", "markowitz", "run", "start"]
 
 
 def bits(mask: int) -> Iterator[int]:
@@ -204,12 +205,31 @@ State = Paper | Folded
 
 def markowitz(region: Region, metric: Metric, last: bool = False) -> list[int]:
     """The cheapest vertex at each step; ties go to the lowest id, or the highest (`last`)."""
-    state = start(region, metric)
-    left: Sequence[int] = region.inner
-    order = []
-    while left:
-        v = min(left, key=lambda v: (state.cost(v), -v if last else v))
-        state.eliminate(v)
+    inner = region.inner
+    return cheapest_first(start(region, metric), {v: (0.0, -v if last else v) for v in inner})
+
+
+def cheapest_first(state: State, vertices: Mapping[int, tuple[float, int]]) -> list[int]:
+    """Eliminate vertices from a state, which changes, each time the cheapest; their order. Each has something that is added to
+    its cost, and what decides between equal ones."""
+    heap = []
+    cost = {}
+    for v, (more, tie) in vertices.items():
+        cost[v] = state.cost(v)
+        heap.append((cost[v] + more, tie, v, cost[v]))
+    heapq.heapify(heap)
+    order: list[int] = []
+    while heap:
+        _, _, v, then = heapq.heappop(heap)
+        if cost.get(v) != then:
+            continue  # gone, or its cost has changed since
+        del cost[v]
         order.append(v)
-        left = [w for w in left if w != v]
+        near = state.near(v)
+        state.eliminate(v)
+        for w in bits(near):
+            if w in cost and (now := state.cost(w)) != cost[w]:
+                cost[w] = now
+                more, tie = vertices[w]
+                heapq.heappush(heap, (now + more, tie, w, now))
     return order

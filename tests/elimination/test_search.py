@@ -1,5 +1,6 @@
 """Search, exact solutions, and lower bounds: bound ≤ cheapest ≤ found ≤ the standard orders."""
 
+import random
 from itertools import permutations
 
 import pytest
@@ -7,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from irad.elimination import Edge, Region, Vertex, from_text, to_text
+from irad.elimination.annealing import STRETCH
 from irad.elimination.bounds import Bounds, linked
-from irad.elimination.counts import start
+from irad.elimination.counts import markowitz, start
 from irad.elimination.exact import parts, solve_parts
 from tests.elimination import TASKS, graph
 from tests.elimination.strategies import generated, orders, regions
@@ -78,6 +80,28 @@ def test_a_seed_makes_its_moves():
     costs = [[(step.moves, step.cost) for step in run.history] for run in runs]
     assert runs[0].order == runs[1].order
     assert costs[0] == costs[1] != costs[2]
+
+
+def test_large_regions_are_searched_stretch_by_stretch():
+    """States are kept of a stretch only."""
+    n, rng = 520, random.Random(0)
+    edges = [Edge(i, j, "v") for j in range(10, n) for i in rng.sample(range(max(0, j - 20), j), 2)]
+    region = Region([Vertex(f"v{i}") for i in range(n)], edges, range(10), {j for _, j, _ in edges} - {i for i, _, _ in edges})
+    assert len(region.inner) > STRETCH
+    found = region.search(moves=500)
+    assert found.cost == region.count(found.order) < min(region.count(o) for o in STANDARD)
+    assert found.history[-1].moves <= 500
+
+
+@generated
+@given(regions(), st.sampled_from(METRICS), st.booleans())
+def test_markowitz_takes_the_cheapest_at_each_step(region, metric, last):
+    state, left = start(region, metric), list(region.inner)
+    for v in markowitz(region, metric, last):
+        assert v == min(left, key=lambda w: (state.cost(w), -w if last else w))
+        state.eliminate(v)
+        left.remove(v)
+    assert not left
 
 
 def test_a_search_without_time_has_the_best_standard_order():

@@ -206,7 +206,9 @@ def jacrev(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Any:
 
 @public
 def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Any:
-    """The Hessian of f, which returns a float: the Jacobian of its gradient, by elimination, or forward over reverse mode."""
+    """The Hessian of f, which returns a float: the Jacobian of its gradient, by elimination, or forward over reverse mode.
+
+    Of a small matrix half is computed, so that it is symmetric to the last bit."""
     return _transformed("hessian", f, argnums=argnums)
 
 

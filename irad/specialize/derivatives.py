@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from irad.errors import Note
 from irad.graph.build import UNIT_VALUE, literal
 from irad.graph.nodes import Constant, Node
@@ -522,8 +524,14 @@ def _outer(s: Specializer, shape: Shape, counter: Iterator[int], leaves: list[Ty
 
 
 def _hessian(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
-    """The Jacobian of the gradient: by elimination, or forward over reverse."""
-    return (yield s.call(transform("jacobian", transform("grad", fn, **options), **options, order="auto"), args, kwargs))
+    """The Jacobian of the gradient: by elimination, or forward over reverse. Of a small array half of it is computed."""
+    found = yield s.call(transform("jacobian", transform("grad", fn, **options), **options, order="auto"), args, kwargs)
+    node = s.arrays.node_of(s, found) if s.arrays.is_array(s, found) else None
+    if node is None or len(node.type.shape) != 2 or not jacobian.is_few(node.type):
+        return found
+    places = np.ndindex(*node.type.static_shape)
+    half = [s.b.index(node, literal(min(place)), literal(max(place))) for place in places]
+    return s.arrays.new_array(s, s.b.array(*half, shape=node.type.shape))
 
 
 def _hvp(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:

@@ -26,7 +26,7 @@ from irad.types import INT, Array, Dim, Scalar, Type, is_float
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
 
-__all__ = ["ORDERS", "ORDERS_HELP", "entries"]
+__all__ = ["ORDERS", "ORDERS_HELP", "entries", "is_few"]
 
 ORDERS = ("auto", "forward", "reverse", "markowitz")
 ORDERS_HELP = (
@@ -84,6 +84,11 @@ def entries(s: Specializer, call: Any, order: str | tuple[str, ...]) -> dict[tup
         modes.finish(b.make_tuple(*[found[place] for place in places]))
     made = b.jacobian(*call.nodes, graphs=(graph, modes), wrt=call.wrt, order=order)
     return {place: b.getitem(made, index=n) for n, place in enumerate(places)}
+
+
+def is_few(t: Array) -> bool:
+    """Whether a matrix of derivatives is made of numbers, not block by block."""
+    return t.static_shape is not None and math.prod(t.static_shape) <= FEW_ENTRIES
 
 
 def _few(call: Any) -> bool:

@@ -182,6 +182,17 @@ def test_large_regions_are_not_searched():
     assert cheapest(r) in (r.order("forward"), r.order("reverse"))
 
 
+def test_half_of_a_hessian_is_computed():
+    def f(x):
+        return np.exp(x[0] * x[1]) * np.sin(x[2]) / (x[0] * x[0] + x[2] * x[2])
+
+    found = irad.hessian(f)(X)
+    assert np.array_equal(found, found.T)
+    agree(found, irad.jacfwd(irad.grad(f))(X))
+    half, whole = (irad.ir(h, X).operations for h in (irad.hessian(f), irad.jacobian(irad.grad(f))))
+    assert half["mul"] < whole["mul"]
+
+
 TEXT = """
 graph @jacobian(%x: f64[N]) -> (f64[N,N],) {
   %0: (f64[N,N],) = jacobian(@f, @g, %x, wrt=(0,), order="auto");

@@ -274,7 +274,8 @@ def slice_of_update(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> 
     if not (isinstance(x, Apply) and x.fn.name == "slice_update" and x.static == (steps,) and 0 not in steps):
         return None
     _, v, *starts = x.args
-    return v if v.type.shape == shape and rest[: len(steps)] == starts else None  # type: ignore[attr-defined]
+    same = v.type.shape == shape and rest[: len(steps)] == starts  # type: ignore[attr-defined]
+    return v if same and rest[len(steps) :] == b.dims(v) else None  # symbols of two trips may be different sizes
 
 
 @rewrites("slice-beside-update", "slice")
@@ -310,7 +311,8 @@ def update_again(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Nod
     if not (isinstance(x, Apply) and x.fn.name == "slice_update" and x.static == static and 0 not in static[0]):
         return None
     below, v, *before = x.args
-    return b.slice_update(below, w, *starts, steps=static[0]) if v.type is w.type and before == starts else None
+    same = v.type is w.type and before == starts and b.dims(v) == b.dims(w)
+    return b.slice_update(below, w, *starts, steps=static[0]) if same else None
 
 
 def _known(x: Node) -> bool:

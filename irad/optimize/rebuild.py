@@ -445,9 +445,11 @@ class Rebuild:
         self.results_of_loop(node, values)
 
     def run_time_dims(self, x: Node) -> dict[int, Node]:
-        """The run-time dims of an array, by axis: a loop that it goes through does not change them."""
-        shape = x.type.shape if isinstance(x.type, Array) else ()
-        return {axis: self.b.dim(x, axis=axis) for axis, d in enumerate(shape) if isinstance(d, Dim)}
+        """The run-time dims of an array, by axis: a loop that it goes through does not change them. Those that are read of what
+        branches and loops make are left out: on a path it may be absent there, and first made by the loop."""
+        shape = x.type.shape if isinstance(x.type, Array) and not is_undef(x) else ()
+        dims = {axis: self.b.dim(x, axis=axis) for axis, d in enumerate(shape) if isinstance(d, Dim)}
+        return {axis: d for axis, d in dims.items() if isinstance(d, Apply) and (d.fn.name != "dim" or _is_given(d.args[0]))}
 
     def stays(self, p: Parameter, state: Node, init: Node) -> bool:
         """Whether the state of a loop never changes: the old parameter and new state, and the new node for its start."""
@@ -482,6 +484,11 @@ def _is_test(graph: Graph) -> bool:
         n.fn.elementwise and n.fn.order == "total" and n.type is BOOL and not any(isinstance(a.type, Array) for a in n.args)
         for n in graph.body
     )
+
+
+def _is_given(x: Node) -> bool:
+    """Whether a value is a parameter of a function."""
+    return isinstance(x, Parameter) and x.graph is not None and x.graph.role == "function"
 
 
 def is_undef(node: Node) -> bool:

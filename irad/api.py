@@ -179,7 +179,7 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, ha
 def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, order: str | Sequence[str] = "auto") -> Any:
     """The Jacobian of f: the output's structure, with the argument's structure in each number's place.
 
-    An output of shape (m,) has in an argument of shape (n,) a derivative of shape (m, n). order: "forward" computes a column
+    An output of shape (m,) has in an argument of shape (n,) a derivative of shape (m, n), in the output's dtype. order: "forward" computes a column
     for each number of the argument, "reverse" a row for each of the output. Straight-line code with few inputs and outputs may
     be differentiated in any order in which its operations are eliminated: "auto" takes the cheapest that is found, "markowitz"
     the cheapest operation at each step, a list names the vertices of `irad.elimination.region(f, *args)`. Of other functions

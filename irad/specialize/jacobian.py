@@ -117,8 +117,14 @@ def _by_mode(s: Specializer, call: Any, order: str) -> dict[tuple[int, int], Nod
         _, residual = call.run_forward()
         for u in outputs:
             rows = _by_number(s, u, partial(_rows, s, call, residual, u.k), inputs, last=False)
-            found.update({(u.k, v.k): node for v, node in zip(inputs, rows, strict=True)})
+            found.update({(u.k, v.k): _of_output(s, node, u) for v, node in zip(inputs, rows, strict=True)})
     return found
+
+
+def _of_output(s: Specializer, rows: Node, u: _Value) -> Node:
+    """Rows of a Jacobian in the dtype of the output, whatever the input's is: so no order of derivatives gives another one."""
+    dtype = u.type if not isinstance(rows.type, Array) else u.type.dtype if isinstance(u.type, Array) else _strong(u.type)
+    return rows if s.b.scalar_of(rows) is dtype else s.b.convert(rows, to=dtype)
 
 
 def _value(s: Specializer, k: int, node: Node, t: Type) -> _Value:

@@ -114,3 +114,20 @@ def test_other_orders_are_refused():
 @irad.compile
 def inside(x):
     return irad.jacobian(pair, order="backward")(x)
+
+
+@pytest.mark.parametrize("backend", ["llvm", "interpreter"])
+def test_the_dtype_is_that_of_the_output(backend):
+    """In any order, for arguments of several dtypes, Python's numbers among them."""
+
+    def f(x, y, k):
+        return np.array([x[0] * x[1] * k, np.sin(x[0])]), y * x[1], (x * k).sum() * k
+
+    x, y, k = np.float32([1.0, 2.0]), np.array([0.5, -1.0, 2.0]), 2.0
+    want = [np.float32, np.float64]
+    for order in ("forward", "reverse", "auto", "markowitz"):
+        found = irad.compile(irad.jacobian(f, argnums=(0, 1, 2), order=order), backend=backend)(x, y, k)
+        assert [[np.asarray(part).dtype for part in row] for row in found[:2]] == [[t] * 3 for t in want]
+        np.testing.assert_allclose(found[0][0], [[4.0, 2.0], [np.cos(1.0), 0.0]], rtol=1e-6)
+        np.testing.assert_allclose(found[1][1], 2.0 * np.eye(3))
+        np.testing.assert_allclose([*found[2][0], found[2][2]], [4.0, 4.0, 12.0], rtol=1e-6)

@@ -179,12 +179,12 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, ha
 def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, order: str | Sequence[str] = "auto") -> Any:
     """The Jacobian of f: the output's structure, with the argument's structure in each number's place.
 
-    An output of shape (m,) has in an argument of shape (n,) a derivative of shape (m, n), in the output's dtype. order: "forward" computes a column
-    for each number of the argument, "reverse" a row for each of the output. Straight-line code with few inputs and outputs may
-    be differentiated in any order in which its operations are eliminated: "auto" takes the cheapest that is found, "markowitz"
-    the cheapest operation at each step, a list names the vertices of `irad.elimination.region(f, *args)`. Of other functions
-    "auto" and "markowitz" take forward or reverse, by what is smaller, and a list is refused. Raises CompileError for another
-    order, and for an argument without floats.
+    An output of shape (m,) has in an argument of shape (n,) a derivative of shape (m, n), in the output's dtype. order:
+    "forward" computes a column for each number of the argument, "reverse" a row for each of the output. Straight-line code
+    with few inputs and outputs may be differentiated in any order in which its operations are eliminated: "auto" takes the
+    cheapest that is found, "markowitz" the cheapest operation at each step, a list names the vertices of
+    `irad.elimination.region(f, *args)`. Of other functions "auto" and "markowitz" take forward or reverse, by what is
+    smaller, and a list is refused. Raises CompileError for another order, and for an argument without floats.
     """
     named = isinstance(order, (list, tuple)) and all(isinstance(name, str) for name in order)
     if not named and (not isinstance(order, str) or order not in ORDERS):

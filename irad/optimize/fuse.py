@@ -233,7 +233,9 @@ class _Fuse(Rebuild):
                 yield self.control(item)
             else:
                 self.b.span = self.place(item)
+                self.b.folding = not is_view(item)  # one that is read where it lies in two graphs would have to be stored
                 self.plain(item)
+                self.b.folding = True
 
     def kernel(self, kernel: Kernel) -> None:
         """One operation for all of a kernel; each keeps its place in the source."""

@@ -16,6 +16,8 @@ import sys
 import traceback
 from typing import Any
 
+import numpy as np
+
 from tests import every_kernel
 from tests.fuzz import array_oracles
 from tests.fuzz.faults import switch_on
@@ -67,7 +69,8 @@ def main() -> None:
             assert not fault, "a fault stays: use another process"
             fault = task["fault"]
             switch_on(fault)
-        answers.write(json.dumps(examined(task["seed"], task["plan"], task.get("arrays", False))) + "\n")
+        report = examined(task["seed"], task["plan"], task.get("arrays", False))
+        answers.write(json.dumps(report, default=np.generic.item) + "\n")  # arguments may be numbers of NumPy's
         answers.flush()
 
 

@@ -44,7 +44,7 @@ SMOOTH = {
     "copysign": lambda x, y: np.copysign(x, y),
     "float_power": lambda x, y: np.float_power(x, y),
     "where": lambda x, y: np.where(x > y, x * x, y),
-    "clip": lambda x, y: np.clip(x, 0.8, y),
+    "clip": lambda x, y: np.clip(x, 0.4, y),
 }
 TESTS = {
     "x < y": lambda x, y: x < y,

@@ -97,6 +97,12 @@ class Margins:
     def is_long(self, t: Type) -> bool:
         return extra_rows(t, self.rows) is not None
 
+    def is_much(self, t: Type) -> bool:
+        """Whether an array is neither long nor short."""
+        if not isinstance(t, Array) or self.is_long(t):
+            return False
+        return t.static_shape is None or math.prod(t.static_shape) > OFF
+
     def of(self, x: Node) -> Known:
         if x in self.known:
             return self.known[x]
@@ -153,6 +159,8 @@ class Margins:
             self.extra(n.type)
             return worst(w for w in found if isinstance(w, Wrong))
         side = _end(found)
+        if self.is_much(n.type) or (n.fn.name not in ("index", "slice") and any(self.is_much(a.type) for a in n.args)):
+            raise NoStrips  # each strip would do it again
         if isinstance(n.type, Array) and self.is_long(n.type):
             if side is not None or name not in ("zeros", "broadcast"):
                 raise NoStrips
@@ -225,8 +233,10 @@ class Margins:
         where a trip makes at most c + d out of c everywhere, k trips make at most c + k * d.
         """
         trips, *args = n.args
-        if isinstance(trips, Constant) and trips.value < TRIPS:
+        if self.of(trips) is not None or (isinstance(trips, Constant) and trips.value < TRIPS):
             raise NoStrips
+        if not any(m.fn.elementwise and self.is_long(m.type) for m in n.graphs[0].body):
+            raise NoStrips  # its trips do little, and would do it again for each strip
         state = [self.of(a) for a in args]
         if any(isinstance(w, tuple) and not isinstance(w, Wrong) for w in state):
             raise NoStrips

@@ -197,6 +197,26 @@ def test_what_runs_in_strips(monkeypatch):
             x = x + 0.1 * np.sin(x)
         return x
 
+    def few(x):
+        for _ in range(100):
+            x[0] = 0.5 * x[0] + 0.1 * x[1]
+        return x
+
+    def inner(x):
+        for _ in range(5):
+            s = 0.0
+            for i in range(1000):
+                s = s + np.sin(0.1 * i + s)
+            x = x + s * x
+        return x
+
+    def by_data(x):
+        for _ in range(5):
+            for j in range(7 if x[0] > 0.5 else 4):
+                x += 0.01 * j * x
+            x[0] = 0.9 * x[1]
+        return x
+
     large = np.linspace(0.1, 1.0, 300_000)
 
     def in_strips(f, x):
@@ -204,7 +224,8 @@ def test_what_runs_in_strips(monkeypatch):
 
     assert in_strips(stepped, large)
     assert not in_strips(stepped, large[:1000])  # they fit the cache as they are
-    assert not any(in_strips(f, large) for f in (mean, far, moving, until, once))
+    assert not any(in_strips(f, large) for f in (mean, far, moving, until, once, few, inner))
+    np.testing.assert_array_equal(irad.compile(by_data)(large.copy()), by_data(large.copy()))
     gradient = irad.ir(irad.grad(lambda x: np.sum(stepped(x))), large[:130_000].copy(), stage="lowered")
     assert str(gradient).count("for_loop") == 3  # one over strips, in it the loop and its reverse
 

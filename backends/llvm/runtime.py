@@ -406,20 +406,6 @@ define internal double @irad.mod(double %x, double %y) {
   ret double %out
 }""",
     ),
-    "sign": (
-        (),
-        """
-define internal double @irad.sign(double %x) {
-  %p = fcmp ogt double %x, 0.0
-  %n = fcmp olt double %x, 0.0
-  %pi = uitofp i1 %p to double
-  %ni = uitofp i1 %n to double
-  %d = fsub double %pi, %ni
-  %nan = fcmp uno double %x, %x
-  %out = select i1 %nan, double %x, double %d
-  ret double %out
-}""",
-    ),
     "ipow": (
         (),
         """

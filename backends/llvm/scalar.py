@@ -141,6 +141,13 @@ class ScalarOps:
         below = self.emit(f"icmp slt {self.ll} {x}, {self.integer(0)}")
         return self.emit(f"select {self.bit} {below}, {self.ll} {minus}, {self.ll} {x}")
 
+    def sign(self, x: str) -> str:
+        """-1, 0 or 1, or nan."""
+        differs = self.fcmp("one", x, self.real(0.0))
+        same = self.emit(f"fadd {self.ll} {x}, {self.real(0.0)}")  # 0 of either sign is 0
+        one = self.intrinsic("copysign", self.real(1.0), x)
+        return self.emit(f"select {self.bit} {differs}, {self.ll} {one}, {self.ll} {same}")
+
     def intrinsic(self, name: str, *xs: str) -> str:
         if name not in INTRINSICS:
             raise InternalError(f"no intrinsic {name}")

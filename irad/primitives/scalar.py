@@ -223,7 +223,7 @@ sign = primitive(
     doc="-1, 0 or 1.",
     ref=np.sign,
     partials=lambda b, out, x: (None,),
-    llvm=lambda e, x: e.helper("sign", x),
+    llvm=lambda e, x: e.sign(x),
     cuda=lambda e, x: e.helper("sign", x),
     cost=2,
 )

@@ -19,7 +19,7 @@ from irad.backends.llvm.vectors import load_vector_library
 from irad.errors import InternalError
 from irad.lock import LOCK
 
-__all__ = ["Code", "assembly", "compile_text", "described", "features", "link", "object_code", "registers"]
+__all__ = ["Code", "assembly", "compile_text", "described", "features", "host_features", "link", "object_code", "registers"]
 
 # An LLJIT takes 0.8 ms to make, so programs share one. Each leaves some 10 kB in it that is freed with the last of them.
 PROGRAMS_PER_LLJIT = 32
@@ -38,13 +38,20 @@ def _target() -> Any:
     return llvm.Target.from_default_triple()
 
 
+def host_features() -> str:
+    """What the processor has and has not beyond its architecture, as LLVM's options."""
+    import llvmlite.binding as llvm
+
+    return str(llvm.get_host_cpu_features().flatten())
+
+
 @functools.cache
 def _machine(level: int) -> Any:
     import llvmlite.binding as llvm
 
     return _target().create_target_machine(
         cpu=llvm.get_host_cpu_name(),
-        features=llvm.get_host_cpu_features().flatten(),
+        features=host_features(),
         opt=level,
         reloc="pic",
         codemodel="small",

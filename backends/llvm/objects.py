@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from irad.backends.llvm import native, runtime
-from irad.backends.llvm.jit import Code, compile_text
+from irad.backends.llvm.jit import Code, compile_text, features, host_features
 from irad.backends.llvm.layout import HEADER
 from irad.backends.llvm.native import once
 from irad.backends.llvm.signals import SIGNALS, signal_symbols
@@ -531,7 +531,10 @@ def numpy_symbols() -> dict[str, int]:
 
 def _signals() -> Code:
     tell = f"{DECLARATIONS['stub.tell']}\n"
-    return _library(tell + SIGNALS, 0, {**signal_symbols(), "stub.tell": LIBRARY_OF["stub.tell"]().address("stub.tell")})
+    # Without vzeroupper: LLVM puts one behind the registers that `irad.poll` restores, which clears their upper halves again.
+    machine = host_features() + (",-vzeroupper" if "avx" in features() else "")
+    kept = f'attributes #0 = {{ nounwind "target-features"="{machine}" }}\n'
+    return _library(tell + SIGNALS + kept, 0, {**signal_symbols(), "stub.tell": LIBRARY_OF["stub.tell"]().address("stub.tell")})
 
 
 def _parallel() -> Code:

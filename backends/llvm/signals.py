@@ -108,7 +108,7 @@ raised:
   ret void
 }}
 
-define preserve_allcc void @irad.poll(ptr %ctx, i64 %done) nounwind {{
+define preserve_allcc void @irad.poll(ptr %ctx, i64 %done) #0 {{
   call void @signals.look(ptr %ctx, i64 %done)
   ret void
 }}

@@ -293,7 +293,8 @@ def ir(f: Any, *args: Any, stage: str = "optimized", **kwargs: Any) -> IR:
     """The IR of f for these arguments at a stage.
 
     The stages are "python", "typed", "linearized" (of straight-line code: its vertices and partials), "adjoint", "optimized",
-    "lowered", "source", "llvm", "asm", and "cuda": the array operations that fuse as CUDA C, which nothing runs yet.
+    "lowered", "source", "llvm", "asm", and "cuda": the array operations that fuse, and the loops whose trips do not meet (as
+    those of `vmap`), as CUDA C, which no backend runs yet.
     `str()` is the text, `.operations` counts operations by primitive, `.residuals` lists what loops store.
     """
     core = core_of(f)

@@ -1,8 +1,9 @@
-"""Every fused kernel that a test makes, as CUDA C: at the end of the session NVRTC compiles them for all architectures.
+"""Every kernel that a test makes, of fused operations or of a loop, as CUDA C: at the end of the session NVRTC compiles them
+for all architectures.
 
-A kernel is printed where the pass that fuses makes the first of its form; of texts that differ in names and small numbers only,
-one is compiled. The processes of a session, forked ones and the fuzzer's workers too, write what they find into one folder;
-programs that tests start (`python -m irad`, scripts) do not.
+A kernel is printed where the last pass, which fuses, gives the first of its form; of texts that differ in names and small
+numbers only, one is compiled. The processes of a session, forked ones and the fuzzer's workers too, write what they find into
+one folder; programs that tests start (`python -m irad`, scripts) do not.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from irad.backends.cupy.kernel import Kernel
+from irad.backends.cupy.emit import emit
 from irad.backends.cupy.nvrtc import available, ptx
 from irad.backends.cupy.scalar import ScalarOps
 
@@ -81,12 +82,13 @@ class Collector:
 
     def __call__(self, module: Module) -> Module:
         out = fuse.run(module)
-        if out is not module:
-            fused = [n for graph in all_graphs(out) for n in graph.body if n.fn.name == "fused"]
-            new = {key: n for n in fused if (key := form(n.graphs[0])) not in self.forms}
-            if new:
-                self.forms.update(new)
-                self.write(list(new.values()), printed(out)[1])
+        nodes = [n for graph in all_graphs(out) for n in graph.body if n.fn.name in ("fused", "for_loop")]
+        trips = [n.args[0].value if n.args and isinstance(n.args[0], Constant) else None for n in nodes]
+        keys = [hash((form(n.graphs[0]), count)) for n, count in zip(nodes, trips, strict=True)]
+        new = {key: n for key, n in zip(keys, nodes, strict=True) if key not in self.forms}
+        if new:
+            self.forms.update(new)
+            self.write(list(new.values()), printed(out)[1])
         return out
 
     def write(self, kernels: Sequence[Apply], names: dict[Node, str]) -> None:
@@ -95,7 +97,7 @@ class Collector:
         for n in kernels:
             e = ScalarOps()
             try:
-                functions = Kernel(e, n.graphs[0], "kernel", names).functions()
+                functions = emit(e, n, "kernel", names)
             except CompileError as error:
                 lines.append(json.dumps(Found(test, "", [], error.diagnostic.message)) + "\n")
                 continue

@@ -12,54 +12,29 @@ Starts of slices, and the sizes of what max and min go through, are the caller's
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from irad.backends.cupy.function import Function, Writer
 from irad.backends.cupy.scalar import ScalarOps, ctype, literal, scalar_of
 
-from irad.errors import Span
 from irad.graph.nodes import Apply, Constant, Graph, Node
 from irad.nests.statements import Place, Statement, is_source, is_statement, is_view, statement_of
 from irad.nests.tree import Loop, Tree, classify, grow
-from irad.types import Array, Dim
+from irad.types import Array
 
-__all__ = ["Function", "Kernel", "Param"]
+__all__ = ["Kernel"]
 
 LOCAL = 1024  # elements of an array that a thread keeps
 
 
-@dataclass(frozen=True, slots=True)
-class Param:
-    """A parameter: an array's address, a scalar, the size that a symbol stands for, or where an error is noted."""
-
-    name: str
-    ctype: str
-    value: Node | str | None
-
-
-@dataclass(slots=True)
-class Function:
-    """A `__global__` function; `threads` is how many indices there are to share among the threads."""
-
-    name: str
-    threads: int | Dim
-    params: list[Param] = field(default_factory=list)
-    body: list[tuple[str, Span | None]] = field(default_factory=list)
-
-    def lines(self) -> list[tuple[str, Span | None]]:
-        """The text, and where each line comes from."""
-        params = ", ".join(f"{p.ctype}{'' if p.ctype.endswith('*') else ' '}{p.name}" for p in self.params)
-        head = f'extern "C" __global__ void {self.name}({params}) {{'
-        return [(f"// {self.threads} threads", None), (head, None), *self.body, ("}", None)]
-
-
-class Kernel:
+class Kernel(Writer):
     """A graph run by `fused`, being emitted."""
 
     def __init__(self, e: ScalarOps, graph: Graph, name: str, names: dict[Node, str]) -> None:
-        self.e, self.graph, self.name, self.names = e, graph, name, names
+        super().__init__(e, names)
+        self.graph, self.name = graph, name
         output: Any = graph.output
         self.outputs: list[Apply] = list(output.args) if output.fn.name == "make_tuple" else [output]
         stored = set(self.outputs)
@@ -78,13 +53,8 @@ class Kernel:
             for made, _ in needs[s]:
                 self.users.setdefault(made, []).append(s)
         self.index: dict[int, str] = {}
-        self.labels: dict[Node, str] = {}
-        self.params: dict[Any, Param] = {}
-        self.lines: list[tuple[str, Span | None]] = []
-        self.span: Span | None = None
         self.scopes: list[Loop] = []
         self.chain: list[Loop] = []  # the loops that the threads share
-        self.depth = 1
 
     def functions(self) -> list[Function]:
         """The functions, in the order in which they have to run."""
@@ -94,18 +64,11 @@ class Kernel:
             self.chain = _parallel(top, statements)
             shared = [s for s in statements if self.sums_over_threads(s)]
             for s in shared:
-                out.append(self.function(math.prod((s.domain[i] for i in s.value), start=1), lambda s=s: self.fill(s)))
-            out.append(self.function(math.prod((d.dim for d in self.chain), start=1), lambda top=top: self.top(top)))
+                out.append(self.written("", math.prod((s.domain[i] for i in s.value), start=1), partial(self.fill, s)))
+            out.append(self.written("", math.prod((d.dim for d in self.chain), start=1), partial(self.top, top)))
         for k, f in enumerate(out):
             f.name = self.name if len(out) == 1 else f"{self.name}_{k}"
         return out
-
-    def function(self, threads: Any, body: Any) -> Function:
-        self.params, self.lines, self.e.fails = {}, [], False
-        body()
-        if self.e.fails:
-            self.params["error"] = Param("error", "int *", None)
-        return Function("", threads, list(self.params.values()), self.lines)
 
     # -- where values are -------------------------------------------------------------------------------------------------
 
@@ -152,18 +115,6 @@ class Kernel:
     def variable(self, s: Statement) -> str:
         return f"v_{self.label(s.node)}"
 
-    def label(self, node: Node) -> str:
-        """The name of a value in the IR, as a name in C of which each value has its own."""
-        if node not in self.labels:
-            text, taken = re.sub(r"\W", "_", self.names[node].lstrip("%")), set(self.labels.values())
-            while text in taken:
-                text += "_"
-            self.labels[node] = text
-        return self.labels[node]
-
-    def parameter(self, key: Any, prefix: str, text: str, ctype: str) -> str:
-        return self.params.setdefault(key, Param(f"{prefix}_{text}", ctype, key)).name
-
     def array(self, node: Node) -> str:
         """The address of an array, or of a number that a statement makes."""
         writes = node in self.made
@@ -177,23 +128,6 @@ class Kernel:
         if node in self.made:
             return self.load(self.made[node], ())
         return self.parameter(node, "in", self.label(node), ctype(scalar_of(node)))
-
-    def dim(self, d: Any) -> str:
-        if isinstance(d, int):
-            return str(d)
-        terms = []
-        for symbols, c in d.terms:
-            sizes = [self.parameter(s, "n", re.sub(r"\W", "_", s), "long long") for s in symbols]
-            terms.append(" * ".join([*([str(c)] if c != 1 or not sizes else []), *sizes]))
-        return f"({' + '.join(terms)})"
-
-    @staticmethod
-    def flat(indices: Sequence[str], dims: Sequence[str]) -> str:
-        """The place of an element in memory."""
-        text = indices[0] if indices else "0"
-        for i, d in zip(indices[1:], dims[1:], strict=True):
-            text = f"({text}) * {d} + {i}" if text != "0" else i
-        return text
 
     def load(self, s: Statement, indices: Sequence[str]) -> str:
         """The element of a statement's value at indices."""
@@ -230,9 +164,6 @@ class Kernel:
         return f"{self.array(source)}[{self.flat(indices, [self.dim(d) for d in source.type.shape])}]"
 
     # -- statements and loops ---------------------------------------------------------------------------------------------
-
-    def line(self, text: str) -> None:
-        self.lines.append(("  " * self.depth + text, self.span))
 
     def over(self, s: Statement) -> None:
         """What follows is of a statement."""
@@ -298,11 +229,6 @@ class Kernel:
         del self.index[self.scopes.pop().axis]
         self.end_block()
 
-    def end_block(self) -> None:
-        self.span = None
-        self.depth -= 1
-        self.line("}")
-
     def begin(self, loop: Loop) -> None:
         for s, path in self.path.items():
             if not s.reduces or loop not in path:
@@ -335,12 +261,7 @@ class Kernel:
 
     def threads(self, loops: Sequence[Loop]) -> None:
         """The loop of a thread over its share of the indices of loops."""
-        self.span = None
-        count = " * ".join(self.dim(x.dim) for x in loops) or "1"
-        self.line("const long long stride = (long long)gridDim.x * blockDim.x;")
-        start = "(long long)blockIdx.x * blockDim.x + threadIdx.x"
-        self.line(f"for (long long t = {start}; t < {count}; t += stride) {{")
-        self.depth += 1
+        self.share(" * ".join(self.dim(x.dim) for x in loops) or "1")
         rest = "t"
         for k, loop in reversed(list(enumerate(loops))):
             d = self.dim(loop.dim)

@@ -47,21 +47,10 @@ class Batch(InLanes):
         super().__init__(e, loop, trips, 0)
         self.found = found
         self.repeats = found.repeatable
-        self.needed = self.find_needed()
+        self.needed = found.numbers()
         self.lanes = vector_bits() // 8 // max(self.widths(), default=8)
 
     # -- whether ---------------------------------------------------------------------------------------------------------
-
-    def find_needed(self) -> set[Node]:
-        """What is a number in the body, and not only a place."""
-        needed: set[Node] = set()
-        for node in reversed(self.body.body):
-            access = self.found.accesses.get(node)
-            if access is not None and access.writes:
-                needed.add(node.args[1])
-            elif access is None and node in needed:
-                needed.update(node.args)
-        return needed
 
     def widths(self) -> set[int]:
         inside = [n for n in self.needed if n.graph is self.body and not isinstance(n, Constant)]

@@ -82,6 +82,17 @@ class Trips:
     def of_state(self, k: int) -> list[Access]:
         return [a for a in self.accesses.values() if a.state == k]
 
+    def numbers(self) -> set[Node]:
+        """What is a number in the body, and not only a place."""
+        needed: set[Node] = set()
+        for node in reversed(self.body.body):
+            access = self.accesses.get(node)
+            if access is not None and access.writes:
+                needed.add(node.args[1])
+            elif access is None and node in needed:
+                needed.update(node.args)
+        return needed
+
 
 def independent_trips(loop: Apply) -> Trips | None:
     """The accesses of a for_loop whose trips do not meet; None where they may."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from irad.compiled import Transform, core_of, unwrap
-from irad.elimination.graph import Region
+from irad.elimination.graph import Partial, Region
+from irad.elimination.structured import Jacobian
 from irad.errors import public, refuse
 from irad.frontend import lower
 from irad.graph.build import Builder
@@ -16,8 +17,9 @@ from irad.lock import LOCK
 from irad.pipeline import LEAN, run_passes
 from irad.primitives import REGISTRY
 from irad.specialize.entry import specialize, type_of
-from irad.transforms.elimination import Linearised, NotStraightLine, cheapest
+from irad.transforms.elimination import Linearised, NotStraightLine
 from irad.transforms.expand import differentiated
+from irad.transforms.jacobian import cheapest, forms
 from irad.types import Type, is_float, leaves
 
 __all__ = ["explained", "linearized", "region"]
@@ -57,14 +59,17 @@ def _linearised(f: Any, types: Sequence[Type], builder: type[Builder] = Builder)
     transform = Transform("jacrev", f, (("argnums", argnums),))
     entry = specialize(transform, types, lower, hooks={"unwrap": unwrap}, builder=builder)
     graph, wrt = differentiated(entry.module, lambda m: m if builder is AsWritten else run_passes(m, LEAN))
-    b = builder(Module(), REGISTRY)
-    new = b.new_graph(graph.name)
-    params = [b.parameter(new, p.type, p.name) for p in graph.params]
-    try:
-        with b.inside(new):
-            return Linearised(b, graph, wrt, params)
-    except NotStraightLine as e:
-        raise e.refusal(graph.span) from None
+    refused: list[NotStraightLine] = []
+    for form in (Linearised,) if builder is AsWritten else forms(graph, wrt):
+        b = builder(Module(), REGISTRY)
+        new = b.new_graph(graph.name)
+        params = [b.parameter(new, p.type, p.name) for p in graph.params]
+        try:
+            with b.inside(new):
+                return form(b, graph, wrt, params)
+        except NotStraightLine as e:
+            refused.append(e)
+    raise refused[0].refusal(graph.span)
 
 
 def linearized(f: Any, types: Sequence[Type]) -> tuple[list[Line], Module]:
@@ -73,22 +78,31 @@ def linearized(f: Any, types: Sequence[Type]) -> tuple[list[Line], Module]:
     found = _linearised(f, types)
     b, region = found.b, found.region
     graph = b.module.entry
-    partials = [e.partial for e in region.edges if isinstance(e.partial, Node)]
+    partials = [node for e in region.edges for node in _nodes(e.partial)]
     with b.inside(graph):
         graph.finish(b.make_tuple(*dict.fromkeys(partials)))
     lines, names = printed(b.module)
 
     def shown(v: int) -> str:
-        terms = [
-            f"{e.partial if not isinstance(e.partial, Node) else names[e.partial]} {region.vertices[e.source].name}"
-            for e in region.edges
-            if e.target == v
-        ]
+        terms = [f"{_text(e.partial, names)} {region.vertices[e.source].name}" for e in region.edges if e.target == v]
         kind = "an output, " if v in region.outputs else ""
         return f"{region.vertices[v].name}: {kind}{', '.join(terms) or 'an input'}"
 
     said: dict[Any, str] = {node: shown(v) for node, v in found.number.items()}
     return [line._replace(comment="; ".join(filter(None, [line.comment, said.get(line.node)]))) for line in lines], b.module
+
+
+def _nodes(partial: Partial) -> list[Node]:
+    """The nodes that a partial is made of."""
+    if isinstance(partial, Jacobian):
+        return partial.nodes()
+    return [partial] if isinstance(partial, Node) else []
+
+
+def _text(partial: Partial, names: Mapping[Any, str]) -> str:
+    if isinstance(partial, Jacobian):
+        return partial.text(lambda node: names.get(node, str(node)))
+    return names[partial] if isinstance(partial, Node) else str(partial)
 
 
 @public

@@ -15,6 +15,7 @@ import numpy as np
 
 from irad.errors import refuse
 from irad.primitives.table import CHECKED, Missing, primitive
+from irad.primitives.terms import Form, forms_of, moved, reshaped, shape_of
 from irad.types import I64, INT, Array, Dim, Scalar, Type
 
 IN_KERNELS = Missing("arrays are lowered by backends/llvm/arrays")
@@ -86,6 +87,22 @@ def _broadcast_vjp(b: Any, out: Any, x: Any, *rest: Any, shape: tuple[Any, ...])
     return (lambda: b.unbroadcast(ct, x), *(None for _ in rest[:-1]))
 
 
+def _broadcast_structure(b: Any, out: Any, x: Any, *dims: Any, shape: tuple[Any, ...]) -> Any:
+    places = forms_of(shape_of(out.type))
+    into = shape_of(x.type)
+    own = [f if n != 1 else Form(0) for f, n in zip(places[len(places) - len(into) :], into, strict=True)]
+    return (moved(places, own), *(None for _ in dims))
+
+
+def _transpose_structure(b: Any, out: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
+    places = forms_of(shape_of(x.type))
+    return (moved([places[a] for a in axes], places),)
+
+
+def _array_structure(b: Any, out: Any, *xs: Any, shape: tuple[int, ...]) -> Any:
+    return tuple(moved([Form(int(i)) for i in np.unravel_index(k, shape)], ()) for k in range(len(xs)))
+
+
 broadcast = primitive(
     "broadcast",
     _broadcast_infer,
@@ -94,6 +111,7 @@ broadcast = primitive(
     ref=lambda x, *dims, shape: np.broadcast_to(x, concrete(shape, dims)),
     vjp=_broadcast_vjp,
     jvp=lambda b, out, x, *rest, shape: b.broadcast(rest[len(rest) // 2], *rest[: len(rest) // 2], shape=shape),
+    structure=_broadcast_structure,
     llvm=IN_KERNELS,
     cost=0,
     source=lambda s, x, *dims, shape: s.broadcast(x, s.sizes(shape, dims)),
@@ -107,6 +125,7 @@ reshape = primitive(
     order=CHECKED,
     vjp=lambda b, out, x, *rest, shape: (lambda: b.reshape_like(rest[-1], x), *(None for _ in rest[:-1])),
     jvp=lambda b, out, x, *rest, shape: b.reshape(rest[len(rest) // 2], *rest[: len(rest) // 2], shape=shape),
+    structure=lambda b, out, x, *dims, shape: (reshaped(shape_of(out.type), shape_of(x.type)), *(None for _ in dims)),
     llvm=IN_KERNELS,
     cost=0,
     source=lambda s, x, *dims, shape: s.reshaped(x, s.sizes(shape, dims)),
@@ -138,6 +157,7 @@ transpose = primitive(
     ref=lambda x, *, axes: np.transpose(x, axes),
     vjp=lambda b, out, x, ct, *, axes: (b.transpose(ct, axes=_inverse(axes)),),
     jvp=lambda b, out, x, dx, *, axes: b.transpose(dx, axes=axes),
+    structure=_transpose_structure,
     llvm=IN_KERNELS,
     source=lambda s, x, *, axes: s.transposed(x, axes),
 )
@@ -165,6 +185,7 @@ retype = primitive(
     ref=_retype_ref,
     vjp=lambda b, out, x, ct, *, to: (b.retype(ct, to=x.type),),
     jvp=lambda b, out, x, dx, *, to: b.retype(dx, to=to),
+    structure=lambda b, out, x, *, to: (moved(*[forms_of(shape_of(x.type))] * 2),),
     llvm=IN_KERNELS,
     source=lambda s, x, *, to: s.retyped(x, to),
 )
@@ -278,5 +299,6 @@ array = primitive(
         *[b.zero(x.type) if d is None else d for x, d in zip(xs[: len(xs) // 2], xs[len(xs) // 2 :], strict=True)],
         shape=shape,
     ),
+    structure=_array_structure,
     source=lambda s, *xs, shape: s.nested(xs, shape),
 )

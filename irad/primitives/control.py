@@ -276,6 +276,9 @@ def _jacobian_infer(
     return found
 
 
+FEW_ENTRIES = 256  # of a matrix of derivatives that is made of numbers
+
+
 def derivative_type(y: Type, x: Type) -> Type:
     """The type of the derivatives of a number or array in another: of the shape y + x."""
     if not (is_float(y) and is_float(x)):

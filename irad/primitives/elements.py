@@ -11,6 +11,7 @@ from irad.errors import refuse
 from irad.primitives.array import IN_KERNELS, array_of, concrete, need_ints, symbols
 from irad.primitives.structure import BY_TRANSFORM
 from irad.primitives.table import CHECKED, primitive
+from irad.primitives.terms import forms_of, forms_with, moved, of_blocks, places_of, shape_of, without_blocks
 from irad.types import BOOL, Array, Scalar, Type
 
 
@@ -22,6 +23,29 @@ def _check(index: tuple[Any, ...], shape: tuple[int, ...]) -> None:
 def _check_axis(i: Any, n: int, axis: int) -> None:
     if not 0 <= i < n:
         raise IndexError(f"index {int(i) - n * (i < 0)} is out of bounds for axis {axis} with size {n}")
+
+
+def _read(x: Any, out: Any, starts: tuple[Any, ...], steps: tuple[int, ...]) -> Any:
+    """The structure of a read: an element, or a block."""
+    shape, counts = shape_of(x.type), shape_of(out.type) or (1,) * len(starts)
+    places = of_blocks(shape, [*zip(counts, places_of(starts), steps, strict=True)])
+    return (moved(forms_with(counts, places) if shape_of(out.type) else (), places), *(None for _ in starts))
+
+
+def _written(x: Any, v: Any, starts: tuple[Any, ...], steps: tuple[int, ...], add: bool) -> Any:
+    """The structure of an update: of an element, or a block."""
+    shape, counts = shape_of(x.type), shape_of(v.type) or (1,) * len(starts)
+    blocks = [*zip(counts, places_of(starts), steps, strict=True)]
+    places = of_blocks(shape, blocks)
+    return (
+        (lambda: moved(*[forms_of(shape)] * 2)) if add else (lambda: without_blocks(shape, blocks)),
+        moved(places, forms_with(counts, places) if shape_of(v.type) else ()),
+        *(None for _ in starts),
+    )
+
+
+def _element_written(*, add: bool) -> Any:
+    return lambda b, out, x, v, *i: _written(x, v, i, (1,) * len(i), add)
 
 
 # -- elements -------------------------------------------------------------------------------------------------------------
@@ -49,6 +73,7 @@ index = primitive(
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
     llvm=IN_KERNELS,
+    structure=lambda b, out, x, *i: _read(x, out, i, (1,) * len(i)),
     cost=2,
     source=lambda s, x, *i: s.element(x, *i),
 )
@@ -98,6 +123,7 @@ index_update = primitive(
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
     llvm=IN_KERNELS,
+    structure=_element_written(add=False),
     source=lambda s, x, v, *i: s.put(s.subscript(x, s.checked_index(x, i)), "=", v),
 )
 index_add = primitive(
@@ -109,6 +135,7 @@ index_add = primitive(
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
     llvm=IN_KERNELS,
+    structure=_element_written(add=True),
     source=lambda s, x, v, *i: s.put(s.subscript(x, s.checked_index(x, i)), "+=", v),
 )
 
@@ -149,6 +176,10 @@ slice_ = primitive(
     jvp=BY_TRANSFORM,
     llvm=IN_KERNELS,
     order=CHECKED,
+    structure=lambda b, out, x, *rest, shape, steps: (
+        *_read(x, out, rest[: len(steps)], steps),
+        *(None for _ in symbols(out.type)),
+    ),
     doc="A block of x: for each axis `shape` elements from a start, `steps` apart. IndexError for one element that is outside; "
     "the bounds of more are clipped before.",
     source=lambda s, x, *rest, shape, steps: s.block(x, rest[: len(steps)], steps, s.sizes(shape, rest[len(steps) :])),
@@ -185,6 +216,7 @@ slice_update = primitive(
     llvm=IN_KERNELS,
     doc="x with the block v put at a start in each axis, `steps` apart.",
     order=CHECKED,
+    structure=lambda b, out, x, v, *starts, steps: _written(x, v, starts, steps, False),
     source=lambda s, x, v, *starts, steps: s.put(s.block(x, starts, steps, s.sizes_of(v)), "=", v),
 )
 slice_add = primitive(
@@ -197,5 +229,6 @@ slice_add = primitive(
     llvm=IN_KERNELS,
     doc="x with the block v added at a start in each axis, `steps` apart.",
     order=CHECKED,
+    structure=lambda b, out, x, v, *starts, steps: _written(x, v, starts, steps, True),
     source=lambda s, x, v, *starts, steps: s.put(s.block(x, starts, steps, s.sizes_of(v)), "+=", v),
 )

@@ -18,6 +18,7 @@ from irad.errors import refuse
 from irad.graph.nodes import Node
 from irad.primitives.array import IN_KERNELS, array_of
 from irad.primitives.table import primitive
+from irad.primitives.terms import Form, Term, factor, forms_of, shape_of
 from irad.types import BOOL, Array, Type
 
 __all__ = ["PRODUCTS", "Axes", "axes_of", "of_matrices", "product"]
@@ -134,6 +135,19 @@ def _jvp(of: str) -> Any:
     return jvp
 
 
+def _structure(b: Any, out: Any, x: Any, y: Any, **facts: Any) -> Any:
+    """Each is multiplied with the other, over the axes that both have."""
+    axes = axes_of(x, y, **facts)
+    of_x = forms_of(shape_of(x.type))
+    joined: dict[int, Form] = {j: of_x[i] for pairs in (axes.batch, axes.over) for i, j in zip(*pairs, strict=True)}
+    of_y = tuple(joined.get(j, f) for j, f in enumerate(forms_of(shape_of(y.type))))
+    places = tuple(of_x[i] for i in (*axes.batch[0], *axes.rows)) + tuple(of_y[j] for j in axes.columns)
+    return (
+        lambda: (Term(places, of_x, (factor(b, y, of_y),)),),
+        lambda: (Term(places, of_y, (factor(b, x, of_x),)),),
+    )
+
+
 # -- the records ------------------------------------------------------------------------------------------------------------
 
 
@@ -170,6 +184,7 @@ matmul = primitive(
     ref=np.matmul,
     vjp=_vjp,
     jvp=_jvp("matmul"),
+    structure=_structure,
     llvm=IN_KERNELS,
     cost=50,
     source="x @ y",
@@ -182,6 +197,7 @@ contract = primitive(
     ref=_ref,
     vjp=_vjp,
     jvp=_jvp("contract"),
+    structure=_structure,
     llvm=IN_KERNELS,
     cost=50,
     source=lambda s, x, y, *, batch, over: s.contracted(x, y, batch, over, _labels(x.type.rank, y.type.rank, batch, over)),

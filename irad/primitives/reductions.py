@@ -9,6 +9,7 @@ import numpy as np
 from irad.errors import refuse
 from irad.primitives.array import IN_KERNELS, array_of
 from irad.primitives.table import CHECKED, Primitive, primitive
+from irad.primitives.terms import Term, factor, forms_of, moved, shape_of
 from irad.types import BOOL, I64, Array, Dim, Type
 
 
@@ -36,6 +37,22 @@ def _in_dtype(f: Any) -> Any:
     return lambda x, *, axes: f(x, axis=axes, dtype=x.dtype) if axes else x
 
 
+def _sum_structure(b: Any, out: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    places = forms_of(shape_of(x.type))
+    return (moved([f for i, f in enumerate(places) if i not in axes], places),)
+
+
+def _structure_of(partial: Any) -> Any:
+    """The structure of a reduction that is the sum of the elements' tangents times `partial(b, out, x, axes)`."""
+
+    def structure(b: Any, out: Any, x: Any, *, axes: tuple[int, ...]) -> Any:
+        places = forms_of(shape_of(x.type))
+        kept = tuple(f for i, f in enumerate(places) if i not in axes)
+        return (lambda: (Term(kept, places, (factor(b, partial(b, out, x, axes), places),)),),)
+
+    return structure
+
+
 sum_ = primitive(
     "sum",
     _reduction("sum", of_truth=False),
@@ -44,6 +61,7 @@ sum_ = primitive(
     ref=_in_dtype(np.sum),
     vjp=lambda b, out, x, ct, *, axes: (b.spread(ct, x, axes),),
     jvp=lambda b, out, x, dx, *, axes: b.sum(dx, axes=axes),
+    structure=_sum_structure,
     llvm=IN_KERNELS,
     source=lambda s, x, *, axes: s.reduced("np.sum", x, axes),
 )
@@ -96,6 +114,7 @@ prod = primitive(
     ref=_in_dtype(np.prod),
     vjp=lambda b, out, x, ct, *, axes: (b.mul(b.spread(ct, x, axes), _prod_partial(b, out, x, axes)),),
     jvp=lambda b, out, x, dx, *, axes: b.sum(b.mul(dx, _prod_partial(b, out, x, axes)), axes=axes),
+    structure=_structure_of(_prod_partial),
     llvm=IN_KERNELS,
     source=lambda s, x, *, axes: s.reduced("np.prod", x, axes),
 )
@@ -120,6 +139,7 @@ def _extreme(name: str, doc: str, ref: Any) -> Primitive:
         order=CHECKED,
         vjp=lambda b, out, x, ct, *, axes: (_shared(b, out, x, b.spread(ct, x, axes), axes),),
         jvp=lambda b, out, x, dx, *, axes: b.sum(_shared(b, out, x, dx, axes), axes=axes),
+        structure=_structure_of(lambda b, out, x, axes: _shared(b, out, x, b.like(1.0, x), axes)),
         llvm=IN_KERNELS,
     )
 

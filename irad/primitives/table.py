@@ -43,6 +43,8 @@ class Primitive:
     infer(types, *static): the result's type.    ref: the NumPy meaning, on NumPy values.
     partials(b, out, *xs): one local partial an input, None where it is zero.
     vjp(b, out, *xs, ct): one cotangent an input.    jvp(b, out, *xs, *dxs): the tangent; a dx may be None (zero).
+    structure(b, out, *xs): the terms of the derivative in each input (`irad.primitives.terms`), or None where it is zero; what
+    is callable makes them. Of elementwise operations it is what the partials say.
     llvm(e, *xs): the result of the scalar operation.    cuda(e, *xs): the same as an expression of CUDA C (elementwise ones).
     source: the Python text, in which x, y, z stand for the inputs; or source(s, *xs), which makes it. Left out where
     `ref` is a function of NumPy's that says it.
@@ -58,6 +60,7 @@ class Primitive:
     partials: Callable[..., Any] | None = None
     vjp: Callable[..., Any] | Missing | None = None
     jvp: Callable[..., Any] | Missing | None = None
+    structure: Callable[..., Any] | None = None
     llvm: Callable[..., Any] | Missing | None = None
     cuda: Callable[..., Any] | Missing | None = None
     source: str | Callable[..., Any] | None = None

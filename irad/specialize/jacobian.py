@@ -20,6 +20,7 @@ import numpy as np
 
 from irad.graph.build import constant, literal
 from irad.graph.nodes import Node
+from irad.primitives.control import FEW_ENTRIES
 from irad.specialize import sizes
 from irad.types import INT, Array, Dim, Scalar, Type, is_float
 
@@ -33,7 +34,6 @@ ORDERS_HELP = (
     'use "forward" (a column for each input), "reverse" (a row for each output), "markowitz", "auto", or names of vertices'
 )
 FEW = 16  # numbers whose derivatives are written one after the other
-FEW_ENTRIES = 256  # of a matrix that is made of numbers, not block by block
 
 
 class _Value(NamedTuple):
@@ -64,12 +64,12 @@ def entries(s: Specializer, call: Any, order: str | tuple[str, ...]) -> dict[tup
     """The derivative of output leaf i in the graph's parameter k, under (i, k): of the output's shape, then the input's."""
     if order in ("forward", "reverse"):
         return _by_mode(s, call, order)
-    if not _few(call):
+    if not _known(call):
         if order in ORDERS:
             return _by_mode(s, call, "auto")
         raise s.refuse(
             "not-straight-line",
-            "a Jacobian by a list of vertices, of more than a few numbers",
+            "a Jacobian by a list of vertices, of arrays whose sizes are known at run time only",
             help='leave out the order, or write order="forward" or "reverse"',
         )
     b, graph = s.b, call.graph
@@ -91,13 +91,12 @@ def is_few(t: Array) -> bool:
     return t.static_shape is not None and math.prod(t.static_shape) <= FEW_ENTRIES
 
 
-def _few(call: Any) -> bool:
-    """Whether inputs and outputs are few numbers, known when the program is compiled."""
+def _known(call: Any) -> bool:
+    """Whether inputs and outputs are numbers and arrays whose sizes are known when the program is compiled."""
     types = [call.graph.params[k].type for k in call.wrt], [t for t in call.leaves if is_float(t)]
     if not all(isinstance(t, Scalar) or (isinstance(t, Array) and t.static_shape is not None) for ts in types for t in ts):
         return False
-    inputs, outputs = (sum(_Value(0, t, ()).size for t in ts) for ts in types)
-    return inputs > 0 and outputs > 0 and inputs * outputs <= FEW_ENTRIES
+    return all(sum(_Value(0, t, ()).size for t in ts) > 0 for ts in types)
 
 
 def _by_mode(s: Specializer, call: Any, order: str) -> dict[tuple[int, int], Node]:

@@ -16,33 +16,29 @@ After Griewank and Reese, "On the calculation of Jacobian matrices by the Markow
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from irad.elimination.annealing import quick
 from irad.elimination.graph import Edge, Partial, Region, Vertex
-from irad.elimination.kept import kept
 from irad.errors import CompileError, Span, refuse
 from irad.graph.build import Builder, constant_value, is_constant, literal
-from irad.graph.nodes import Apply, Constant, Graph, Module, Node
+from irad.graph.nodes import Apply, Constant, Graph, Node
 from irad.graph.walk import Task, run
 from irad.optimize.demand import state_of
 from irad.optimize.elements import by_elements, elements_of, has_elements, known_shape, size
-from irad.optimize.rebuild import Rebuild
 from irad.optimize.unroll import TRIPS
 from irad.primitives.control import derivative_type
 from irad.types import Array, Tuple, Type, is_float, tangent_type
 
-__all__ = ["Linearised", "NotStraightLine", "eliminate"]
+__all__ = ["Linearised", "NotStraightLine", "local_partial"]
 
 MOST_OPERATIONS = 1_000
-MOST_ENTRIES = 1_000  # of a Jacobian: each is a number of the program
 
 
 class NotStraightLine(Exception):
-    """A function has no linearised graph of numbers; the message says why."""
+    """A function has no linearised graph; the message says why."""
 
     def __init__(self, message: str, node: Apply | None) -> None:
         super().__init__(message)
@@ -82,7 +78,10 @@ class Linearised:
             self._linearise(node)
         self.outputs, self.results = self._outputs()
         ends = [v for row in self.outputs for v in row if v is not None]
-        self.region = Region(self._vertices, self._edges, range(sum(map(len, self.inputs))), ends)
+        self.region = self._region(ends)
+
+    def _region(self, ends: Sequence[int]) -> Region:
+        return Region(self._vertices, self._edges, range(sum(map(len, self.inputs))), ends)
 
     # -- the function on numbers -----------------------------------------------------------------------------------------
 
@@ -158,6 +157,11 @@ class Linearised:
             return args[0][node.static[0]]
         if any(isinstance(a, list) for a in args):
             raise NotStraightLine(f"`{name}` takes a tuple", node)
+        return self._operation(node, args)
+
+    def _operation(self, node: Apply, args: list[Any]) -> Any:
+        """An operation that neither takes nor makes tuples."""
+        name = node.fn.name
         of_arrays = any(isinstance(a.type, Array) for a in (node, *node.args))
         if not any(isinstance(a, np.ndarray) or (of_arrays and a in self._active) for a in args):
             return self.b.apply(node.fn, args, node.static)
@@ -177,20 +181,25 @@ class Linearised:
             return
         name = f"{node.fn.name}.{self._count.setdefault(node.fn.name, 0)}"  # whichever inputs it is that vary
         self._count[node.fn.name] += 1
-        edges: dict[int, Node] = {}
         self.b.span, self.b.adjoint = node.span, True
+        edges = self._partials(node)
+        if not edges:
+            return
+        self._edges += [Edge(u, len(self._vertices), p) for u, p in edges.items()]
+        self._vertices.append(self._vertex(node, name))
+        self.number[node] = len(self._vertices) - 1
+
+    def _partials(self, node: Apply) -> dict[int, Partial]:
+        """The partial of an operation by each vertex."""
+        edges: dict[int, Node] = {}
         for i, a in enumerate(node.args):
             u = self.number.get(a)
             p = local_partial(self.b, node, i) if u is not None else None
             if p is not None and u is not None:
                 edges[u] = self.b.add(edges[u], p) if u in edges else p
-        if not edges:
-            return
-        if any(a.type.strong is not node.type.strong for a in node.args if a in self.number):  # type: ignore[attr-defined]
+        if edges and any(a.type.strong is not node.type.strong for a in node.args if a in self.number):  # type: ignore[attr-defined]
             raise NotStraightLine("it mixes precisions", node)
-        self._edges += [Edge(u, len(self._vertices), _known(p)) for u, p in edges.items()]
-        self._vertices.append(self._vertex(node, name))
-        self.number[node] = len(self._vertices) - 1
+        return {u: _known(p) for u, p in edges.items()}
 
     def _vertex(self, node: Apply, name: str) -> Vertex:
         """The vertex of an operation, by which those that compute the same are known."""
@@ -213,12 +222,20 @@ class Linearised:
         types: list[Type] = []
         for leaf, t in zip(leaves, result.items if isinstance(result, Tuple) else (result,), strict=True):
             if t is not None and is_float(t):
-                varies = isinstance(leaf, np.ndarray) or not isinstance(t, Array)
-                rows.append([self.number.get(x) for x in _flat(leaf)] if varies else [None] * size(t))
+                rows.append(self._leaf(leaf, t))
                 types.append(t)
         return rows, types
 
+    def _leaf(self, found: Any, t: Type) -> list[int | None]:
+        """The vertices of a result."""
+        varies = isinstance(found, np.ndarray) or not isinstance(t, Array)
+        return [self.number.get(x) for x in _flat(found)] if varies else [None] * size(t)
+
     # -- elimination -----------------------------------------------------------------------------------------------------
+
+    def pays(self, order: Sequence[int]) -> bool:
+        """Whether an order costs no more than forward and reverse mode as a whole."""
+        return True
 
     def jacobian(self, order: Sequence[int]) -> list[Node]:
         """The derivatives of each float result in each parameter of `wrt`, by elimination in this order."""
@@ -291,80 +308,3 @@ def times(b: Builder, x: Node, y: Node) -> Node:
             if is_constant(then, 0.0):
                 return b.select(test, then, times(b, orelse, q))
     return b.mul(x, y)
-
-
-class _Eliminate(Rebuild):
-    """Gives the operations `jacobian` of some functions their bodies."""
-
-    def __init__(self, module: Module, targets: Container[Graph]) -> None:
-        super().__init__(module)
-        self.targets = targets
-        self.made: dict[tuple[Graph, tuple[int, ...], Any], Graph | None] = {}
-
-    def control(self, node: Apply) -> Task:
-        if node.fn.name != "jacobian" or node.graphs[0] not in self.targets:
-            yield super().control(node)
-            return
-        graph, modes = node.graphs
-        wrt, order = node.static
-        key = (graph, wrt, order)
-        if key not in self.made:
-            self.made[key] = self.straight_line(node)
-        called = self.made[key]
-        if called is None:
-            yield self.ensure(modes)
-            called = self.graphs[modes]
-        self.b.span = node.span
-        self.bind(node, self.b.call(called, [self.get(a) for a in node.args]))
-
-    def straight_line(self, node: Apply) -> Graph | None:
-        """A graph that makes the Jacobian by elimination; None where the function is no straight-line code."""
-        b, graph = self.b, node.graphs[0]
-        wrt, order = node.static
-        before, b.span = b.adjoint, graph.span
-        new = b.new_graph(f"{graph.name}.jacobian")
-        params = [b.parameter(new, p.type, p.name) for p in graph.params]
-        try:
-            with b.inside(new):
-                found = Linearised(b, graph, wrt, params)
-                if sum(map(len, found.inputs)) * sum(map(len, found.outputs)) > MOST_ENTRIES:
-                    raise NotStraightLine("its Jacobian has too many entries", None)
-                new.finish(b.make_tuple(*found.jacobian(_chosen(found.region, order, node))))
-        except NotStraightLine as e:
-            b.module.graphs.remove(new)
-            if not isinstance(order, str):
-                raise e.refusal(node.span) from None
-            return None
-        finally:
-            b.adjoint = before
-        return new
-
-
-def _chosen(region: Region, order: str | tuple[str, ...], node: Apply) -> list[int]:
-    """The vertices to eliminate, in order."""
-    if order == "auto":
-        return cheapest(region)
-    if isinstance(order, str):
-        return region.order(order, "folded")
-    ids = region.ids()
-    try:
-        return region.order([ids[name] for name in order])
-    except (KeyError, ValueError) as e:
-        why = f"it has no vertex {e}" if isinstance(e, KeyError) else str(e)
-        raise refuse(
-            "unknown-order",
-            f"this is no order of the function's vertices: {why}",
-            node.span,
-            help="take the names from irad.elimination.region(f, ...).order(...): they change when the function does",
-        ) from None
-
-
-def cheapest(region: Region) -> list[int]:
-    """The cheapest order that is known or found quickly, by the products that are left at run time; never worse than forward
-    and reverse mode."""
-    return kept(region) or quick(region, "folded")
-
-
-def eliminate(module: Module, targets: Container[Graph]) -> Module:
-    """The module with a body for each operation `jacobian` of a function in `targets`."""
-    return _Eliminate(module, targets).run()

@@ -12,8 +12,8 @@ from irad.graph.walk import Task, all_graphs, nested_graphs, run
 from irad.optimize.rebuild import Rebuild
 from irad.primitives.control import residual_type
 from irad.transforms.cotangents import declare_tangent_sum
-from irad.transforms.elimination import eliminate
 from irad.transforms.forward import Forward
+from irad.transforms.jacobian import eliminate
 from irad.transforms.reverse import Pair, Reverse
 from irad.types import List, Record, Stack, Sum, Tuple, Type
 from irad.verify import TRANSFORMS

@@ -26,6 +26,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.machine import machine
+from benchmarks.plots import save, subplots
 from irad.graph.build import Builder, literal
 from irad.graph.nodes import Graph, Module, Node
 from irad.graph.walk import all_graphs
@@ -159,13 +160,7 @@ def exponent(points: list[dict[str, Any]], name: str) -> float:
 
 def plot(results: dict[str, Any], path: Path) -> None:
     """Time a node over nodes, a line a family and mode."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    matplotlib.rcParams.update({"svg.hashsalt": "irad", "svg.fonttype": "none"})
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(8, 5))
+    figure, axes = subplots(figsize=(8, 5))
     colors = dict(zip(FAMILIES, ("#2a6f97", "#c8553d", "#588157"), strict=True))
     for name, result in results.items():
         family, mode = name.split()
@@ -186,8 +181,7 @@ def plot(results: dict[str, Any], path: Path) -> None:
     axes.set_title("IR passes: time a node")
     axes.grid(True, which="both", color="#eeeeee")
     axes.legend(frameon=False, fontsize=8)
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
+    save(figure, path)
 
 
 def main() -> None:

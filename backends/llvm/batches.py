@@ -3,6 +3,9 @@
     for i in range(n): out[i, 0] = sin(q[i]); out[i, 1] = cos(q[i])       8 trips: q[i:i+8], two vectors, turned into rows
 
 The last vector ends where the loop ends: it does some trips a second time, where that changes nothing.
+
+An array from outside may be read at places that other arrays hold, x[k[i]]. That these are inside is found out before, by a
+loop over them alone; where one is not, no trip is done in lanes.
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ def run_in_lanes(e: Any, loop: Apply, trips: str) -> Rest | None:
     """Emit a loop in lanes; None where it does not run so."""
     if any(a in e.virtual for a in loop.args):
         return None
-    found = independent_trips(loop)
+    found = independent_trips(loop, scattered=True)
     if found is None or any(a.state is None and a.node.args[0] in e.virtual for a in found.accesses.values()):
         return None
     batch = Batch(e, loop, trips, found)
@@ -61,14 +64,18 @@ class Batch(InLanes):
         if self.lanes < LEAST_LANES or (self.trips.isdigit() and int(self.trips) < self.lanes):
             return False
         work = sum(max(n.fn.cost, 1) for n in self.body.body if n in self.needed and n not in self.found.accesses)
-        far = [a for a in self.found.accesses.values() if any(p.step for p in a.places[:-1]) or a.places[-1].step not in (0, 1)]
-        return work >= FAR * len(far)
+        return work >= FAR * sum(map(self.is_far, self.found.accesses.values()))
+
+    @staticmethod
+    def is_far(a: Access) -> bool:
+        return a.scattered or any(p.step for p in a.places[:-1]) or a.places[-1].step not in (0, 1)
 
     def bounds(self) -> bool:
         """Whether all places are inside, as far as is known."""
         return all(
             self.within(a.node.args[2:] if a.writes else a.node.args[1:], a.places, self.dims_of(a))
             for a in self.found.accesses.values()
+            if not a.scattered
         )
 
     def source(self, a: Access) -> Node:
@@ -90,12 +97,13 @@ class Batch(InLanes):
                 self.firsts.setdefault(p._replace(step=0), self.first(p))
         return []
 
+    def places_inside(self) -> str | None:
+        scattered = [a for a in self.found.accesses.values() if a.scattered and a.node in self.needed]
+        return Inside(self, scattered).test() if scattered else None
+
     def trip(self, i: Value) -> list[str]:
         e = self.e
-        self.index = i
-        trip = self.body.params[0]
-        if trip in self.needed:
-            self.values[trip] = self.trip_numbers(i)
+        self.begin_trip(i)
         rows = self.rows()
         for node in self.body.body:
             access = self.found.accesses.get(node)
@@ -104,14 +112,45 @@ class Batch(InLanes):
                     self.values[node] = self.number(node)
                 continue
             e.node = node
-            if not access.writes:
-                fixed = access.state is None
-                self.values[node] = self.get(self.type_of(access), self.buffer(access), self.indices(access), fixed=fixed)
+            if access.scattered:
+                if node in self.needed:
+                    self.values[node] = self.gathered(access)
+            elif not access.writes:
+                self.values[node] = self.read(access)
             elif access not in rows:
                 self.write(access)
         for group in self.groups(rows):
             self.put_rows(group)
         return []
+
+    def begin_trip(self, i: Value) -> None:
+        self.index, trip = i, self.body.params[0]
+        if trip in self.needed:
+            self.values[trip] = self.trip_numbers(i)
+
+    def read(self, a: Access) -> Value:
+        return self.get(self.type_of(a), self.buffer(a), self.indices(a), fixed=a.state is None)
+
+    def gathered(self, a: Access) -> Value:
+        """What is at the places of the lanes, which are any."""
+        n, t, b = self.lanes, self.type_of(a), self.buffer(a)
+        memory, fixed, places, stride = memory_type(t), Value("0"), Value("0"), Value("1")
+        for node, d in zip(reversed(a.node.args[1:]), reversed(b.dims), strict=True):
+            v = self.value(node)
+            if v.lane:
+                part = v if stride.text == "1" else self.in_all("mul nsw", v, stride)
+                places = self.in_all("add nsw", places, part) if places.lane else part
+            else:
+                fixed = self.add(fixed, self.mul(v, stride))
+            stride = self.mul(stride, Value(d))
+        p, _ = self.pointer(memory, b.data, [(fixed, 0, "1")])
+        text = f"getelementptr {memory}, ptr {p.text}, <{n} x i64> {self.splat(places, 'i64')}"
+        return self.load_scattered(t, self.pure(text, self.depth, lane=True), self.depth, fixed=True)
+
+    def in_all(self, what: str, x: Value, y: Value) -> Value:
+        """An operation on integers in lanes."""
+        n = self.lanes
+        return self.pure(f"{what} <{n} x i64> {x.text}, {self.splat(y, 'i64')}", self.depth, lane=True)
 
     def write(self, a: Access) -> None:
         t, v = self.type_of(a), self.value(a.node.args[1])
@@ -209,3 +248,43 @@ class Batch(InLanes):
                     out[a + s] = e.emit(f"shufflevector {pair} <{high}>")
             columns, s = out, 2 * s
         return columns
+
+
+class Inside(Batch):
+    """The loop over the places of scattered reads: whether all are inside."""
+
+    repeats = True
+
+    def __init__(self, batch: Batch, scattered: Sequence[Access]) -> None:
+        InLanes.__init__(self, batch.e, batch.loop, batch.trips, batch.lanes)
+        self.found, self.reads, self.firsts = batch.found, scattered, batch.firsts
+        self.needed = {i for a in scattered for i in a.node.args[1:]}
+        for node in reversed(self.body.body):
+            if node in self.needed and node not in self.found.accesses:
+                self.needed.update(node.args)
+        self.outside = self.fresh(f"<{self.lanes} x i1>")
+
+    def test(self) -> str:
+        e, n = self.e, self.lanes
+        (outside,) = self.vectors_between("0", self.trips)
+        e.declare(f"declare i1 @llvm.vector.reduce.or.v{n}i1(<{n} x i1>)")
+        return str(e.emit(f"xor i1 {e.emit(f'call i1 @llvm.vector.reduce.or.v{n}i1(<{n} x i1> {outside})')}, true"))
+
+    def carried(self) -> list[tuple[str, str, str]]:
+        return [(self.outside, f"<{self.lanes} x i1>", "zeroinitializer")]
+
+    def trip(self, i: Value) -> list[str]:
+        e, n = self.e, self.lanes
+        self.begin_trip(i)
+        for node in self.body.body:
+            if node in self.needed:
+                e.node, access = node, self.found.accesses.get(node)
+                self.values[node] = self.number(node) if access is None else self.read(access)
+        outside = self.outside
+        checked = [(i, d) for a in self.reads for i, d in zip(a.node.args[1:], self.dims_of(a), strict=True)]
+        for place, d in dict.fromkeys(checked):
+            if not e.below(place, d):
+                there, size = self.splat(self.value(place), "i64"), self.splat(Value(d), "i64")
+                text = self.pure(f"icmp uge <{n} x i64> {there}, {size}", self.depth, lane=True).text
+                outside = e.emit(f"or <{n} x i1> {outside}, {text}")
+        return [outside]

@@ -58,6 +58,10 @@ class InLanes(Memory):
         """Emitted before the loop: conditions on which it runs in lanes."""
         return []
 
+    def places_inside(self) -> str | None:
+        """Emitted where all places that are known are inside: whether those are that are not; None where there are none."""
+        return None
+
     def begin(self) -> None:
         """Emitted where it runs in lanes, before the first trip."""
 
@@ -127,25 +131,41 @@ class InLanes(Memory):
         checks += [c for p, d in self.checks for c in self.check(p, d)]
         if not self.trips.isdigit():
             checks.append(e.emit(f"icmp sge i64 {self.trips}, {n}"))
-        go, done, before = e.new_label("lanes"), e.new_label("rest"), e.label
-        fits = checks[0] if checks else ""
+        done = e.new_label("rest")
+        before: list[str] = []  # where it comes from if nothing is done in lanes
+        fits = checks[0] if checks else None
         for c in checks[1:]:
             fits = e.emit(f"and i1 {fits}, {c}")
-        if fits:
-            e.branch(fits, go, done)
-        else:
-            e.jump(go)
-        e.start(go)
+
+        def only_if(fits: str | None) -> None:
+            go = e.new_label("lanes")
+            if fits is None:
+                e.jump(go)
+            else:
+                before.append(e.label)
+                e.branch(fits, go, done)
+            e.start(go)
+
+        only_if(fits)
+        if (fits := self.places_inside()) is not None:
+            only_if(fits)
         end, numbers = self.vectors()
         latch = e.label
         e.jump(done)
         e.start(done)
+
+        def either(t: str, was: str, text: str) -> str:
+            if not before:
+                return text
+            skipped = ", ".join(f"[ {was}, %{label} ]" for label in before)
+            return str(e.emit(f"phi {t} {skipped}, [ {text}, %{latch} ]"))
+
         for k, text in numbers.items():
-            t, (was,) = SCALAR[str(self.loop.args[1 + k].type)], self.state[k]
-            self.state[k] = (e.emit(f"phi {t} [ {was}, %{before} ], [ {text}, %{latch} ]") if checks else text,)
-        if not checks and end == self.trips:
+            (was,) = self.state[k]
+            self.state[k] = (either(SCALAR[str(self.loop.args[1 + k].type)], was, text),)
+        if not before and end == self.trips:
             return Rest(None, self.state)
-        return Rest(e.emit(f"phi i64 [ 0, %{before} ], [ {end}, %{latch} ]") if checks else end, self.state)
+        return Rest(either("i64", "0", end), self.state)
 
     def vectors(self) -> tuple[str, dict[int, str]]:
         """The loop over vectors of trips, in parts where they are many: where it ends, and the numbers it carries."""

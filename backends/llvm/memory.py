@@ -34,6 +34,11 @@ def memory_type(t: str) -> str:
     return "i8" if t == "i1" else t
 
 
+def _filler(t: str) -> str:
+    """What stands in lanes that are off."""
+    return "zeroinitializer" if t.startswith("i") else f"splat ({t} 1.0)"
+
+
 def short(t: str) -> str:
     """The name of a type in an intrinsic's name."""
     return {"double": "f64", "float": "f32"}.get(t, t)
@@ -129,7 +134,6 @@ class Memory(Levels):
             return self.once(f"trunc i8 {v.text} to i1", level, fixed=fixed) if t == "i1" else v
         vector = f"<{n} x {memory}>"
         size = SIZE[t]
-        filler = "zeroinitializer" if memory != t or t.startswith("i") else f"splat ({t} {'1.0'})"
         if self.mask is not None:
             level = max(level, self.mask.level)
         if step.text in ("1", "-1"):
@@ -142,20 +146,25 @@ class Memory(Levels):
                 mask = self.reversed(self.mask, "i1") if back else self.mask.text
                 name = f"llvm.masked.load.v{n}{short(memory)}.p0"
                 e.declare(f"declare {vector} @{name}(ptr, i32, <{n} x i1>, {vector})")
-                text = f"call {vector} @{name}(ptr {p.text}, i32 {size}, <{n} x i1> {mask}, {vector} {filler})"
+                text = f"call {vector} @{name}(ptr {p.text}, i32 {size}, <{n} x i1> {mask}, {vector} {_filler(t)})"
                 v = self.once(text, level, lane=True, fixed=fixed)
             if back:
                 v = Value(self.reversed(v, memory), level, True)
         else:
-            name = f"llvm.masked.gather.v{n}{short(memory)}.v{n}p0"
-            e.declare(f"declare {vector} @{name}(<{n} x ptr>, i32, <{n} x i1>, {vector})")
-            where = self.scattered(memory, p, step)
-            mask = "splat (i1 true)" if self.mask is None else self.mask.text
-            text = f"call {vector} @{name}(<{n} x ptr> {where.text}, i32 {size}, <{n} x i1> {mask}, {vector} {filler})"
-            v = self.once(text, level, lane=True, fixed=fixed)
+            return self.load_scattered(t, self.scattered(memory, p, step), level, fixed=fixed)
         if t == "i1":
             v = self.once(f"trunc <{n} x i8> {v.text} to <{n} x i1>", level, lane=True, fixed=fixed)
         return v
+
+    def load_scattered(self, t: str, where: Value, level: int, *, fixed: bool) -> Value:
+        """What is at an address a lane."""
+        n, memory = self.lanes, memory_type(t)
+        vector, name = f"<{n} x {memory}>", f"llvm.masked.gather.v{n}{short(memory)}.v{n}p0"
+        self.e.declare(f"declare {vector} @{name}(<{n} x ptr>, i32, <{n} x i1>, {vector})")
+        mask = "splat (i1 true)" if self.mask is None else self.mask.text
+        text = f"call {vector} @{name}(<{n} x ptr> {where.text}, i32 {SIZE[t]}, <{n} x i1> {mask}, {vector} {_filler(t)})"
+        v = self.once(text, level, lane=True, fixed=fixed)
+        return self.once(f"trunc <{n} x i8> {v.text} to <{n} x i1>", level, lane=True, fixed=fixed) if t == "i1" else v
 
     def once(self, text: str, level: int, *, fixed: bool, lane: bool = False) -> Value:
         return self.pure(text, level, lane=lane) if fixed else Value(self.e.emit(text), self.depth, lane)

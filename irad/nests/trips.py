@@ -60,11 +60,13 @@ class Affine(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Access:
-    """A read or write of an element. `state`: which of the loop's arrays it is of; None for one from outside."""
+    """A read or write of an element. `state`: which of the loop's arrays it is of; None for one from outside. A read from
+    outside may be `scattered`: its places, not known, differ from trip to trip in any way."""
 
     node: Apply
     places: tuple[Affine, ...]
     state: int | None
+    scattered: bool = False
 
     @property
     def writes(self) -> bool:
@@ -89,13 +91,13 @@ class Trips:
             access = self.accesses.get(node)
             if access is not None and access.writes:
                 needed.add(node.args[1])
-            elif access is None and node in needed:
-                needed.update(node.args)
+            elif node in needed and (access is None or access.scattered):
+                needed.update(node.args if access is None else node.args[1:])
         return needed
 
 
-def independent_trips(loop: Apply) -> Trips | None:
-    """The accesses of a for_loop whose trips do not meet; None where they may."""
+def independent_trips(loop: Apply, *, scattered: bool = False) -> Trips | None:
+    """The accesses of a for_loop whose trips do not meet; None where they may. `scattered`: reads may be."""
     (body,) = loop.graphs
     state = body.params[1:]
     if not state or not all(isinstance(p.type, Array) for p in state):
@@ -104,14 +106,22 @@ def independent_trips(loop: Apply) -> Trips | None:
     version: dict[Node, int] = {p: k for k, p in enumerate(state)}
     current: list[Node] = list(state)
     indices = Indices(body.params[0], lambda i: i.graph is not body)
+    found_there: set[Node] = set()  # what depends on scattered reads
     for node in body.body:
         if node is body.output and node.fn.name == "make_tuple":
             continue
+        if any(a in found_there for a in node.args):
+            found_there.add(node)
         if node.fn.name == "index" or node.fn.name in WRITES:
             places, state_of = indices.places(node), version.get(node.args[0])
-            if places is None or (state_of is not None and node.args[0] is not current[state_of]):
+            anywhere = places is None and node.fn.name == "index" and state_of is None
+            if anywhere and scattered:
+                if any(a in found_there or not _is_wide(a) for a in node.args[1:]):
+                    return None
+                found_there.add(node)
+            elif places is None or (state_of is not None and node.args[0] is not current[state_of]):
                 return None
-            access = Access(node, places, state_of)
+            access = Access(node, places or (), state_of, anywhere)
             if access.state is None and (access.writes or node.args[0].graph is body):
                 return None
             out.accesses[node] = access
@@ -243,7 +253,7 @@ def is_overwritten(zeros: Apply) -> bool:
     (loop,) = users
     if any(zeros in captured(g) for n in graph.body for g in n.graphs if n.fn.name != "call"):
         return False
-    found = independent_trips(loop)
+    found = independent_trips(loop, scattered=True)
     if found is None or loop.args.count(zeros) != 1:
         return False
     accesses = found.of_state(loop.args.index(zeros) - 1)

@@ -257,6 +257,86 @@ def test_an_index_out_of_bounds_fails_as_trip_by_trip(f, n, k):
     assert str(got.value) == str(want.value)
 
 
+def gathers(x, k, j):
+    out = np.empty((len(k), 2), x.dtype)
+    for i in range(len(k)):
+        a, b = x[k[i], 1], x[k[i] + 1, j]
+        out[i, 0] = np.exp(-a * a) * np.sin(b) + np.cos(a * b)
+        out[i, 1] = np.tanh(a) + b * b * i
+    return out
+
+
+def gathers_along_two(x, k, j):
+    out = np.zeros(len(k), x.dtype)
+    for i in range(len(k)):
+        out[i] += np.sin(x[k[i], k[i] + 1]) * np.cos(x[2, k[i]]) + np.exp(x[j, j])
+    return out
+
+
+def gathers_truths(x, k, j):
+    known = x[:, 1] > 0.0
+    out = np.zeros(len(k), x.dtype)
+    for i in range(len(k)):
+        out[i] = np.where(known[k[i]], np.sin(x[k[i], j]), np.exp(-x[k[i], 0])) * np.cos(x[j, 0] * i)
+    return out
+
+
+GATHERS = [gathers, gathers_along_two, gathers_truths]
+
+
+@pytest.mark.parametrize("dtypes", ["f8 i8", "f4 i8", "f8 i4", "f8 i2"])
+@pytest.mark.parametrize("f", GATHERS, ids=lambda f: f.__name__)
+def test_arrays_are_read_at_any_places(f, dtypes):
+    rng = np.random.default_rng(7)
+    dtype, index = dtypes.split()
+    for n in (*TRIPS[1:], 1000):
+        x = rng.normal(size=(3, 3)).astype(dtype)
+        alike(f, x, rng.integers(-2, 2, n).astype(index), 1, rtol=1e-13 if dtype == "f8" else 1e-5)
+
+
+@pytest.mark.parametrize("f", GATHERS, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("known", [True, False])
+def test_a_place_out_of_bounds_fails_as_trip_by_trip(f, known):
+    rng = np.random.default_rng(7)
+    x, k = rng.normal(size=(3, 3)), rng.integers(-2, 2, 40)
+    assert IN_LANES in shown(f, x, k, 1)
+    g = irad.compile(f)
+    if not known:  # sizes that were others before are symbols
+        g(np.tile(x, (2, 1)), np.tile(k, 2), 1)
+    for trip in (0, 17, 39):
+        for wrong in (3, -4, 2**62, -(2**63)):
+            k[trip], kept = wrong, k[trip]
+            messages = []
+            for run in (f, g):
+                with pytest.raises(IndexError) as e:
+                    run(x, k, 1)
+                messages.append(str(e.value))
+            assert messages[0] == messages[1]
+            k[trip] = kept
+    with pytest.raises(IndexError, match="index 3 is out of bounds for axis"):
+        g(x, k, 3)
+
+
+def test_places_that_scattered_reads_give_are_read_one_by_one():
+    def f(x, k):
+        out = np.zeros(len(k))
+        for i in range(len(k)):
+            out[i] = np.sin(x[k[k[i]]]) * np.exp(-x[k[i]]) + np.cos(x[k[i]])
+        return out
+
+    x, k = np.random.default_rng(7).normal(size=40), np.random.default_rng(8).permutation(40)
+    assert IN_LANES not in shown(f, x, k)
+    alike(f, x, k)
+
+
+def test_scattered_reads_in_several_threads():
+    rng = np.random.default_rng(7)
+    x, k = rng.normal(size=(1000, 3)), rng.integers(-1000, 999, 200_000)
+    want = irad.compile(gathers, threads=1)(x, k, 1)
+    np.testing.assert_array_equal(irad.compile(gathers, threads=2)(x, k, 1), want)
+    np.testing.assert_allclose(want[::997], gathers(x, k, 1)[::997], rtol=1e-10, atol=1e-12)
+
+
 def test_a_batch_of_jacobians():
     def f(q):
         return np.array([np.sin(q[0]) * q[1], np.arctan2(q[1], q[2]), np.exp(q[2]) + q[0] * q[0], q[0] / (1.0 + q[1] * q[1])])

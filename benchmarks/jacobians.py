@@ -171,7 +171,8 @@ def main() -> None:
             results[name]["jax"] = theirs = jax[name]
             better = min(median for median, _ in theirs.values())
             shown = ", ".join(f"{mode} {median:.1f} {least:.1f}" for mode, (median, least) in theirs.items())
-            print(f"{name:20}{'JAX, 512':>13}: {shown}; {better / results[name]['batch of 512']['searched'][0]:.1f} times as long")
+            longer = better / results[name]["batch of 512"]["searched"][0]
+            print(f"{name:20}{'JAX, 512':>13}: {shown}; {longer:.1f} times as long")
     if options.json is not None:
         options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     if options.plot is not None:

@@ -138,13 +138,18 @@ def _methods() -> None:
 
 
 def _transformed(kind: str, f: Any, **options: Any) -> Any:
+    inner, told = _checked(kind, f, options.get("argnums", 0))
+    return compiled_with(Transform(kind, inner, tuple(sorted(options.items()))), told)
+
+
+def _checked(kind: str, f: Any, argnums: Any) -> tuple[Any, Options]:
+    """What a transform is taken of, and the options that it was compiled with."""
     if not callable(f):
         raise refuse(
             "not-callable",
             f"{kind} takes a function, not {_named(f)}",
             help=f"write {kind}(f), and call the result: {kind}(f)(x)",
         )
-    argnums = options.get("argnums", 0)
     numbers = argnums if isinstance(argnums, tuple) else (argnums,)
     if isinstance(argnums, list) or not numbers or not all(isinstance(n, int) and not isinstance(n, bool) for n in numbers):
         raise refuse(
@@ -153,9 +158,21 @@ def _transformed(kind: str, f: Any, **options: Any) -> Any:
             help="arguments count from 0: argnums=1 is the second, argnums=(0, 1) both",
         )
     core = core_of(f)
-    inner = core.fn if core is not None else f
-    told = core.options if core is not None else Options()
-    return compiled_with(Transform(kind, inner, tuple(sorted(options.items()))), told)
+    return (f, Options()) if core is None else (core.fn, core.options)
+
+
+def _sparse(kind: str, f: Any, argnums: Any, order: Any) -> Any:
+    """A sparse derivative; its libraries are loaded now."""
+    from irad.sparse import SparseDerivative
+
+    if order not in ("auto", "forward", "reverse"):
+        raise refuse(
+            "unknown-order",
+            f"no order of a sparse Jacobian is {order!r}",
+            help='use "forward" (columns together), "reverse" (rows together) or "auto" (whichever are fewer)',
+        )
+    inner, told = _checked(kind, f, argnums)
+    return SparseDerivative(kind, inner, argnums, order, told)
 
 
 @public
@@ -176,7 +193,12 @@ def value_and_grad(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, ha
 
 
 @public
-def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, order: str | Sequence[str] = "auto") -> Any:
+def jacobian(
+    f: Callable[..., Any],
+    argnums: int | tuple[int, ...] = 0,
+    order: str | Sequence[str] = "auto",
+    sparse: bool = False,
+) -> Any:
     """The Jacobian of f: the output's structure, with the argument's structure in each number's place.
 
     An output of shape (m,) has in an argument of shape (n,) a derivative of shape (m, n), in the output's dtype. order:
@@ -185,7 +207,14 @@ def jacobian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, order: s
     cheapest that is found, "markowitz" the cheapest operation at each step, a list names the vertices of
     `irad.elimination.region(f, *args)`. Of other functions "auto" and "markowitz" take forward or reverse, by what is
     smaller, and a list is refused. Raises CompileError for another order, and for an argument without floats.
+
+    sparse=True gives SciPy's CSR arrays of the shape (numbers of the output, numbers of the argument) in the place of each
+    matrix. Which entries they have is derived from the program, its sizes, integers and truth values, and holds for all floats:
+    an entry that happens to be zero is stored. They are computed together where they do not meet, column by column (order
+    "forward") or row by row ("reverse"). `.pattern(*args)` shows where the entries are.
     """
+    if sparse:
+        return _sparse("jacobian", f, argnums, order)
     named = isinstance(order, (list, tuple)) and all(isinstance(name, str) for name in order)
     if not named and (not isinstance(order, str) or order not in ORDERS):
         raise refuse("unknown-order", f"no order of a Jacobian is {order!r}", help=ORDERS_HELP)
@@ -205,10 +234,13 @@ def jacrev(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Any:
 
 
 @public
-def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Any:
+def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, sparse: bool = False) -> Any:
     """The Hessian of f, which returns a float: the Jacobian of its gradient, by elimination, or forward over reverse mode.
 
-    Of a small matrix half is computed, so that it is symmetric to the last bit."""
+    Of a small matrix half is computed, so that it is symmetric to the last bit. sparse=True gives SciPy's CSR arrays, as for
+    `jacobian`, which are symmetric, too: Hessian-vector products along few directions show all entries."""
+    if sparse:
+        return _sparse("hessian", f, argnums, "auto")
     return _transformed("hessian", f, argnums=argnums)
 
 

@@ -1,0 +1,249 @@
+"""Sparse Jacobians and Hessians: joins patterns, colourings, and programs that differentiate along the colours' directions."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from irad.compiled import Compiled, Options, Program, Transform
+from irad.errors import public, refuse
+from irad.lock import LOCK
+from irad.pipeline import LEAN, expand, run_passes
+from irad.sparsity import coloring
+from irad.sparsity.compressed import along_columns, along_rows, gradient
+from irad.sparsity.problem import Problem, problem_of
+from irad.sparsity.propagate import Found, propagated
+from irad.specialize.entry import type_of
+from irad.structures import assemble, flatten, resolve
+from irad.types import Array, Static, Type, is_float
+
+__all__ = ["SparseDerivative"]
+
+MAX_PLANS = 8  # patterns that are kept for arguments of one combination of types
+Leaves = list[Any]  # the numbers and arrays of the arguments, then those of what is captured
+
+
+@dataclass(slots=True)
+class _Typed:
+    """The function for arguments of some types: its program, what it took for constant, and what was planned for them."""
+
+    problem: Problem
+    program: Program
+    result: Type  # of the dense derivative
+    plans: list[_Plan]
+
+
+@dataclass(slots=True)
+class _Plan:
+    """How the matrices are computed for arguments with these integers and truth values."""
+
+    known: Leaves
+    indices: list[tuple[Any, Any, tuple[int, int]]]  # (indices, indptr, shape) of each matrix
+    values: Callable[[Leaves], list[Any]]  # the data of each
+
+
+class SparseDerivative:
+    """`irad.jacobian(f, sparse=True)` or `irad.hessian(f, sparse=True)`: called like f, it returns SciPy's CSR arrays."""
+
+    def __init__(self, kind: str, fn: Any, argnums: int | tuple[int, ...], order: str, options: Options) -> None:
+        self.kind, self.fn, self.argnums, self.order, self.options = kind, fn, argnums, order, options
+        told = {"argnums": argnums, **({"order": "auto"} if kind == "jacobian" else {})}
+        self.dense = Compiled(Transform(kind, fn, tuple(sorted(told.items()))), options)
+        self.primal = Compiled(fn, options)
+        self.typed: dict[Any, _Typed] = {}
+        if self.dense.function is not None:
+            functools.update_wrapper(self, self.dense.function, updated=())
+
+    def __repr__(self) -> str:
+        return f"<irad function {self.kind}({getattr(self.dense.function, '__name__', 'f')}, sparse=True)>"
+
+    @public
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        typed, plan, leaves = self._plan(args, kwargs)
+        blocks = zip(plan.values(leaves), plan.indices, strict=True)
+        made = iter([csr_array((data, indices, indptr), shape=shape) for data, (indices, indptr, shape) in blocks])
+        return assemble(typed.result, lambda _: next(made))
+
+    @public
+    def pattern(self, *args: Any, **kwargs: Any) -> Any:
+        """Where the matrices of a call have entries: CSR arrays of truth values, in the structure of its result."""
+        typed, plan, _ = self._plan(args, kwargs)
+        made = iter([csr_array((np.ones(len(i), bool), i.copy(), p.copy()), shape=shape) for i, p, shape in plan.indices])
+        return assemble(typed.result, lambda _: next(made))
+
+    def _plan(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[_Typed, _Plan, Leaves]:
+        with LOCK:
+            given = (*args, *kwargs.values())
+            types = tuple(map(type_of, given))
+            typed = self._typed(types, tuple(kwargs), given)
+            leaves = self._leaves(typed, types, given)
+            params = typed.problem.graph.params
+            known = [None if is_float(p.type) else v for p, v in zip(params, leaves, strict=True)]
+            for plan in typed.plans:
+                if all(map(_same, plan.known, known)):
+                    return typed, plan, leaves
+            plan = self._made(typed, [v.copy() if isinstance(v, np.ndarray) else v for v in known])
+            typed.plans[:] = [plan, *typed.plans[: MAX_PLANS - 1]]
+            return typed, plan, leaves
+
+    def _typed(self, types: tuple[Type, ...], keywords: tuple[str, ...], given: tuple[Any, ...]) -> _Typed:
+        """The function for these types, compiled again where what it took for constant has changed."""
+        if self.options.static_argnums:
+            raise refuse(
+                "unknown-option",
+                "a sparse derivative of a function that is compiled with static_argnums",
+                help="give the static arguments beforehand: functools.partial(f, ...), or a lambda",
+            )
+        found = self.typed.get((types, keywords))
+        if found is not None and not found.program.changed(self.fn, given):
+            return found
+        dense = self.dense.specialized(types, keywords)  # refuses what has no such derivative
+        entry = self.primal.specialized(types, keywords)
+        numbers = self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
+        count = len(types) - len(keywords)
+        dynamic = [i for i, t in enumerate(types) if not isinstance(t, Static)]  # which are parameters
+        flat = problem_of(entry.module, [dynamic.index(n + count if n < 0 else n) for n in numbers])
+        module = run_passes(expand(flat.module), LEAN)
+        problem = Problem(module, module.entry, flat.wrt)
+        program = Program(entry, lambda _: None, None, entry.module)
+        found = self.typed[types, keywords] = _Typed(problem, program, dense.module.entry.output.type, [])
+        return found
+
+    def _leaves(self, typed: _Typed, types: Sequence[Type], given: tuple[Any, ...]) -> Leaves:
+        leaves: Leaves = []
+        for v, t in zip(given, types, strict=True):
+            flatten(v, t, leaves)
+        hidden, params = typed.program.entry.hidden, typed.program.entry.module.entry.params
+        for h, p in zip(hidden, params[len(params) - len(hidden) :], strict=True):
+            flatten(resolve(h.path, self.fn, given), p.type, leaves)
+        return leaves
+
+    def _made(self, typed: _Typed, known: Leaves) -> _Plan:
+        problem = typed.problem
+        found = propagated(problem, known, second=self.kind == "hessian")
+        if self.kind == "hessian":
+            problem = gradient(problem)
+            found = Found(found.pattern, [_shape(t) for t in problem.inputs])
+        return _colored(self, problem, known, found)
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a is None or bool(np.array_equal(a, b))
+
+
+@functools.cache
+def _kernel(f: Callable[..., Any]) -> Any:
+    return Compiled(f, Options()).native
+
+
+def _run(f: Callable[..., Any], *args: Any) -> Any:
+    return _kernel(f)(*args)
+
+
+# -- values along the directions of colours ---------------------------------------------------------------------------------
+
+
+def _colored(s: SparseDerivative, problem: Problem, known: Leaves, found: Found) -> _Plan:
+    """A plan that computes the sum of the columns of each colour, or of the rows, and takes the entries from there."""
+    pattern = found.pattern
+    rows, columns = np.repeat(np.arange(pattern.shape[0]), np.diff(pattern.indptr)), pattern.indices
+    if s.kind == "hessian":
+        colors, by_rows = coloring.star(pattern, _run), False
+        places = _of_symmetric(pattern, rows, columns, colors)
+    else:
+        colors, by_rows = _apart(s.order, pattern)
+        along, across = (rows, columns) if by_rows else (columns, rows)
+        places = colors[along] * pattern.shape[1 if by_rows else 0] + across
+    count = int(colors.max(initial=-1)) + 1
+    taken, indices = _blocks(problem, found, places)
+    if not count or not pattern.nnz:
+        return _Plan(known, indices, lambda _: [np.zeros(0, t) for _, t in taken])
+    make = along_rows if by_rows else along_columns
+    native = Compiled(make(problem, count, found.shapes), s.options).native
+    types = list(zip(problem.outputs, found.shapes, strict=True)) if by_rows else [(t, _shape(t)) for t in problem.inputs]
+    seeds = _seeds(types, colors, count)
+
+    def values(leaves: Leaves) -> list[Any]:
+        sums = native(*leaves, *seeds)
+        if len(sums) == 1:
+            flat = sums[0].ravel()
+        elif sums[0].ndim == 1:
+            flat = np.concatenate(sums)
+        else:
+            flat = np.concatenate(sums, axis=1).ravel()
+        return [np.take(flat, at).astype(t, copy=False) for at, t in taken]
+
+    return _Plan(known, indices, values)
+
+
+def _apart(order: str, pattern: Any) -> tuple[Any, bool]:
+    """Colours of the columns, or of the rows where these are fewer; whether it is rows."""
+    found = {}
+    if order != "reverse":
+        found[False] = coloring.columns_apart(pattern, _run)
+    if order == "reverse" or (order == "auto" and found[False].max(initial=-1) > 0):
+        found[True] = coloring.columns_apart(pattern.T.tocsr(), _run)
+    by_rows = min(found, key=lambda k: (found[k].max(initial=-1), k))
+    return found[by_rows], by_rows
+
+
+def _of_symmetric(pattern: Any, rows: Any, columns: Any, colors: Any) -> Any:
+    """Where each entry of a symmetric matrix stands among its sums over the columns of a colour: one place for both halves."""
+    n = pattern.shape[0]
+    count = int(colors.max(initial=-1)) + 1
+    own = rows * count + colors[columns]  # the sum in which entry (i, j) stands, by row i
+    _, first, times = np.unique(own, return_inverse=True, return_counts=True)
+    alone = times[first] == 1
+    low, high = np.minimum(rows, columns).astype(np.int64), np.maximum(rows, columns).astype(np.int64)
+    place = colors[columns].astype(np.int64) * n + rows
+    order = np.lexsort((rows > columns, ~alone, low * n + high))  # of both places the one that is alone, above the diagonal
+    pair = (low * n + high)[order]
+    start = np.concatenate([[True], pair[1:] != pair[:-1]]) if len(pair) else np.zeros(0, bool)
+    best = order[start]
+    assert alone[best].all(), "the colouring leaves an entry that no sum shows"
+    out = np.empty(len(rows), np.int64)
+    out[order] = place[best][np.cumsum(start) - 1]
+    return out
+
+
+def _seeds(types: Sequence[tuple[Type, tuple[int, ...]]], colors: Any, count: int) -> list[Any]:
+    """The directions for each input (or output): arrays with ones at the columns (or rows) of each colour."""
+    seeds, at = [], 0
+    for t, shape in types:
+        size = int(np.prod(shape))
+        of = colors[at : at + size]
+        seeds.append((of == np.arange(count)[:, None]).astype(_dtype(t)).reshape(count, *shape))
+        at += size
+    return seeds
+
+
+def _blocks(problem: Problem, found: Found, places: Any) -> tuple[list[Any], list[Any]]:
+    """For each matrix of the result where its data are taken from, and their dtype; its indices, which nobody may write to."""
+    taken, indices, row = [], [], 0
+    pattern = found.pattern
+    numbered = csr_array((np.arange(1, pattern.nnz + 1), pattern.indices, pattern.indptr), shape=pattern.shape)
+    for out, out_shape in zip(problem.outputs, found.shapes, strict=True):
+        m, column = int(np.prod(out_shape)), 0
+        for given in problem.inputs:
+            n = int(np.prod(_shape(given)))
+            block = numbered[row : row + m, column : column + n]
+            i, p = block.indices.astype(np.int32), block.indptr.astype(np.int32)
+            i.flags.writeable = p.flags.writeable = False
+            taken.append((places[block.data - 1], _dtype(out)))
+            indices.append((i, p, (m, n)))
+            column += n
+        row += m
+    return taken, indices
+
+
+def _shape(t: Type) -> tuple[int, ...]:
+    return t.static_shape or () if isinstance(t, Array) else ()
+
+
+def _dtype(t: Any) -> Any:
+    return (t.dtype if isinstance(t, Array) else t).dtype

@@ -40,7 +40,7 @@ class Bounds:
 
     def __init__(self, region: Region, metric: Metric) -> None:
         self.region = region
-        self.folded = metric == "folded"
+        self.folded = metric != "paper"
         self.constants, runs = _labels(region, self.folded)
         self.paths = _ConstantPaths(len(region.vertices), self.constants)
         self.constants = {e: c for e, c in self.constants.items() if not self.paths.may_cancel(*e)}

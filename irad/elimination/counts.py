@@ -1,4 +1,4 @@
-"""What eliminating a vertex costs, in products: the paper metric, and the folded one.
+"""What eliminating a vertex costs: products in the paper metric and the folded one, or operations of the processor.
 
 Sets of vertices are bits of integers, so that a cost is two population counts. What a set of eliminated vertices leaves does
 not depend on the order in which they went, hence neither does the cost of the next one (except where constants cancel to 0,
@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Self
 
 from irad.elimination.graph import Metric, Region, is_constant
 
-__all__ = ["Folded", "Paper", "State", "bits", "cheapest_first", "count", "markowitz", "run", "start"]
+__all__ = ["Folded", "Operations", "Paper", "State", "bits", "cheapest_first", "count", "markowitz", "run", "start"]
 
 
 def bits(mask: int) -> Iterator[int]:
@@ -25,13 +26,13 @@ def bits(mask: int) -> Iterator[int]:
 
 def start(region: Region, metric: Metric) -> State:
     """The state in which nothing is eliminated. Raises ValueError if there is no such metric."""
-    if metric not in ("paper", "folded"):
-        raise ValueError(f"there is no metric {metric!r}: 'paper' or 'folded'")
-    return Paper(region) if metric == "paper" else Folded(region)
+    if metric not in METRICS:
+        raise ValueError(f"there is no metric {metric!r}: {', '.join(map(repr, METRICS))}")
+    return METRICS[metric](region)
 
 
 def count(region: Region, order: Iterable[int], metric: Metric) -> int:
-    """The products made when vertices are eliminated in an order."""
+    """What it costs to eliminate vertices in an order."""
     return run(start(region, metric), order)
 
 
@@ -116,8 +117,8 @@ class Folded:
             else:
                 self._lanes(e.source, e.target, 0b011)
 
-    def copy(self) -> Folded:
-        new = Folded.__new__(Folded)
+    def copy(self) -> Self:
+        new = type(self).__new__(type(self))
         new.n, new.all, new.kept = self.n, self.all, self.kept
         new.sources, new.targets, new.constants = self.sources[:], self.targets[:], self.constants[:]
         return new
@@ -200,7 +201,29 @@ class Folded:
         return cost
 
 
+class Operations(Folded):
+    """The products that `Folded` counts, and the sums that the processor does apart: one with a product is the same instruction,
+    what is added with ±1, or as a constant, is one more."""
+
+    __slots__ = ()
+
+    def cost(self, v: int) -> int:
+        n, every, targets = self.n, self.all, self.targets
+        s, t = self.sources[v], targets[v]
+        run_t, one_t, any_t = t >> n & every, t >> 2 * n, t & every
+        sums = 0
+        for i in bits(s & every):
+            if s >> n + i & 1:
+                sums += (one_t & targets[i]).bit_count()
+            elif s >> 2 * n + i & 1:
+                sums += (run_t & targets[i]).bit_count()
+            if not s >> n + i & 1:
+                sums += (any_t & ~run_t & targets[i] >> n).bit_count()
+        return super().cost(v) + sums
+
+
 State = Paper | Folded
+METRICS: dict[str, type[State]] = {"paper": Paper, "folded": Folded, "operations": Operations}
 
 
 def markowitz(region: Region, metric: Metric, last: bool = False) -> list[int]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Algebra", "Edge", "Metric", "Numbers", "Order", "Partial", "Region", "Vertex", "load"]
 
 Partial = object  # a float is a constant; anything else stands for a number that is known at run time only
-Metric = Literal["paper", "folded"]
+Metric = Literal["paper", "folded", "operations"]
 Order = str | Sequence[int]  # "forward", "reverse", "markowitz", or vertex ids
 
 
@@ -140,7 +140,8 @@ class Region:
         """The products of an order. Raises ValueError where the order or the metric is none.
 
         "paper": all products, those with constants too. "folded": what remains at run time, where products with ±1 are free,
-        and constants are multiplied and added beforehand. `cse`: of the graph whose equal vertices are shared.
+        and constants are multiplied and added beforehand. "operations": an estimate of the time they take, the folded products
+        and the sums that are not done in one instruction with a product. `cse`: of the graph whose equal vertices are shared.
         """
         from irad.elimination import counts
 

@@ -15,7 +15,7 @@ from irad.elimination.exact import parts, solve_parts
 from tests.elimination import TASKS, graph
 from tests.elimination.strategies import generated, orders, regions
 
-METRICS = ("paper", "folded")
+METRICS = ("paper", "folded", "operations")
 STANDARD = ("forward", "reverse", "markowitz")
 MOVES = 6000  # one round
 # The best orders that anyone has found; seeds that find them in the first round, for it takes a few for most.
@@ -48,7 +48,7 @@ def cheapest(region: Region, metric: str) -> int:
     return min(region.count(order, metric) for order in permutations(region.inner))
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", ["paper", "folded"])
 @pytest.mark.parametrize("name", TASKS)
 def test_tasks_are_solved_as_well_as_is_known(name, metric):
     region, cse = graph(name), metric == "folded"

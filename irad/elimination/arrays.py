@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import cast
 
@@ -11,7 +12,7 @@ from irad.types import Scalar
 
 __all__ = ["ArrayRegion"]
 
-MOST_CHOSEN = 150  # vertices of which the cheapest is looked for at each step
+MOST_PRODUCTS = 400  # that are tried to find the cheapest vertex at each step, where time is short
 
 
 class ArrayRegion(Region):
@@ -31,7 +32,7 @@ class ArrayRegion(Region):
 
     def order(self, order: Order, metric: Metric = "paper") -> list[int]:
         if order == "markowitz" and metric == "folded":
-            return _Left(self).cheapest_first()
+            return _Left(self).cheapest_first() or []
         return super().order(order, metric)
 
     def count(self, order: Order, metric: Metric = "paper", cse: bool = False) -> int:
@@ -43,8 +44,8 @@ class ArrayRegion(Region):
 
     def quick(self) -> list[int]:
         """The cheapest of the standard orders."""
-        names = ("reverse", "forward", *(("markowitz",) if len(self.inner) <= MOST_CHOSEN else ()))
-        return min((self.order(name, "folded") for name in names), key=lambda order: self.count(order, "folded"))
+        orders = [self.order("reverse"), self.order("forward"), _Left(self).cheapest_first(MOST_PRODUCTS)]
+        return min(filter(None, orders), key=lambda order: self.count(order, "folded"), default=[])
 
     def modes(self, inputs: int, outputs: int) -> int:
         """What so many products of a vector with the whole Jacobian cost, whichever are fewer."""
@@ -104,11 +105,13 @@ class _Left:
                 self._put(i, j, product)
         return cost + self.algebra.work.cost - before
 
-    def cheapest_first(self) -> list[int]:
-        """Eliminate all, each time the cheapest; their order."""
+    def cheapest_first(self, most: float = math.inf) -> list[int] | None:
+        """Eliminate all, each time the cheapest; their order. None where more products would be tried than `most`."""
         cost = {v: self.cost(v) for v in self.inner}
         order: list[int] = []
         while cost:
+            if len(self.known) > most:
+                return None
             v = min(cost, key=lambda v: (cost[v], v))
             near = {*self.sources.get(v, {}), *self.targets.get(v, {})}
             del cost[v]

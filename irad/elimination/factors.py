@@ -18,6 +18,8 @@ from irad.types import Array, Scalar
 __all__ = ["Factors", "space"]
 
 Labels = tuple[Label, ...]
+CACHED = 1 << 15  # elements of an array that is still in the cache when it is read again
+STREAMED = 4  # what an operation costs on elements of a larger one
 
 
 def space(labels: Iterable[Label]) -> int:
@@ -30,6 +32,11 @@ class Factors:
 
     def __init__(self, dtype: Scalar, b: Builder | None) -> None:
         self.dtype, self.b, self.cost = dtype, b, 0
+
+    def count(self, labels: Iterable[Label]) -> None:
+        """An operation on each element of an array."""
+        n = space(labels)
+        self.cost += n if n <= CACHED else STREAMED * n
 
     def made(self, make: Callable[[], Any]) -> Any:
         """A node, or something that stands for it."""
@@ -109,7 +116,7 @@ class Factors:
 
     def _of_both(self, f: Factor, g: Factor, op: str) -> Factor:
         labels = self._joint(f, g)
-        self.cost += space(labels)
+        self.count(labels)
         return Factor(self.made(lambda: getattr(self.b, op)(self.aligned(f, labels), self.aligned(g, labels))), labels)
 
     def multiply(self, f: Factor, g: Factor) -> Factor:
@@ -126,7 +133,7 @@ class Factors:
         if not masks:
             return f
         labels = tuple(dict.fromkeys([*f.labels, *(label for m in masks for label in m.labels)]))
-        self.cost += space(labels)
+        self.count(labels)
 
         def make() -> Any:
             b, node = self.b, self.aligned(f, labels)
@@ -141,7 +148,8 @@ class Factors:
         """A factor times a constant."""
         if scale == 1.0:
             return f
-        self.cost += space(f.labels) if scale != -1.0 else 0
+        if scale != -1.0:
+            self.count(f.labels)
 
         def make() -> Any:
             b = self.b
@@ -206,7 +214,7 @@ class Factors:
     def _alone(self, f: Factor, over: list[Label]) -> Factor:
         if not over:
             return f
-        self.cost += space(f.labels)
+        self.count(f.labels)
         axes = tuple(k for k, label in enumerate(f.labels) if label in over)
         kept = tuple(label for label in f.labels if label not in over)
         return Factor(self.made(lambda: self.b.sum(f.node, axes=axes)), kept)  # type: ignore[union-attr]

@@ -83,19 +83,22 @@ def _progressions(f: Form, g: Form) -> Substitution | None:
             return None
         n, rest = divmod(g.start - f.start, s - t)
         return {i: Form(n)} if rest == 0 and 0 <= n < i.size else None
-    _, first, second = np.intersect1d(
-        f.start + s * np.arange(i.size), g.start + t * np.arange(k.size), assume_unique=True, return_indices=True
-    )
-    return _together({i: first, k: second})
-
-
-def _together(places: dict[Label, np.ndarray]) -> Substitution | None:
-    """Labels that go through these places side by side, all evenly. Raises Incompatible if they are not even."""
-    count = len(next(iter(places.values())))
-    if count == 0:
+    common = math.gcd(s, t)
+    if (g.start - f.start) % common:
         return None
-    if count == 1:
-        return {label: Form(int(at[0])) for label, at in places.items()}
+    step, back = abs(t) // common, s // common * (1 if t > 0 else -1)  # from one common place to the next, of i and of k
+    first = (g.start - f.start) // common * pow(s // common, -1, step) % step if step > 1 else 0
+    second = (f.start + s * first - g.start) // t
+    low, high = sorted((-second / back, (k.size - 1 - second) / back))
+    low, high = max(0, math.ceil(low)), min((i.size - 1 - first) // step, math.floor(high))
+    if high <= low:
+        return {i: Form(first + step * low), k: Form(second + back * low)} if high == low else None
+    both = Label(high - low + 1)
+    return {i: Form(first + step * low, ((both, step),)), k: Form(second + back * low, ((both, back),))}
+
+
+def _together(places: dict[Label, np.ndarray], count: int) -> Substitution:
+    """Labels that go through these places side by side, all evenly. Raises Incompatible if they are not even."""
     found, both = Substitution(), Label(count)
     for label, at in places.items():
         step = int(at[1] - at[0])
@@ -137,7 +140,7 @@ def _digits(f: Form, g: Form) -> Substitution | None:
         places[label], rest = np.divmod(rest, stride)
     places[k] = np.arange(k.size)
     try:
-        return _together(places)
+        return _together(places, k.size)
     except Incompatible:
         return None
 

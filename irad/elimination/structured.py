@@ -117,7 +117,7 @@ class Structured:
             return x
         work, forms = self.work, forms_of((*x.out, *x.into))
         labels = tuple(form.strides[0][0] for form in forms if form.strides)
-        work.cost += math.prod((*x.out, *x.into))
+        work.count(labels)
         value = Factor(work.made(lambda: work.by_labels(written(work, x.terms, x.out, x.into), labels)), labels)
         return Jacobian(x.out, x.into, (Term(forms[: len(x.out)], forms[len(x.out) :], (value,)),))
 
@@ -177,7 +177,8 @@ def renamed(term: Term, names: dict[Label, Label]) -> Term:
 
 def _composed(work: Factors, x: Term, y: Term, middle: Shape, shapes: tuple[Shape, Shape]) -> Term | None:
     """y after x: unify the places in between, and sum over labels that are in no place any more. Raises Incompatible."""
-    y = renamed(y, {label: Label(label.size) for label in all_labels(y)})
+    if set(all_labels(x)) & set(all_labels(y)):
+        y = renamed(y, {label: Label(label.size) for label in all_labels(y)})
     by: Substitution = {}
     for f, g, size in zip(x.out, y.into, middle, strict=True):
         found = solved(substituted(f, by), substituted(g, by), size)

@@ -96,7 +96,7 @@ def examined(seed: int, kind: str, backend: str, counts: Counter[str]) -> list[s
             scale = 1.0 + np.max(np.abs(w), initial=0.0)
             if g.shape != w.shape or not np.all(np.abs(g - w) <= within * scale):
                 off = np.max(np.abs(g - w)) / scale if g.shape == w.shape else f"{g.shape} for {w.shape}"
-                wrong.append(f"seed {seed}, {label}, output {n}, off by {off}:\n{g}\nis not\n{w}\n{p.text}")
+                wrong.append(f"seed {seed}, {label}, output {n}, off by {off}: {g}\nis not\n{w}\n{p.text}")
     return wrong
 
 

@@ -147,8 +147,8 @@ def _expression(rng: Random, values: dict[str, Any], written: dict[str, str], ki
             continue  # shapes that do not fit
         if np.size(value) not in range(1, MOST_NUMBERS[kind] + 1):
             continue
-        if not np.max(np.abs(value)) < MOST:
-            text = f"np.sin({text})"
+        if not np.max(np.abs(value)) < MOST and np.all(np.isfinite(value)):
+            text = f"np.sin({text})" if kind != "large" else f"({text}) * {2.0 / float(np.max(np.abs(value))):.2g}"
             value = _evaluated(text, values)
         if np.all(np.isfinite(value)) and not _close(text, values):
             return text, value

@@ -202,8 +202,8 @@ class Folded:
 
 
 class Operations(Folded):
-    """The products that `Folded` counts, and the sums that the processor does apart: one with a product is the same instruction,
-    what is added with ±1, or as a constant, is one more."""
+    """The products that `Folded` counts, and the sums that the processor does apart: one with a product is the same
+    instruction, what is added with ±1, or as a constant, is one more."""
 
     __slots__ = ()
 

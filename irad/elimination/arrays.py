@@ -17,12 +17,14 @@ from irad.types import Scalar
 
 __all__ = ["ArrayRegion"]
 
+AT_RUN_TIME = ("folded", "operations")
 MOST_KNOWN = 50_000  # products that are remembered
 MOST_PRODUCTS = 400  # that are tried to find the cheapest vertex at each step, where time is short
 
 
 class ArrayRegion(Region):
-    """A region of arrays. Its partials are structured; in the folded metric orders cost multiplications and additions."""
+    """A region of arrays, whose partials are structured. In the metrics of what is left at run time orders cost the
+    multiplications and additions on elements."""
 
     __slots__ = ("dtype",)
 
@@ -37,13 +39,13 @@ class ArrayRegion(Region):
         return self
 
     def order(self, order: Order, metric: Metric = "paper") -> list[int]:
-        if order == "markowitz" and metric == "folded":
+        if order == "markowitz" and metric in AT_RUN_TIME:
             return _Left(self, _Known(self)).cheapest_first() or []
         return super().order(order, metric)
 
     def count(self, order: Order, metric: Metric = "paper", cse: bool = False) -> int:
-        """ "paper": products of partials. "folded": multiplications and additions that they take."""
-        if metric != "folded":
+        """ "paper": products of partials. "folded" and "operations": multiplications and additions that they take."""
+        if metric not in AT_RUN_TIME:
             return super().count(order, metric, cse)
         return _Known(self).count(self.order(order, metric))
 
@@ -62,13 +64,13 @@ class ArrayRegion(Region):
         moves: int | None = None,
         progress: bool = False,
     ) -> Found:
-        """The cheapest order found: see `Region.search`. In the folded metric vertices are moved at random from the cheapest of
+        """The cheapest order found: see `Region.search`. At run time's costs vertices are moved at random from the cheapest of
         the standard orders; nothing is proved."""
-        if metric != "folded":
+        if metric not in AT_RUN_TIME:
             return super().search(metric, cse, seconds, seed, moves, progress)
         seconds = SECONDS if seconds is None and moves is None else seconds
         rng, began, known = random.Random(seed), time.perf_counter(), _Known(self)
-        order = min((self.order(name, "folded") for name in STANDARD), key=known.count)
+        order = min((self.order(name, metric) for name in STANDARD), key=known.count)
         cost, made = known.count(order), 0
         history = [Step(0, time.perf_counter() - began, cost)]
         with Bar(progress, seconds, moves) as bar:

@@ -179,12 +179,13 @@ def _key(fn: Any) -> Any:
 
 
 class Compiled:
-    """The state behind one compiled function; `native` is what the user holds."""
+    """The state behind one compiled function; `native` is what the user holds. `own`: a module that irad made, whose
+    operations keep their promises."""
 
-    def __init__(self, fn: Any, options: Options) -> None:
+    def __init__(self, fn: Any, options: Options, *, own: bool = False) -> None:
         from irad.backends.llvm.native import new_native
 
-        self.fn, self.options = fn, options
+        self.fn, self.options, self.own = fn, options, own
         self.function = function_of(fn)
         self.programs: dict[Any, Program] = {}
         self.hits = self.misses = 0
@@ -454,7 +455,7 @@ class Compiled:
         entry = self.specialized(types, keywords)
         specialized = time.perf_counter()
         module = optimize(entry.module, hook, debug_nans=self.options.debug_nans)
-        if isinstance(self.fn, Module):
+        if isinstance(self.fn, Module) and not self.own:
             module = with_contracts(module)
         if self.options.backend == "llvm":
             module = native(module, hook)

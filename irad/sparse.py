@@ -15,6 +15,8 @@ from irad.errors import public, refuse
 from irad.lock import LOCK
 from irad.pipeline import LEAN, expand, run_passes
 from irad.sparsity import coloring
+from irad.sparsity.assembly import Blocks
+from irad.sparsity.blocks import repeated
 from irad.sparsity.compressed import along_columns, along_rows, gradient
 from irad.sparsity.problem import Problem, problem_of
 from irad.sparsity.propagate import Found, propagated
@@ -36,6 +38,7 @@ class _Typed:
     program: Program
     result: Type  # of the dense derivative
     plans: list[_Plan]
+    blocks: Blocks | None  # where trips repeat
 
 
 @dataclass(slots=True)
@@ -87,7 +90,7 @@ class SparseDerivative:
             for plan in typed.plans:
                 if all(map(_same, plan.known, known)):
                     return typed, plan, leaves
-            plan = self._made(typed, [v.copy() if isinstance(v, np.ndarray) else v for v in known])
+            plan = self._made(typed, [v.copy() if isinstance(v, np.ndarray) else v for v in known], leaves)
             typed.plans[:] = [plan, *typed.plans[: MAX_PLANS - 1]]
             return typed, plan, leaves
 
@@ -111,7 +114,9 @@ class SparseDerivative:
         module = run_passes(expand(flat.module), LEAN)
         problem = Problem(module, module.entry, flat.wrt)
         program = Program(entry, lambda _: None, None, entry.module)
-        found = self.typed[types, keywords] = _Typed(problem, program, dense.module.entry.output.type, [])
+        found = self.typed[types, keywords] = _Typed(
+            problem, program, dense.module.entry.output.type, [], self._blocks(problem)
+        )
         return found
 
     def _leaves(self, typed: _Typed, types: Sequence[Type], given: tuple[Any, ...]) -> Leaves:
@@ -123,8 +128,18 @@ class SparseDerivative:
             flatten(resolve(h.path, self.fn, given), p.type, leaves)
         return leaves
 
-    def _made(self, typed: _Typed, known: Leaves) -> _Plan:
+    def _blocks(self, problem: Problem) -> Blocks | None:
+        if self.kind != "jacobian" or self.order != "auto":
+            return None
+        repeats = repeated(problem, lambda m: run_passes(m, LEAN))
+        return Blocks(repeats, lambda m: Compiled(m, self.options, own=True).native) if repeats is not None else None
+
+    def _made(self, typed: _Typed, known: Leaves, leaves: Leaves) -> _Plan:
         problem = typed.problem
+        if typed.blocks is not None:
+            places = typed.blocks.places(leaves)
+            indices = [(p.indices, p.indptr, p.shape) for p in places.values()]
+            return _Plan(known, indices, functools.partial(typed.blocks.data, places))
         found = propagated(problem, known, second=self.kind == "hessian")
         if self.kind == "hessian":
             problem = gradient(problem)
@@ -164,7 +179,7 @@ def _colored(s: SparseDerivative, problem: Problem, known: Leaves, found: Found)
     if not count or not pattern.nnz:
         return _Plan(known, indices, lambda _: [np.zeros(0, t) for _, t in taken])
     make = along_rows if by_rows else along_columns
-    native = Compiled(make(problem, count, found.shapes), s.options).native
+    native = Compiled(make(problem, count, found.shapes), s.options, own=True).native
     types = list(zip(problem.outputs, found.shapes, strict=True)) if by_rows else [(t, _shape(t)) for t in problem.inputs]
     seeds = _seeds(types, colors, count)
 

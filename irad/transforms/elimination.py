@@ -32,7 +32,7 @@ from irad.optimize.unroll import TRIPS
 from irad.primitives.control import derivative_type
 from irad.types import Array, Tuple, Type, is_float, tangent_type
 
-__all__ = ["Linearised", "NotStraightLine", "local_partial"]
+__all__ = ["Linearised", "NotStraightLine", "Partials", "local_partial"]
 
 MOST_OPERATIONS = 1_000
 
@@ -241,7 +241,7 @@ class Linearised:
         """The derivatives of each float result in each parameter of `wrt`, by elimination in this order."""
         b = self.b
         b.adjoint = True
-        entries: dict[tuple[int, int], Any] = self.region.eliminate(order, _Nodes(b))
+        entries: dict[tuple[int, int], Any] = self.region.eliminate(order, Partials(b))
         found = []
         for row, t in zip(self.outputs, self.results, strict=True):
             for p, columns in zip(self.params, self.inputs, strict=True):
@@ -253,7 +253,7 @@ class Linearised:
         return found
 
 
-class _Nodes:
+class Partials:
     """Partials that are nodes, or constants."""
 
     def __init__(self, b: Builder) -> None:

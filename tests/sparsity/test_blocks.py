@@ -1,0 +1,285 @@
+"""Trips that repeat: the sparse Jacobian by one small Jacobian a trip is the dense one, and the one by colours. Generated loops
+read and write at places that integers give."""
+
+from __future__ import annotations
+
+import linecache
+import random
+
+import numpy as np
+import pytest
+
+import irad
+
+N = 9
+ARRAYS = {"x": (7,), "y": (N + 2,), "z": (5, 3), "s": ()}
+
+
+def arguments(rng, dtype="f8"):
+    """x, y, z, s; integers that are places of x, and of rows of z; places of the output, one for each trip."""
+    floats = [rng.uniform(0.5, 1.5, shape).astype(dtype) for shape in ARRAYS.values()]
+    return (*floats[:3], floats[3][()], rng.integers(-7, 7, N), rng.integers(-5, 5, N), rng.permutation(N))
+
+
+def matrices(found):
+    return [m.toarray() for m in found]
+
+
+def checked(f, *args, argnums=(0, 1, 2, 3), rtol=1e-12, blocks=True):
+    """The sparse Jacobian of f, which is the dense one, and the one by colours."""
+    J = irad.jacobian(f, argnums=argnums, sparse=True)
+    got = J(*args)
+    assert all((t.blocks is not None) == blocks for t in J.typed.values())
+    dense = irad.jacfwd(f, argnums=argnums)(*args)
+    colored = irad.jacobian(f, argnums=argnums, sparse=True, order="forward")(*args)
+    for m, c, d in zip(got, colored, dense, strict=True):
+        want = d.reshape(m.shape)
+        assert m.dtype == d.dtype
+        assert m.has_canonical_format
+        np.testing.assert_allclose(m.toarray(), want, rtol=rtol, atol=rtol * max(1.0, np.abs(want).max(initial=0.0)))
+        np.testing.assert_allclose(m.toarray(), c.toarray(), rtol=rtol, atol=rtol * max(1.0, np.abs(want).max(initial=0.0)))
+    return got
+
+
+READS = [
+    "x[k[i]]",
+    "x[2]",
+    "y[i]",
+    "y[i + 1]",
+    "y[i + 2]",
+    "z[j[i], 0]",
+    "z[j[i], 2]",
+    "z[i % 5, 1]",
+    "z[1, 1]",
+    "s",
+    "y[p[i]]",
+]
+BLOCKS = ["np.sum(z[j[i]] * z[3])", "z[2] @ z[j[i]]", "np.exp(-x[k[i]] * z[1:3, 1])[1]"]
+ONE = ["np.sin({})", "np.exp(-{})", "np.tanh({})", "{} * 0.75", "-{}", "{} ** 2", "1.0 / (2.0 + np.cos({}))"]
+TWO = [
+    "{} + {}",
+    "{} * {}",
+    "{} - {}",
+    "np.maximum({}, {})",
+    "np.where({0} > {1}, {0} * {1}, {1})",
+    "np.sqrt({0} * {0} + {1} * {1})",
+]
+WRITES = {
+    (N,): [
+        "out[i] = {}",
+        "out[p[i]] = {}",
+        "out[i] += {}",
+        "out[p[i]] += {}",
+        "out[k[i]] += {}",
+        "out[i // 2] = {}",
+        "out[-1] -= {}",
+    ],
+    (N, 2): [
+        "out[i, 1] = {}",
+        "out[i] = np.array([{}, s])",
+        "out[p[i], i % 2] += {}",
+        "out[j[i]] += x[:2] * {}",
+        "out[N - 1 - i, 0] = {}",
+    ],
+}
+
+
+def generated(seed):
+    """A loop that makes numbers of what it reads, and writes some of them."""
+    rng = random.Random(seed)
+    shape = rng.choice(list(WRITES))
+    lines, names = [], []
+    for read in (*rng.sample(READS, rng.randint(1, 5)), *rng.sample(BLOCKS, rng.randint(0, 1))):
+        names.append(f"v{len(names)}")
+        lines.append(f"{names[-1]} = {read}")
+    for _ in range(rng.randint(1, 8)):
+        operation = rng.choice(rng.choice((ONE, TWO)))
+        lines.append(f"v{len(names)} = {operation.format(*rng.choices(names, k=2))}")
+        names.append(f"v{len(names)}")
+    lines += [write.format(rng.choice(names[-4:])) for write in rng.sample(WRITES[shape], rng.randint(1, 2))]
+    body = "".join(f"        {line}\n" for line in lines)
+    head = f"def program(x, y, z, s, k, j, p):\n    out = np.zeros({shape}, y.dtype)\n    for i in range(N):\n"
+    text = f"{head}{body}    return out\n"
+    file = f"<blocks {seed}>"
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    space = {"np": np, "N": N}
+    exec(compile(text, file, "exec"), space)
+    return space["program"]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_generated_loops(seed):
+    checked(generated(seed), *arguments(np.random.default_rng(seed)))
+
+
+def project(camera, point, weight):
+    """Two numbers of six, three and one."""
+    d = point - camera[:3]
+    r = np.sqrt(d @ d)
+    u, v = d[0] / (r + d[2]), d[1] / (r + d[2])
+    k = camera[3] * (1.0 + camera[4] * (u * u + v * v))
+    return weight * (u * k + camera[5]), weight * (v * k - camera[5])
+
+
+def bundle(cameras, points, weights, ci, xi):
+    out = np.empty((len(ci), 2), cameras.dtype)
+    for i in range(len(ci)):
+        out[i, 0], out[i, 1] = project(cameras[ci[i]], points[xi[i]], weights[i])
+    return out
+
+
+def observations(n, dtype="f8", seed=3):
+    rng = np.random.default_rng(seed)
+    cameras, points = rng.uniform(0.1, 1.0, (3, 6)), rng.uniform(2.0, 3.0, (5, 3))
+    args = cameras.astype(dtype), points.astype(dtype), rng.uniform(0.5, 1.0, n).astype(dtype)
+    return (*args, rng.integers(-3, 3, n), rng.integers(-5, 5, n))
+
+
+@pytest.mark.parametrize("dtype", ["f8", "f4"])
+@pytest.mark.parametrize("n", [0, 1, 8, 100])
+def test_bundle_adjustment(n, dtype):
+    found = checked(bundle, *observations(n, dtype), argnums=(0, 1, 2), rtol=1e-10 if dtype == "f8" else 1e-3, blocks=n > 1)
+    assert [m.nnz for m in found] == [12 * n, 6 * n, 2 * n]
+    assert all(m.dtype == dtype for m in found)
+
+
+def test_other_places_are_noticed():
+    args = observations(20)
+    J = irad.jacobian(bundle, argnums=(0, 1, 2), sparse=True)
+    for _ in range(3):
+        for m, d in zip(J(*args), irad.jacfwd(bundle, argnums=(0, 1, 2))(*args), strict=True):
+            np.testing.assert_allclose(m.toarray(), d.reshape(m.shape), rtol=1e-12)
+        args[3][:] = args[3][::-1].copy()  # the same array holds others now
+        args[4][4] = (args[4][4] + 6) % 5
+
+
+@pytest.mark.parametrize("trip", [0, 7, 19])
+@pytest.mark.parametrize("wrong", [5, -6, 2**62])
+def test_a_place_out_of_bounds(trip, wrong):
+    args = observations(20)
+    J = irad.jacobian(bundle, argnums=(0, 1, 2), sparse=True)
+    J(*args)
+    args[4][trip] = wrong
+    with pytest.raises(IndexError) as e:
+        J(*args)
+    with pytest.raises(IndexError) as want:
+        irad.compile(bundle)(*args)
+    assert str(e.value) == str(want.value)
+
+
+def test_what_no_partial_needs_is_inside_all_the_same():
+    def scaled(x, k):
+        out = np.zeros(len(k))
+        for i in range(len(k)):
+            out[i] = 2.0 * x[k[i]]
+        return out
+
+    def put(x, k):
+        out = np.zeros(4)
+        for i in range(len(k)):
+            out[k[i]] = x[i] * x[i]
+        return out
+
+    x = np.arange(4.0)
+    for f in (scaled, put):
+        for k in ([0, 1, -4, 2], [3, 3, 3, 3]):
+            checked(f, x, np.array(k), argnums=(0,))
+        for wrong in (4, -5):
+            with pytest.raises(IndexError, match=f"index {wrong} is out of bounds for axis 0 with size 4"):
+                irad.jacobian(f, sparse=True)(x, np.array([0, 1, wrong, 2]))
+
+
+def test_the_last_that_is_written_counts_and_what_is_added_after():
+    def f(x, k):
+        out = np.ones(5)
+        for i in range(len(k)):
+            out[k[i]] = x[i] * x[i]
+            out[3] += x[i] * 3.0
+        for i in range(3):
+            out[i] = x[i + 1] * out_of[i]
+            out[k[i]] -= np.sin(x[i])
+        return out
+
+    out_of = np.array([2.0, 3.0, 4.0])
+    for k in ([3, 3, 3], [0, 1, 2], [2, 3, 0], [-2, -1, -2], [4, 4, 3]):
+        found = irad.jacobian(f, sparse=True)(np.array([0.5, 0.6, 0.7, 0.8]), np.array(k))
+        dense = irad.jacfwd(f)(np.array([0.5, 0.6, 0.7, 0.8]), np.array(k))
+        np.testing.assert_allclose(found.toarray(), dense, rtol=1e-13)
+        assert found.has_canonical_format
+    checked(f, np.array([0.5, 0.6, 0.7, 0.8]), np.array([3, 0, 3]), argnums=(0,))
+
+
+def test_captured_arrays_and_structures():
+    targets, which = np.arange(1.0, 8.0), np.array([0, 2, 1, 1, 0, -1, 2])
+
+    def f(p):
+        residuals, priors = np.zeros(len(which)), np.zeros((3,))
+        for i in range(len(which)):
+            residuals[i] = np.exp(-p["rate"] * p["x"][which[i]]) - targets[i]
+        for i in range(3):
+            priors[i] = p["x"][i] * p["rate"] ** 2
+        return {"r": residuals, "p": priors}
+
+    p = {"x": np.array([0.1, 0.2, 0.3]), "rate": 2.0}
+    J = irad.jacobian(f, sparse=True)
+    found, dense = J(p), irad.jacfwd(f)(p)
+    assert all(t.blocks is not None for t in J.typed.values())
+    for out in ("r", "p"):
+        for given in ("x", "rate"):
+            m, d = found[out][given], np.asarray(dense[out][given])
+            np.testing.assert_allclose(m.toarray(), d.reshape(m.shape), rtol=1e-13)
+    which[2] = 0  # a captured array is looked at in each call
+    np.testing.assert_allclose(J(p)["r"]["x"].toarray(), irad.jacfwd(f)(p)["r"]["x"], rtol=1e-13)
+
+
+def test_nan_stays_in_its_trip():
+    args = observations(6)
+    args[2][2] = np.nan
+    found = irad.jacobian(bundle, argnums=(0, 1, 2), sparse=True)(*args)
+    for m in found:
+        bad = np.isnan(m.toarray()).any(axis=1)
+        np.testing.assert_array_equal(bad, (np.arange(12) // 2 == 2) & (m is not found[2]))
+
+
+def hands_on(x):
+    out, total = np.zeros(5), 0.0
+    for i in range(5):
+        total += x[i]
+        out[i] = total
+    return out
+
+
+def reads_an_output(x):
+    out = np.zeros(6)
+    for i in range(5):
+        out[i + 1] = out[i] * x[i]
+    return out
+
+
+def branches(x):
+    out = np.zeros(5)
+    for i in range(5):
+        out[i] = x[i] if x[i] > 0.3 else np.exp(x[i]) if x[i] > -1.0 else x[i] ** 3
+    return out
+
+
+def many(x):
+    out = np.zeros(5)
+    for i in range(5):
+        s = 0.0
+        for j in range(len(x)):
+            s += x[j] * x[i]
+        out[i] = s
+    return out
+
+
+def place_of_a_number(x):
+    out = np.zeros(5)
+    for i in range(5):
+        out[i] = x[int(x[i] * 4.0)]
+    return out
+
+
+@pytest.mark.parametrize("f", [hands_on, reads_an_output, branches, many], ids=lambda f: f.__name__)
+def test_other_loops_are_left_to_colours(f):
+    checked(f, np.random.default_rng(5).uniform(0.0, 1.0, 40 if f is many else 5), argnums=(0,), blocks=False)

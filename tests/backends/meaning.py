@@ -91,9 +91,14 @@ def operations(build: Build, ulps: Callable[[Primitive], int]) -> None:
         assert run.error == 0
         assert got.dtype == want.dtype
         for k, (x, y) in enumerate(zip(got, want, strict=True)):
-            if not (within_ulps(x, y, ulps(a.p)) or either_zero(a.p, x, y)):
+            if not (within_ulps(x, y, ulps(a.p)) or either_zero(a.p, x, y) or rounded_up(x, y, ulps(a.p))):
                 wrong.append(f"{a} at {[v[k] for v in args]}: {x!r}, not {y!r}")
     assert not wrong, f"{len(wrong)} in all:\n" + "\n".join(wrong[:200])
+
+
+def rounded_up(x: Any, y: Any, ulps: int) -> bool:
+    """Whether x is infinite where y is one of the largest numbers: CUDA's hypot has an error of one unit there, too."""
+    return ulps > 0 and bool(np.isinf(x)) and within_ulps(np.copysign(np.finfo(x.dtype).max, x), y, ulps - 1)
 
 
 RAISING = [("floordiv", 0, 1), ("mod", 0, 1), ("ipow", -1, 2), ("lshift", -1, 3)]  # operation, operand, what is noted

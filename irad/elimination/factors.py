@@ -28,15 +28,16 @@ def space(labels: Iterable[Label]) -> int:
 
 
 class Factors:
-    """Makes factors, and adds up multiplications, additions and choices in `cost`."""
+    """Makes factors, and adds up multiplications, additions and choices in `cost`; the most elements of one are `largest`."""
 
     def __init__(self, dtype: Scalar, b: Builder | None) -> None:
-        self.dtype, self.b, self.cost = dtype, b, 0
+        self.dtype, self.b, self.cost, self.largest = dtype, b, 0, 0
 
     def count(self, labels: Iterable[Label]) -> None:
         """An operation on each element of an array."""
         n = space(labels)
         self.cost += n if n <= CACHED else STREAMED * n
+        self.largest = max(self.largest, n)
 
     def made(self, make: Callable[[], Any]) -> Any:
         """A node, or something that stands for it."""
@@ -228,5 +229,6 @@ class Factors:
         def axes(labels: list[Label]) -> Any:
             return tuple(map(f.labels.index, labels)), tuple(map(g.labels.index, labels))
 
+        self.largest = max(self.largest, space((*both, *rows, *columns)))
         node = self.made(lambda: product(self.b, f.node, g.node, axes(both), axes(over)))
         return Factor(node, (*both, *rows, *columns))

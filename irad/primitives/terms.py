@@ -150,8 +150,6 @@ def moved(out: Sequence[Form], into: Sequence[Form]) -> tuple[Term, ...]:
 def reshaped(out: tuple[int, ...], into: tuple[int, ...]) -> tuple[Term, ...] | Via:
     """Elements in C order in another shape: axes are split where one of both shapes has an end of an axis; if these have no
     common parts, by way of a line."""
-    if 0 in out:
-        return ()
     ends = sorted({math.prod(shape[k:]) for shape in (out, into) for k in range(len(shape) + 1)})
     if any(n % m for m, n in itertools.pairwise(ends)):
         line = (math.prod(out),)

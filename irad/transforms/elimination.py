@@ -71,8 +71,9 @@ class Linearised:
         self._active: set[Node] = set()
         self._running: set[Graph] = set()
         self._env: dict[Node, Any] = {}  # node -> node, elements of an array, or a list of items
+        names = _names(graph)
         for k, (p, new) in enumerate(zip(graph.params, params, strict=True)):
-            self._env[p] = self._input(new, p.name or f"x{k}") if k in wrt else new
+            self._env[p] = self._input(new, names[k]) if k in wrt else new
         run(self._write_out(graph))
         for node in list(b.graph.body):  # now, so that no operation of the function is taken for a part of a partial
             self._linearise(node)
@@ -271,6 +272,12 @@ class Partials:
             self.b.like(x, y) if isinstance(x, float) else x,
             self.b.like(y, x) if isinstance(y, float) else y,
         )
+
+
+def _names(graph: Graph) -> list[str]:
+    """A name for each parameter; those of one structure have its name, and a number."""
+    given = [p.name or f"x{k}" for k, p in enumerate(graph.params)]
+    return [f"{name}:{given[:k].count(name)}" if given.count(name) > 1 else name for k, name in enumerate(given)]
 
 
 def _flat(x: Any) -> list[Node]:

@@ -28,6 +28,8 @@ from irad.types import Array, Scalar, Type
 
 __all__ = ["LinearisedArrays"]
 
+MOST_NUMBERS = 1 << 24  # of an array in between that is no larger than the Jacobian
+
 
 class LinearisedArrays(Linearised):
     """A function of arrays in the graph that `b` builds, and the region of its structured partials."""
@@ -53,12 +55,14 @@ class LinearisedArrays(Linearised):
         if any(_dtype(a.type) is not self.dtype for a in (node, *node.args) if a in self.number or a is node):
             raise NotStraightLine("it mixes precisions", node)
         out, algebra = _shape(node.type, node), Structured(self.dtype, self.b)
+        if 0 in out:
+            return {}
         edges: dict[int, Any] = {}
         try:
             found = None if node.fn.elementwise else self._structure(node)
             for i, a in enumerate(node.args):
                 u = self.number.get(a)
-                if u is None:
+                if u is None or 0 in _shape(a.type, node):
                     continue
                 terms = self._diagonal(node, i) if found is None else found[i]
                 terms = terms() if callable(terms) else terms
@@ -119,9 +123,11 @@ class LinearisedArrays(Linearised):
         outputs = sum(math.prod(_shape(t, None)) for t in self.results)
         if min(inputs, outputs) <= 1:
             return False  # that is one mode
-        region = self.region
+        region, counted = self.region, Structured(self.dtype)
         assert isinstance(region, ArrayRegion)
-        return region.count(order, "folded") <= region.modes(inputs, outputs)
+        region.eliminate(order, counted)
+        small = counted.work.largest <= max(MOST_NUMBERS, 4 * inputs * outputs)
+        return small and counted.work.cost <= region.modes(inputs, outputs)
 
     def jacobian(self, order: Sequence[int]) -> list[Node]:
         b, algebra = self.b, Structured(self.dtype, self.b)

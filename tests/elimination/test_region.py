@@ -224,6 +224,22 @@ def test_text_that_asks_for_a_jacobian():
         irad.parse_ir(text.replace("(f64[3,3],) {\n  %z", "(f64[3],) {\n  %z"))
 
 
+def test_parts_of_a_structure_are_inputs_of_their_own():
+    """Each has a name, as numbers and as arrays."""
+
+    def f(p):
+        return np.tanh(p["w"] * p["x"]), p["w"] - p["x"] * p["x"]
+
+    for n in (3, 30):
+        p = {"w": np.linspace(0.1, 1.0, n), "x": np.linspace(-1.0, 1.0, n)}
+        for got, want in zip(irad.jacobian(f)(p), irad.jacfwd(f)(p), strict=True):
+            agree(got["w"], want["w"])
+            agree(got["x"], want["x"])
+        region = irad.elimination.region(f, p)
+        assert len({v.name for v in region.vertices}) == len(region.vertices)
+        assert region.vertices[0].name.startswith("p:0")
+
+
 def test_a_list_must_be_an_order():
     for order, why in ((["mul.0"], "leaves out sin.0"), (["mul.0", "sin.1"], "no vertex 'sin.1'"), (["sin.0"] * 2, "twice")):
         with pytest.raises(irad.CompileError, match=why):

@@ -1,4 +1,4 @@
-"""The tables of README.md, from the results beside this file: `python -m benchmarks.table gradients|steps|compile|scaling`."""
+"""The tables of README.md, from the results beside this file: `python -m benchmarks.table gradients`, or `steps`, ..."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ COMPILES = {
 }
 
 
+MADE = ("blocks", "matrices")  # of JAX's
 STEPS = {
     "euler": "x += 0.01 * sin(x)",
     "logistic": "logistic growth",
@@ -73,6 +74,17 @@ def steps() -> None:
                 print(f"| {STEPS[name]} | {int(n):,} | {cells} |")
 
 
+def sparse() -> None:
+    """Sparse matrices by irad, and what JAX makes of the same, in its better mode."""
+    print("| matrices of | irad, the function | irad, sparse | JAX, dense blocks | JAX's blocks as CSR by SciPy |")
+    print("|---|---|---|---|---|")
+    for name, r in loaded("sparse.json").items():
+        if name != "machine":
+            best = {what: min((v[0] for k, v in r.items() if k.endswith(f", {what}")), default=None) for what in MADE}
+            times = [r["residuals"][0], r["matrices"][0], *best.values()]
+            print(f"| {name} | {' | '.join(shown(t and t / 1e3) for t in times)} |")
+
+
 def compile_time() -> None:
     """First calls in a warm process, and the import."""
     results = loaded("compile_time.json")
@@ -96,4 +108,4 @@ def scaling() -> None:
 
 if __name__ == "__main__":
     wanted = sys.argv[1] if len(sys.argv) > 1 else "gradients"
-    {"gradients": gradients, "steps": steps, "compile": compile_time, "scaling": scaling}[wanted]()
+    {"gradients": gradients, "steps": steps, "sparse": sparse, "compile": compile_time, "scaling": scaling}[wanted]()

@@ -28,7 +28,7 @@ WORKLOADS = {
     "w05b_mlp_small": Workload("MLP 8-16-16-1, one point", "handfast", 1.7),
     "w06a_gmm": Workload("Gaussian mixture, 1,000 points", "handfast", 1.0),
     "w06b_gmm_loops": Workload("the same in loops", "handfast", 1.0),
-    "w06c_ba": Workload("bundle adjustment, 31,843 observations: its blocks", "jax", 0.333),
+    "w06c_ba": Workload("bundle adjustment, 31,843 observations: its blocks", "jax", 0.33),
     "w07_elementwise": Workload("exp, log, sin, cos of 10⁶ numbers", "handfast", 1.05, threads=1.7),
     "w08a_arm": Workload("a robot arm of 6 joints: its Jacobian", "hand", 3.5),
     "w08b_arm_batch": Workload("the same at 100,000 points, by `vmap`", "handfast", 0.6, threads=1.7),

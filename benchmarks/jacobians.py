@@ -55,11 +55,9 @@ def tasks(seconds: float) -> dict[str, tuple[Modes, np.ndarray]]:
     found = {}
     for name, (f, x) in functions.items():
         region = irad.elimination.region(f, x)
-        best = region.search(metric="folded", seconds=seconds)
-        costs = [region.count(order, "folded") for order in ("forward", "reverse")]
-        print(
-            f"{name}: {costs[0]} products forward, {costs[1]} in reverse, {best.cost} in the order that was found", flush=True
-        )
+        best = region.search(metric="operations", seconds=seconds)
+        costs = [region.count(order, "operations") for order in ("forward", "reverse")]
+        print(f"{name}: {costs[0]} operations forward, {costs[1]} in reverse, {best.cost} in the order found", flush=True)
         order = [region.vertices[v].name for v in best.order]
         auto = irad.hessian(option) if name == "BlackScholesHessian" else irad.jacobian(f)
         modes = {"forward": irad.jacfwd(f), "reverse": irad.jacrev(f), "auto": auto}

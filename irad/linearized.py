@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from irad.compiled import Transform, core_of, unwrap
-from irad.elimination.graph import Partial, Region
+from irad.elimination.drawing import draw
+from irad.elimination.graph import Metric, Partial, Region
+from irad.elimination.kept import keep
 from irad.elimination.structured import Jacobian
 from irad.errors import public, refuse
 from irad.frontend import lower
 from irad.graph.build import Builder
-from irad.graph.nodes import Constant, Graph, Module, Node
+from irad.graph.nodes import Apply, Constant, Graph, Module, Node
 from irad.graph.text import Line, printed
 from irad.lock import LOCK
 from irad.pipeline import LEAN, run_passes
@@ -36,6 +40,7 @@ class AsWritten(Builder):
         return known or self._make(prim, tuple(args), static, graphs)
 
 
+DEAR = 4  # what an operation costs that is told apart: divisions and roots, and functions
 GRANULARITIES = ("compiled", "paper")
 
 
@@ -48,10 +53,13 @@ def region(f: Callable[..., Any], args: Sequence[Any], granularity: str) -> Regi
             f"no granularity of a region is {granularity!r}",
             help='use "compiled", what irad differentiates, or "paper", every operation as it is written',
         )
+    return _of_arguments(f, args, AsWritten if granularity == "paper" else Builder).region
+
+
+def _of_arguments(f: Callable[..., Any], args: Sequence[Any], builder: type[Builder] = Builder) -> Linearised:
     core = core_of(f)
     with LOCK:
-        builder = AsWritten if granularity == "paper" else Builder
-        return _linearised(core.fn if core is not None else f, [type_of(v) for v in args], builder).region
+        return _linearised(core.fn if core is not None else f, [type_of(v) for v in args], builder)
 
 
 def _linearised(f: Any, types: Sequence[Type], builder: type[Builder] = Builder) -> Linearised:
@@ -105,12 +113,38 @@ def _text(partial: Partial, names: Mapping[Any, str]) -> str:
     return names[partial] if isinstance(partial, Node) else str(partial)
 
 
+COLUMNS: tuple[tuple[Metric, str], ...] = (
+    ("folded", "products at run time"),
+    ("operations", "operations"),
+    ("paper", "all products"),
+)
+
+
 @public
-def explained(f: Callable[..., Any], args: Sequence[Any]) -> str:
-    """What orders cost, as a table."""
-    found = region(f, args, "compiled")
-    orders = {name: found.order(name, "folded") for name in ("forward", "reverse", "markowitz")} | {"auto": cheapest(found)}
-    lines = [repr(found), f"{'':12}{'products left at run time':>26}{'all products':>14}"]
-    for name, order in orders.items():
-        lines.append(f"{name:12}{found.count(order, 'folded'):>26}{found.count(order, 'paper'):>14}")
+def explained(f: Callable[..., Any], args: Sequence[Any], seconds: float | None, plot: str | Path | None) -> str:
+    """What orders cost, as a table. Where it is searched for a cheaper one, which is kept, the search may be drawn."""
+    linear = _of_arguments(f, args)
+    region = linear.region
+    orders = {name: region.order(name, "folded") for name in ("forward", "reverse", "markowitz")} | {"auto": cheapest(region)}
+    lines = [repr(region), f"beside its elimination: {_operations(linear.b.module.entry.body)}"]
+    if seconds is not None:
+        found = region.search(metric="folded", seconds=seconds)
+        keep(region, found.order)
+        orders["searched"] = found.order
+        how = "proved to be the cheapest" if found.optimal else f"no order has fewer products than {found.bound}"
+        lines.append(f"searched for {found.history[-1].seconds:.1f} s until the last find: {how}")
+    counts = {name: {metric: region.count(order, metric) for metric, _ in COLUMNS} for name, order in orders.items()}
+    lines.append(f"{'':12}" + "".join(f"{title:>22}" for _, title in COLUMNS))
+    lines += [f"{name:12}" + "".join(f"{c[metric]:>22}" for metric, _ in COLUMNS) for name, c in counts.items()]
+    if seconds is not None and plot is not None:
+        draw(found, {name: c["folded"] for name, c in counts.items() if name != "searched"}, Path(plot))
+        lines.append(f"the search is drawn in {plot}")
     return "\n".join(lines)
+
+
+def _operations(body: Sequence[Apply]) -> str:
+    """How many operations there are, and those that take long, by name."""
+    names = Counter(node.fn.name for node in body if node.fn.elementwise)
+    dear = {n.fn.name for n in body if n.fn.cost >= DEAR}
+    slow = ", ".join(f"{count} {name}" for name, count in names.most_common() if name in dear)
+    return f"{sum(names.values())} operations for the function and its partials" + (f", with {slow}" if slow else "")

@@ -31,7 +31,7 @@ def ptx(text: str, architecture: str, more: Sequence[str] = ()) -> bytes:
     refused with its log."""
     path = _library()
     if path is None:
-        raise refuse("no-backend", available(), help="pip install nvidia-cuda-nvrtc")
+        raise refuse("missing-package", available(), help="pip install nvidia-cuda-nvrtc")
     lib = ctypes.CDLL(str(path))
     program = ctypes.c_void_p()
     options = [f"--gpu-architecture={architecture}", "--fmad=false", *more]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
+from irad.elimination import annealing
 from irad.elimination.annealing import Found
 from irad.elimination.graph import Metric, Region
 from irad.elimination.kept import keep
@@ -44,8 +46,13 @@ def search(
     return best
 
 
-def explain(f: Callable[..., Any], *args: Any) -> None:
-    """Print what the standard orders cost for the Jacobian of f at these arguments, and what `irad.jacobian` takes."""
+def explain(f: Callable[..., Any], *args: Any, seconds: float | None = None, plot: str | Path | None = None) -> None:
+    """Print what the standard orders cost for the Jacobian of f at these arguments, and what `irad.jacobian` takes.
+
+    With `seconds` it is searched for a cheaper order so long (10 s where only `plot` is given), which is kept as by `search`;
+    `plot` names a file, "search.svg" or another of matplotlib's formats, for a drawing of how the search went. Raises
+    CompileError as `region` does, and where a drawing is asked for and matplotlib is not installed.
+    """
     from irad import linearized
 
-    print(linearized.explained(f, args))
+    print(linearized.explained(f, args, annealing.SECONDS if seconds is None and plot is not None else seconds, plot))

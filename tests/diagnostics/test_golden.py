@@ -21,7 +21,7 @@ from tests.diagnostics.golden import CASES, FOLDER, example, outcome, read, writ
 from tests.project.test_layers import FILES
 
 # Every operation has both of the first: see the test below, and tests/primitives. What tests need is installed.
-NO_EXAMPLE = {"not-differentiable", "no-lowering", "no-backend"}
+NO_EXAMPLE = {"not-differentiable", "no-lowering", "missing-package"}
 EXPLAINED = [FOLDER / f"{name}.case" for name in errors() if name not in NO_EXAMPLE]
 NO_PLACE = re.compile(r"0x[0-9a-f]{6,}|/tmp/|/home/|/work/")
 

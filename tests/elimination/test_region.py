@@ -169,6 +169,21 @@ def test_auto_takes_what_a_search_found(capsys):
     agree(irad.jacobian(f)(X), irad.jacfwd(f)(X))
 
 
+def test_a_search_is_explained_and_drawn(capsys, tmp_path):
+    pytest.importorskip("matplotlib", reason="drawings need the extra `plot`")
+
+    def f(x):
+        a, b = np.sin(x[0] * x[1]) + 0.25, np.exp(x[1] * x[2])
+        return np.array([a / b * x[0], np.sqrt(a * a + b * b), np.arctan2(a, b) * x[2], b + a])
+
+    irad.elimination.explain(f, X, seconds=0.2, plot=tmp_path / "search.svg")
+    rows = {line.split()[0]: line.split()[1:] for line in capsys.readouterr().out.splitlines()}
+    assert int(rows["searched"][0]) <= min(int(rows[name][0]) for name in ("forward", "reverse", "markowitz", "auto"))
+    drawn = (tmp_path / "search.svg").read_text()
+    assert drawn.startswith("<?xml")
+    assert "</svg>" in drawn
+
+
 def test_large_regions_are_not_searched():
     def f(x):
         y = x

@@ -12,14 +12,17 @@ from scipy.sparse import csr_array
 
 from irad.compiled import Compiled, Options, Program, Transform
 from irad.errors import public, refuse
+from irad.graph.nodes import Module
 from irad.lock import LOCK
-from irad.pipeline import LEAN, expand, run_passes
+from irad.pipeline import LEAN, expand, optimize, run_passes
 from irad.sparsity import coloring
 from irad.sparsity.assembly import Blocks
 from irad.sparsity.blocks import repeated
 from irad.sparsity.compressed import along_columns, along_rows, gradient
+from irad.sparsity.direct import Direct, direct
 from irad.sparsity.problem import Problem, problem_of
 from irad.sparsity.propagate import Found, propagated
+from irad.sparsity.sums import Sums, sums
 from irad.specialize.entry import type_of
 from irad.structures import assemble, flatten, resolve
 from irad.types import Array, Static, Type, is_float
@@ -111,8 +114,7 @@ class SparseDerivative:
         count = len(types) - len(keywords)
         dynamic = [i for i, t in enumerate(types) if not isinstance(t, Static)]  # which are parameters
         flat = problem_of(entry.module, [dynamic.index(n + count if n < 0 else n) for n in numbers])
-        module = run_passes(expand(flat.module), LEAN)
-        problem = Problem(module, module.entry, flat.wrt)
+        problem = _lean(flat)
         program = Program(entry, lambda _: None, None, entry.module)
         found = self.typed[types, keywords] = _Typed(
             problem, program, dense.module.entry.output.type, [], self._blocks(problem)
@@ -129,22 +131,41 @@ class SparseDerivative:
         return leaves
 
     def _blocks(self, problem: Problem) -> Blocks | None:
-        if self.kind != "jacobian" or self.order != "auto":
+        if self.order != "auto":
             return None
+        if self.kind == "hessian":  # a loop and its reverse are one where no trip needs what another made
+            slopes = gradient(problem)
+            module = optimize(slopes.module)
+            problem = Problem(module, module.entry, slopes.wrt)
         repeats = repeated(problem, lambda m: run_passes(m, LEAN))
         return Blocks(repeats, lambda m: Compiled(m, self.options, own=True).native) if repeats is not None else None
 
     def _made(self, typed: _Typed, known: Leaves, leaves: Leaves) -> _Plan:
-        problem = typed.problem
         if typed.blocks is not None:
-            places = typed.blocks.places(leaves)
-            indices = [(p.indices, p.indptr, p.shape) for p in places.values()]
-            return _Plan(known, indices, functools.partial(typed.blocks.data, places))
-        found = propagated(problem, known, second=self.kind == "hessian")
-        if self.kind == "hessian":
-            problem = gradient(problem)
-            found = Found(found.pattern, [_shape(t) for t in problem.inputs])
-        return _colored(self, problem, known, found)
+            return _of_blocks(typed.problem, known, typed.blocks, leaves, symmetric=self.kind == "hessian")
+        problem, second = typed.problem, self.kind == "hessian"
+        slopes = _lean(gradient(problem)) if second else problem
+        terms = direct(slopes, symmetric=second) if self.order == "auto" else None
+        found = propagated(problem, known, second=second)
+        if terms is not None and terms.entries(symmetric=second) <= found.pattern.nnz:
+            return _direct(self, slopes, known, terms)
+        if second:
+            found = Found(found.pattern, [_shape(t) for t in slopes.outputs])
+        return _colored(self, slopes, known, found)
+
+
+def _lean(problem: Problem) -> Problem:
+    """A problem without transforms, and what they leave over."""
+    module = run_passes(expand(problem.module), LEAN)
+    return Problem(module, module.entry, problem.wrt)
+
+
+def _program(module: Module, options: Options) -> Callable[[Leaves], Any]:
+    """What runs a module on arguments that are always of its types."""
+    compiled = Compiled(module, options, own=True)
+    types = [p.type for p in module.entry.params]
+    with LOCK:
+        return compiled.compile(types, ()).call
 
 
 def _same(a: Any, b: Any) -> bool:
@@ -158,6 +179,56 @@ def _kernel(f: Callable[..., Any]) -> Any:
 
 def _run(f: Callable[..., Any], *args: Any) -> Any:
     return _kernel(f)(*args)
+
+
+# -- values that are added up ---------------------------------------------------------------------------------------------
+
+
+def _of_blocks(problem: Problem, known: Leaves, blocks: Blocks, leaves: Leaves, *, symmetric: bool) -> _Plan:
+    """A plan that computes the partials of all trips, and adds up those at one place."""
+    if not symmetric:
+        made = blocks.sums(leaves)
+        indices = [(m.indices, m.indptr, m.shape) for m in made]
+        return _Plan(known, indices, lambda leaves: [m.data(v) for m, v in zip(made, blocks.partials(leaves), strict=True)])
+    sizes = [int(np.prod(_shape(t))) for t in problem.inputs]
+    first, count = np.cumsum([0, *sizes]), 0
+    parts: list[list[Any]] = [[], [], []]
+    placed, values = blocks.placed(leaves), blocks.partials(leaves)
+    for n, ((rows, columns, which), v) in enumerate(zip(placed.values(), values, strict=True)):
+        i, k = divmod(n, len(sizes))
+        for part, found in zip(parts, (rows + first[i], columns + first[k], which + count), strict=True):
+            part.append(found)
+        count += len(v)
+    rows, columns, which = map(np.concatenate, parts)
+    whole = sums((int(first[-1]),) * 2, rows, columns, which, symmetric=True)
+    return _summed(_Parts(problem.inputs, [_shape(t) for t in problem.inputs], problem.inputs), known, whole, blocks.partials)
+
+
+def _direct(s: SparseDerivative, problem: Problem, known: Leaves, found: Direct) -> _Plan:
+    """A plan that computes the terms of a structured Jacobian, and adds up those at one place."""
+    parts = _Parts(problem.outputs, [_shape(t) for t in problem.outputs], problem.inputs)
+    run = _program(found.module, s.options)
+    whole = sums(
+        parts.size, found.rows, found.columns, np.arange(len(found.rows)), symmetric=s.kind == "hessian" and not found.ordered
+    )
+    if not found.ordered:
+        return _summed(parts, known, whole, run)
+    end = found.start + len(found.rows)
+    return _Plan(known, parts.split(whole)[1], lambda leaves: [run(leaves)[0].reshape(-1)[found.start : end]])
+
+
+def _summed(parts: _Parts, known: Leaves, whole: Sums, run: Callable[[Leaves], Sequence[Any]]) -> _Plan:
+    """A plan for the parts of a matrix whose values a program computes."""
+    taken, indices = parts.split(whole)
+    if not len(whole.indices):
+        return _Plan(known, indices, lambda _: [np.zeros(0, t) for _, t in taken])
+
+    def values(leaves: Leaves) -> list[Any]:
+        found = run(leaves)
+        data = whole.data(found[0] if len(found) == 1 else np.concatenate(found))
+        return [data if len(taken) == 1 else np.take(data, at).astype(t, copy=False) for at, t in taken]
+
+    return _Plan(known, indices, values)
 
 
 # -- values along the directions of colours ---------------------------------------------------------------------------------
@@ -175,22 +246,22 @@ def _colored(s: SparseDerivative, problem: Problem, known: Leaves, found: Found)
         along, across = (rows, columns) if by_rows else (columns, rows)
         places = colors[along] * pattern.shape[1 if by_rows else 0] + across
     count = int(colors.max(initial=-1)) + 1
-    taken, indices = _blocks(problem, found, places)
+    parts = _Parts(problem.outputs, found.shapes, problem.inputs)
+    split, indices = parts.split(pattern)
+    taken = [(places[at], t) for at, t in split]
     if not count or not pattern.nnz:
         return _Plan(known, indices, lambda _: [np.zeros(0, t) for _, t in taken])
     make = along_rows if by_rows else along_columns
-    native = Compiled(make(problem, count, found.shapes), s.options, own=True).native
+    run = _program(make(problem, count, found.shapes), s.options)
     types = list(zip(problem.outputs, found.shapes, strict=True)) if by_rows else [(t, _shape(t)) for t in problem.inputs]
     seeds = _seeds(types, colors, count)
 
     def values(leaves: Leaves) -> list[Any]:
-        sums = native(*leaves, *seeds)
-        if len(sums) == 1:
-            flat = sums[0].ravel()
-        elif sums[0].ndim == 1:
-            flat = np.concatenate(sums)
+        found = run([*leaves, *seeds])
+        if len(found) == 1:
+            flat = found[0].ravel()
         else:
-            flat = np.concatenate(sums, axis=1).ravel()
+            flat = np.concatenate(found, axis=found[0].ndim - 1).ravel()
         return [np.take(flat, at).astype(t, copy=False) for at, t in taken]
 
     return _Plan(known, indices, values)
@@ -237,23 +308,36 @@ def _seeds(types: Sequence[tuple[Type, tuple[int, ...]]], colors: Any, count: in
     return seeds
 
 
-def _blocks(problem: Problem, found: Found, places: Any) -> tuple[list[Any], list[Any]]:
-    """For each matrix of the result where its data are taken from, and their dtype; its indices, which nobody may write to."""
-    taken, indices, row = [], [], 0
-    pattern = found.pattern
-    numbered = csr_array((np.arange(1, pattern.nnz + 1), pattern.indices, pattern.indptr), shape=pattern.shape)
-    for out, out_shape in zip(problem.outputs, found.shapes, strict=True):
-        m, column = int(np.prod(out_shape)), 0
-        for given in problem.inputs:
-            n = int(np.prod(_shape(given)))
-            block = numbered[row : row + m, column : column + n]
-            i, p = block.indices.astype(np.int32), block.indptr.astype(np.int32)
-            i.flags.writeable = p.flags.writeable = False
-            taken.append((places[block.data - 1], _dtype(out)))
-            indices.append((i, p, (m, n)))
-            column += n
-        row += m
-    return taken, indices
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The matrices that one is made of: for each output, with its shape, one in each input."""
+
+    outputs: Sequence[Type]
+    shapes: Sequence[tuple[int, ...]]
+    inputs: Sequence[Type]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return sum(int(np.prod(s)) for s in self.shapes), sum(int(np.prod(_shape(t))) for t in self.inputs)
+
+    def split(self, whole: Any) -> tuple[list[Any], list[Any]]:
+        """Which entries of a matrix each has, and its dtype; its indices, which nobody may write to."""
+        taken, indices, row = [], [], 0
+        count = len(whole.indices)
+        numbered = csr_array((np.arange(1, count + 1), whole.indices, whole.indptr), shape=self.size)
+        for t, shape in zip(self.outputs, self.shapes, strict=True):
+            m, column = int(np.prod(shape)), 0
+            for given in self.inputs:
+                n = int(np.prod(_shape(given)))
+                block = numbered[row : row + m, column : column + n]
+                index = np.int32 if max(m, n, block.nnz) < 2**31 else np.int64
+                i, p = block.indices.astype(index), block.indptr.astype(index)
+                i.flags.writeable = p.flags.writeable = False
+                taken.append((block.data - 1, _dtype(t)))
+                indices.append((i, p, (m, n)))
+                column += n
+            row += m
+        return taken, indices
 
 
 def _shape(t: Type) -> tuple[int, ...]:

@@ -7,7 +7,6 @@ partials in the matrix are computed once. Of numbers written at one place the la
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,28 +14,10 @@ import numpy as np
 from irad.graph.nodes import Module
 from irad.optimize.elements import size
 from irad.sparsity.blocks import Repeated
+from irad.sparsity.sums import Sums, sums
 from irad.types import Array, Scalar, Type
 
-__all__ = ["Blocks", "Places"]
-
-
-@dataclass(frozen=True, slots=True)
-class Places:
-    """Where the partials of one matrix stand in CSR. `taken`: which of them, in the matrix's order, None for all as they are;
-    `starts`: of those, where each entry's begin, None where each is one."""
-
-    shape: tuple[int, int]
-    indptr: Any
-    indices: Any
-    taken: Any
-    starts: Any
-
-    def data(self, partials: Sequence[Any], dtype: Any) -> Any:
-        flat = [p.reshape(-1) for p in partials]
-        data = flat[0] if len(flat) == 1 else np.concatenate(flat) if flat else np.zeros(0, dtype)
-        if self.taken is not None:
-            data = data[self.taken]
-        return data if self.starts is None else np.add.reduceat(data, self.starts)
+__all__ = ["Blocks"]
 
 
 class Blocks:
@@ -47,8 +28,9 @@ class Blocks:
         self.inputs = [_size(p.type) for p in found.values.entry.params]
         self.outputs = [_size(t) for t in found.types]
 
-    def places(self, leaves: Sequence[Any]) -> dict[tuple[int, int], Places]:
-        """Where the partials stand, by output and parameter, for arguments with these integers."""
+    def placed(self, leaves: Sequence[Any]) -> dict[tuple[int, int], Placed]:
+        """Where the partials stand, by output and parameter, for arguments with these integers: rows and columns, and which of
+        the partials of this matrix they are."""
         parts: dict[tuple[int, int], list[Any]] = {(i, k): [] for i in range(len(self.outputs)) for k in self.found.wrt}
         count = [0] * len(self.outputs)  # the numbers written so far, over all loops
         last = [np.full(n, -1) for n in self.outputs]  # the last that was not added
@@ -65,44 +47,37 @@ class Blocks:
                 for k, pairs in layout.entries.items():
                     written, read = np.array(pairs).T
                     parts[i, k].append([x.ravel() for x in (rows[:, written], columns[:, read], ids[:, written])])
-        return {(i, k): _placed((self.outputs[i], self.inputs[k]), found, last[i]) for (i, k), found in parts.items()}
+        return {(i, k): _alive(found, last[i]) for (i, k), found in parts.items()}
 
-    def data(self, places: dict[tuple[int, int], Places], leaves: Sequence[Any]) -> list[Any]:
-        """The data of the matrices, in the order of `places`."""
-        partials: dict[tuple[int, int], list[Any]] = {place: [] for place in places}
+    def sums(self, leaves: Sequence[Any]) -> list[Sums]:
+        """The matrices of each output in each parameter, as sums of their partials."""
+        placed = self.placed(leaves)
+        return [sums((self.outputs[i], self.inputs[k]), *found) for (i, k), found in placed.items()]
+
+    def partials(self, leaves: Sequence[Any]) -> list[Any]:
+        """The partials of each matrix, in one line."""
+        found: dict[tuple[int, int], list[Any]] = {(i, k): [] for i in range(len(self.outputs)) for k in self.found.wrt}
         feed = iter(self.values(*leaves))
         for layout in (layout for layouts in self.found.loops for layout in layouts):
             for k in layout.entries:
-                partials[layout.leaf, k].append(next(feed))
-        return [p.data(partials[i, k], _dtype(self.found.types[i])) for (i, k), p in places.items()]
+                found[layout.leaf, k].append(next(feed).reshape(-1))
+        return [_line(parts, _dtype(self.found.types[i])) for (i, _), parts in found.items()]
 
 
-def _placed(shape: tuple[int, int], parts: Sequence[Any], last: Any) -> Places:
-    """Where partials stand whose rows, columns, and places in the order of writing are given."""
+Placed = tuple[Any, Any, Any]  # rows, columns, which
+
+
+def _alive(parts: Sequence[Any], last: Any) -> Placed:
+    """The partials that nothing is written over, of parts with rows, columns, and places in the order of writing."""
     if not parts:
-        parts = [[np.zeros(0, np.int64)] * 3]
+        return (np.zeros(0, np.int64),) * 3
     rows, columns, ids = (np.concatenate(xs) for xs in zip(*parts, strict=True))
-    alive = ids >= last[rows]
-    taken = None if alive.all() else np.flatnonzero(alive)
-    if taken is not None:
-        rows, columns = rows[taken], columns[taken]
-    places = rows * shape[1] + columns  # below 2**63: no matrix has more
-    steps = np.diff(places)
-    starts = None
-    if not (steps > 0).all():
-        order = np.argsort(places, kind="stable")
-        taken = order if taken is None else taken[order]
-        rows, columns = rows[order], columns[order]
-        new = np.diff(places[order], prepend=-1) > 0
-        if not new.all():
-            starts = np.flatnonzero(new)
-            rows, columns = rows[starts], columns[starts]
-    index = np.int32 if max(*shape, len(rows)) < 2**31 else np.int64
-    indptr = np.zeros(shape[0] + 1, index)
-    np.cumsum(np.bincount(rows, minlength=shape[0]), out=indptr[1:])
-    columns = columns.astype(index)
-    indptr.flags.writeable = columns.flags.writeable = False  # they are those of all matrices
-    return Places(shape, indptr, columns, taken, starts)
+    which = np.flatnonzero(ids >= last[rows])
+    return rows[which], columns[which], which
+
+
+def _line(parts: Sequence[Any], dtype: Any) -> Any:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else np.zeros(0, dtype)
 
 
 def _size(t: Type) -> int:

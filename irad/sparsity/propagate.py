@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import vstack
 
+from irad.errors import refuse
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Node
 from irad.graph.walk import Task, nested_graphs, run
 from irad.sparsity import rules
@@ -64,7 +65,8 @@ def propagated(problem: Problem, known: Sequence[Any], *, second: bool = False) 
     except (Unknown, NotTogether):
         if second:
             return Found(_full(columns, columns), [()])
-        raise
+        shapes = [_static(t) for t in problem.outputs]
+        return Found(_full(sum(int(np.prod(shape)) for shape in shapes), columns), shapes)
     if second:
         return Found(p.interactions(), [()])
     parts = [(v.rows, v.size) for v in out]
@@ -74,10 +76,13 @@ def propagated(problem: Problem, known: Sequence[Any], *, second: bool = False) 
 
 
 def _static(t: Type) -> tuple[int, ...]:
-    if isinstance(t, Array):
-        assert t.static_shape is not None
-        return t.static_shape
-    return ()
+    if isinstance(t, Array) and t.static_shape is None:
+        raise refuse(
+            "unknown-shape",
+            "a sparse derivative of a function with an output whose size the program finds out",
+            help="return an array of a size that follows from those of the arguments, or take the dense derivative",
+        )
+    return t.static_shape or () if isinstance(t, Array) else ()
 
 
 def _numbers(t: Type) -> int:

@@ -139,8 +139,14 @@ def core_of(value: Any) -> Compiled | None:
     return getattr(value, "_irad", None) if type(value).__name__ == "NativeFunction" else None
 
 
+class PythonOnly:
+    """Base of derivatives that have no meaning in compiled code."""
+
+
 def unwrap(s: Any, value: Any, path: Any) -> Any:
     """The abstract value of a compiled or transformed function met in compiled code; None for anything else."""
+    if isinstance(value, PythonOnly):
+        raise derivatives.refuse_sparse(s)
     core = core_of(value)
     if core is not None:
         return s.from_python(core.fn, (*path, ("core",)) if path is not None else None)

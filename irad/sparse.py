@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from irad.compiled import Compiled, Options, Program, Transform
+from irad.compiled import Compiled, Options, Program, PythonOnly, Transform
 from irad.errors import public, refuse
 from irad.graph.nodes import Module
+from irad.graph.walk import all_graphs
 from irad.lock import LOCK
 from irad.pipeline import LEAN, expand, optimize, run_passes
 from irad.sparsity import coloring
@@ -38,6 +39,7 @@ class _Typed:
     """The function for arguments of some types: its program, what it took for constant, and what was planned for them."""
 
     problem: Problem
+    slim: Problem  # the same after more passes, where it has stacks: a loop and its reverse may be one then
     program: Program
     result: Type  # of the dense derivative
     plans: list[_Plan]
@@ -53,7 +55,7 @@ class _Plan:
     values: Callable[[Leaves], list[Any]]  # the data of each
 
 
-class SparseDerivative:
+class SparseDerivative(PythonOnly):
     """`irad.jacobian(f, sparse=True)` or `irad.hessian(f, sparse=True)`: called like f, it returns SciPy's CSR arrays."""
 
     def __init__(self, kind: str, fn: Any, argnums: int | tuple[int, ...], order: str, options: Options) -> None:
@@ -67,6 +69,9 @@ class SparseDerivative:
 
     def __repr__(self) -> str:
         return f"<irad function {self.kind}({getattr(self.dense.function, '__name__', 'f')}, sparse=True)>"
+
+    def __reduce__(self) -> Any:
+        return SparseDerivative, (self.kind, self.fn, self.argnums, self.order, self.options)
 
     @public
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -114,11 +119,11 @@ class SparseDerivative:
         count = len(types) - len(keywords)
         dynamic = [i for i, t in enumerate(types) if not isinstance(t, Static)]  # which are parameters
         flat = problem_of(entry.module, [dynamic.index(n + count if n < 0 else n) for n in numbers])
-        problem = _lean(flat)
+        problem, slim = _lean(flat), _slim(flat)
         program = Program(entry, lambda _: None, None, entry.module)
-        found = self.typed[types, keywords] = _Typed(
-            problem, program, dense.module.entry.output.type, [], self._blocks(problem)
-        )
+        blocks = self._blocks(slim if self.kind == "jacobian" else _slim(gradient(problem)))
+        found = _Typed(problem, slim, program, dense.module.entry.output.type, [], blocks)
+        self.typed[types, keywords] = found
         return found
 
     def _leaves(self, typed: _Typed, types: Sequence[Type], given: tuple[Any, ...]) -> Leaves:
@@ -133,10 +138,6 @@ class SparseDerivative:
     def _blocks(self, problem: Problem) -> Blocks | None:
         if self.order != "auto":
             return None
-        if self.kind == "hessian":  # a loop and its reverse are one where no trip needs what another made
-            slopes = gradient(problem)
-            module = optimize(slopes.module)
-            problem = Problem(module, module.entry, slopes.wrt)
         repeats = repeated(problem, lambda m: run_passes(m, LEAN))
         return Blocks(repeats, lambda m: Compiled(m, self.options, own=True).native) if repeats is not None else None
 
@@ -146,12 +147,21 @@ class SparseDerivative:
         problem, second = typed.problem, self.kind == "hessian"
         slopes = _lean(gradient(problem)) if second else problem
         terms = direct(slopes, symmetric=second) if self.order == "auto" else None
-        found = propagated(problem, known, second=second)
+        found = propagated(typed.slim, known, second=second)
         if terms is not None and terms.entries(symmetric=second) <= found.pattern.nnz:
             return _direct(self, slopes, known, terms)
         if second:
             found = Found(found.pattern, [_shape(t) for t in slopes.outputs])
         return _colored(self, slopes, known, found)
+
+
+def _slim(problem: Problem) -> Problem:
+    """A problem without stacks, where that can be: a loop and its reverse are one if no trip needs what another made."""
+    problem = _lean(problem)
+    if not any(n.fn.name == "push" for g in all_graphs(problem.module) for n in g.body):
+        return problem
+    module = optimize(problem.module)
+    return Problem(module, module.entry, problem.wrt)
 
 
 def _lean(problem: Problem) -> Problem:

@@ -211,6 +211,8 @@ class _Propagation:
             if found is not None:
                 return found
             args = [self._plain(a) for a in args]
+        if name == "empty_stack":
+            return ()
         if not all(isinstance(a, Value) for a in args):
             return self._listed(name, node, args, frame)
         if all(a.known is not None for a in args) and name != "dim":
@@ -310,20 +312,21 @@ class _Propagation:
         return Value(frame, sizes, known, found.rows)
 
     def _listed(self, name: str, node: Apply, args: list[Any], frame: Frame) -> Any:
-        """Lists that grow, where all lanes have one of the same length."""
+        """Lists that grow, and stacks, where all lanes have one of the same length."""
         if name == "make_list":
             return tuple(args)
         items, *rest = args
         if not isinstance(items, tuple):
             raise Unknown
-        if name == "list_append":
+        if name in ("list_append", "push"):
             return (*items, rest[0])
-        if name == "list_size":
+        if name in ("list_size", "stack_size"):
             return Value(self.root, (), np.array([len(items)], np.int64))
-        if name == "list_pop":
-            if not items:
-                raise Unknown
+        if name in ("list_pop", "pop", "pop_zero") and items:
             return (items[-1], items[:-1])
+        if name == "pop_zero":
+            assert isinstance(node.type, Struct)
+            return (self._undefined(node.type.items[0]), ())
         if name == "list_index":
             at = rest[0].known
             if at is not None and (at == at.flat[0]).all() and 0 <= at.flat[0] < len(items):

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from irad.errors import Note
+from irad.errors import CompileError, Note
 from irad.graph.build import UNIT_VALUE, literal
 from irad.graph.nodes import Constant, Node
 from irad.graph.walk import Task
@@ -27,7 +27,7 @@ from irad.types import Array, Dim, Scalar, Type, tangent_type
 if TYPE_CHECKING:
     from irad.specialize.specializer import Specializer
 
-__all__ = ["MAKERS", "call_pullback", "call_transform", "transform"]
+__all__ = ["MAKERS", "call_pullback", "call_transform", "refuse_sparse", "transform"]
 
 
 def transform(kind: str, fn: Any, **options: Any) -> Compound:
@@ -66,12 +66,31 @@ def _order(s: Specializer, v: Any) -> str | tuple[str, ...]:
     raise s.refuse("unknown-order", f"no order of a Jacobian is {s.describe(v)}", help=jacobian.ORDERS_HELP)
 
 
+def _is_false(v: Any) -> bool:
+    return isinstance(v, Constant) and v.value is False
+
+
+SPARSE = ("jacobian", "hessian")  # which have the option
 READ = {"argnums": _argnums, "has_aux": _has_aux, "order": _order}  # how the options of transforms are read
+
+
+def refuse_sparse(s: Specializer) -> CompileError:
+    """For a sparse derivative that is called, or made, in compiled code."""
+    return s.refuse(
+        "sparse-derivative",
+        "compiled code has no sparse matrices",
+        help="call the sparse derivative from Python, and compile what computes with numbers and arrays; or leave out "
+        "sparse=True, or take products with vectors: jvp, vjp, hvp",
+    )
 
 
 def _maker(kind: str, options: Sequence[str]) -> Callable[[Any, list[Any], dict[str, Any]], Compound]:
     def make(s: Specializer, args: list[Any], kwargs: dict[str, Any]) -> Compound:
         names = ["fun", *options]
+        if kind in SPARSE and "sparse" in kwargs:
+            if not _is_false(kwargs["sparse"]):
+                raise refuse_sparse(s)
+            kwargs = {k: v for k, v in kwargs.items() if k != "sparse"}
         if not args or len(args) > len(names) or any(k not in options for k in kwargs):
             raise s.refuse(
                 "wrong-arguments",
@@ -527,7 +546,7 @@ def _hessian(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], o
     """The Jacobian of the gradient: by elimination, or forward over reverse. Of a small array half of it is computed."""
     found = yield s.call(transform("jacobian", transform("grad", fn, **options), **options, order="auto"), args, kwargs)
     node = s.arrays.node_of(s, found) if s.arrays.is_array(s, found) else None
-    if node is None or len(node.type.shape) != 2 or not jacobian.is_few(node.type):
+    if node is None or len(node.type.shape) != 2 or not jacobian.is_few(node.type) or 0 in node.type.shape:
         return found
     places = np.ndindex(*node.type.static_shape)
     half = [s.b.index(node, literal(min(place)), literal(max(place))) for place in places]

@@ -79,10 +79,20 @@ def sparse() -> None:
     print("| matrices of | irad, the function | irad, sparse | JAX, dense blocks | JAX's blocks as CSR by SciPy |")
     print("|---|---|---|---|---|")
     for name, r in loaded("sparse.json").items():
-        if name != "machine":
+        if "residuals" in r:
             best = {what: min((v[0] for k, v in r.items() if k.endswith(f", {what}")), default=None) for what in MADE}
             times = [r["residuals"][0], r["matrices"][0], *best.values()]
             print(f"| {name} | {' | '.join(shown(t and t / 1e3) for t in times)} |")
+
+
+def hessians() -> None:
+    """Sparse Hessians beside gradients."""
+    print("| function | gradient | sparse Hessian | times |")
+    print("|---|---|---|---|")
+    for name, r in loaded("sparse.json").items():
+        if "Hessian" in r:
+            gradient, hessian = r["gradient"][0], r["Hessian"][0]
+            print(f"| {name} | {shown(gradient / 1e3)} | {shown(hessian / 1e3)} | {hessian / gradient:.1f} |")
 
 
 def compile_time() -> None:
@@ -108,4 +118,11 @@ def scaling() -> None:
 
 if __name__ == "__main__":
     wanted = sys.argv[1] if len(sys.argv) > 1 else "gradients"
-    {"gradients": gradients, "steps": steps, "sparse": sparse, "compile": compile_time, "scaling": scaling}[wanted]()
+    {
+        "gradients": gradients,
+        "steps": steps,
+        "sparse": sparse,
+        "hessians": hessians,
+        "compile": compile_time,
+        "scaling": scaling,
+    }[wanted]()

@@ -23,6 +23,7 @@ COMPILES = {
 
 
 MADE = ("blocks", "matrices")  # of JAX's
+CALLED = {"batch": "batch of 64", "batch of 512": "batch of 512", "call": "one by one", "loop": "in a compiled loop"}
 STEPS = {
     "euler": "x += 0.01 * sin(x)",
     "logistic": "logistic growth",
@@ -40,7 +41,7 @@ def loaded(name: str) -> dict[str, Any]:
 def shown(seconds: float | None) -> str:
     if seconds is None:
         return "–"
-    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)):
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9), ("ps", 1e-12)):
         if seconds >= size:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds:.1e} s"
@@ -72,6 +73,32 @@ def steps() -> None:
             if r["jax"] is not None:
                 cells = " | ".join(shown(r[key] / 1e3) for key in ("numpy", "value", "gradient", "jax"))
                 print(f"| {STEPS[name]} | {int(n):,} | {cells} |")
+
+
+def jacobians() -> None:
+    """Jacobians by elimination, in the order that was searched, beside irad's modes and JAX's better one."""
+    print("| Jacobian of | called | forward | reverse | auto | searched | of the better mode | JAX's better mode |")
+    print("|---|---|---|---|---|---|---|---|")
+    for name, ways in loaded("jacobians.json").items():
+        theirs = min((median for median, _ in ways.get("jax", {}).values()), default=None)
+        for way, times in ways.items() if name != "machine" else ():
+            if way == "jax":
+                continue
+            medians = {mode: median for mode, (median, _) in times.items()}
+            ratio = medians["searched"] / min(medians["forward"], medians["reverse"])
+            jax = theirs * 1e-9 if theirs is not None and way == "batch of 512" else None
+            cells = " | ".join(shown(t * 1e-9) for t in medians.values())
+            print(f"| {name} | {CALLED[way]} | {cells} | {ratio:.2f} | {shown(jax)} |")
+
+
+def gpu() -> None:
+    """Batches of Jacobians on a GPU."""
+    print("| Jacobian of | items | irad's kernel | JAX's better mode |")
+    print("|---|---|---|---|")
+    for name, r in loaded("gpu.json").items():
+        for items, ns in r["ns"].items() if name != "machine" else ():
+            best = min(ns["jacfwd"], ns["jacrev"])
+            print(f"| {name} | {int(items):,} | {shown(ns['irad'] * 1e-9)} | {shown(best * 1e-9)} |")
 
 
 def sparse() -> None:
@@ -121,6 +148,8 @@ if __name__ == "__main__":
     {
         "gradients": gradients,
         "steps": steps,
+        "jacobians": jacobians,
+        "gpu": gpu,
         "sparse": sparse,
         "hessians": hessians,
         "compile": compile_time,

@@ -50,7 +50,7 @@ ABOUT = {
     "source": "the program as Python",
     "llvm": "what is emitted; LLVM generates code from it, without passes",
     "asm": "what runs",
-    "cuda": "its fused array operations and independent loops for a GPU; nothing runs there yet",
+    "cuda": "its fused array operations and independent loops for a GPU; no backend runs them yet",
 }
 
 

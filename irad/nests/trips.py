@@ -24,6 +24,7 @@ __all__ = [
     "Affine",
     "Indices",
     "Trips",
+    "arrays_apart",
     "independent_trips",
     "is_apart",
     "is_number",
@@ -273,14 +274,21 @@ def trips_apart(loop: Apply) -> list[Node] | None:
     loop, make arrays and fail, but not print. The arrays that it writes to, as they follow one another; None where it may."""
     (body,) = loop.graphs
     state = body.params[1:]
-    if not state or not all(isinstance(p.type, Array) for p in state):
+    if not state or not all(isinstance(p.type, Array) for p in state) or _prints(body):
         return None
+    return arrays_apart(loop, range(len(state)))
+
+
+def arrays_apart(loop: Apply, which: Sequence[int]) -> list[Node] | None:
+    """The same of some of the arrays that a loop carries."""
+    (body,) = loop.graphs
+    state = [body.params[1 + k] for k in which]
     version: dict[Node, int] = {p: k for k, p in enumerate(state)}
     current: list[Node] = list(state)
     indices = Indices(body.params[0], lambda i: i.graph is not body)
     touched: list[list[list[Affine | None]]] = [[] for _ in state]
     for node in body.body:
-        if node is body.output and node.fn.name == "make_tuple":
+        if node is body.output and len(body.params) > 2:
             continue
         if any(a in version for g in node.graphs if node.fn.name != "call" for a in captured(g)):
             return None
@@ -297,8 +305,8 @@ def trips_apart(loop: Apply) -> list[Node] | None:
         touched[k].append(_touched(node, indices, loop.args[0]))
         if node.fn.name in UPDATES:
             version[node], current[k] = k, node
-    made = body.output.args if len(state) > 1 and isinstance(body.output, Apply) else (body.output,)
-    if list(made) != current or _prints(body):
+    made = body.output.args if len(body.params) > 2 and isinstance(body.output, Apply) else (body.output,)
+    if [made[k] for k in which] != current:
         return None
     for x, accesses in zip(state, touched, strict=True):
         if not any(all(a[q] is not None and a[q] == accesses[0][q] for a in accesses) for q in range(x.type.rank)):  # type: ignore[attr-defined]

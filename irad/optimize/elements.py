@@ -4,8 +4,8 @@
     matmul(a, b) of f64[2,2]   =>  add(mul(a00, b00), mul(a01, b10)), ...
     transpose, slice, reshape  =>  the same elements in another order
 
-An array is an array of nodes here, so that NumPy itself says which element goes where. What a sum or product adds up, it
-adds from left to right.
+An array is an array of nodes here, so that NumPy itself says which element goes where. What a sum adds up, it adds in NumPy's
+order; a product, from left to right.
 """
 
 from __future__ import annotations
@@ -23,18 +23,32 @@ from irad.optimize.rules.algebra import never_minus_zero
 from irad.primitives.products import PRODUCTS, axes_of
 from irad.types import Array, Scalar, Type
 
-__all__ = ["Elements", "by_elements", "constant_places", "elements_of", "has_elements", "known_shape", "size", "small"]
+__all__ = [
+    "MOST_ELEMENTS",
+    "MOST_IN_LANES",
+    "Elements",
+    "by_elements",
+    "constant_places",
+    "elements_of",
+    "has_elements",
+    "known_shape",
+    "size",
+    "small",
+    "work",
+]
 
 MOST_ELEMENTS = 16  # of an array that may live in registers: a matrix of 4 by 4
+MOST_IN_LANES = 36  # of one in a loop of which several trips run at once: 6 by 6
+EIGHT = 8  # sums side by side
 
 Elements = Any  # an array of nodes (dtype object)
 Operand = Any  # a node, or Elements
 
 
 @functools.cache
-def small(t: Type) -> bool:
-    """Whether values of t are arrays that may live in registers."""
-    return isinstance(t, Array) and t.static_shape is not None and size(t) <= MOST_ELEMENTS
+def small(t: Type, most: int = MOST_ELEMENTS) -> bool:
+    """Whether values of t are arrays that may live in registers, of so many elements."""
+    return isinstance(t, Array) and t.static_shape is not None and size(t) <= most
 
 
 def known_shape(t: Type) -> tuple[int, ...]:
@@ -47,6 +61,17 @@ def known_shape(t: Type) -> tuple[int, ...]:
 def size(t: Type) -> int:
     """How many elements they have."""
     return math.prod(known_shape(t))
+
+
+def work(node: Apply) -> int:
+    """The operations on elements that an operation on arrays of known shapes becomes, roughly."""
+    sizes = [size(n.type) for n in (*node.args, node) if isinstance(n.type, Array)]
+    if node.fn.name not in PRODUCTS:
+        return max(sizes)
+    x, y = node.args
+    axes = axes_of(x, y, *node.static)
+    shared = [known_shape(x.type)[i] for i in (*axes.batch[0], *axes.over[0])]
+    return 2 * size(x.type) * size(y.type) // max(math.prod(shared), 1)
 
 
 def elements_of(nodes: list[Node], shape: tuple[int, ...]) -> Elements:
@@ -66,11 +91,11 @@ def constant_places(nodes: tuple[Node, ...]) -> tuple[int, ...] | None:
 # -- what can be done ------------------------------------------------------------------------------------------------------
 
 
-def has_elements(node: Apply) -> bool:
+def has_elements(node: Apply, most: int = MOST_ELEMENTS) -> bool:
     """Whether an operation on small arrays, or that makes one, can be done on elements."""
     name, args = node.fn.name, node.args
     arrays = [a for a in args if isinstance(a.type, Array)]
-    if not all(small(a.type) for a in arrays) or (isinstance(node.type, Array) and not small(node.type)):
+    if not all(small(a.type, most) for a in arrays) or (isinstance(node.type, Array) and not small(node.type, most)):
         return False
     if node.fn.elementwise:
         return bool(arrays)
@@ -173,6 +198,23 @@ def _total(b: Builder, terms: list[Node], dtype: Scalar) -> Node:
     return _left(b.add, [b.number(0, dtype), *terms])
 
 
+def _side_by_side(b: Builder, terms: list[Node], dtype: Scalar) -> Node:
+    """The sum of numbers that lie one beside the other, as NumPy adds them: in eight sums, where there are so many."""
+    if len(terms) < EIGHT:
+        return _total(b, terms, dtype)
+    whole = len(terms) // EIGHT * EIGHT
+    sums = [_left(b.add, terms[k:whole:EIGHT]) for k in range(EIGHT)]
+    while len(sums) > 1:
+        sums = [b.add(x, y) for x, y in zip(sums[::2], sums[1::2], strict=True)]
+    return _total(b, [*sums, *terms[whole:]], dtype)
+
+
+def _sum(b: Builder, node: Apply, x: Elements) -> Operand:
+    (axes,) = node.static
+    last = set(axes) == set(range(x.ndim - len(axes), x.ndim))
+    return _fold(_side_by_side if last else _total)(b, node, x)
+
+
 def _product(b: Builder, factors: list[Node], dtype: Scalar) -> Node:
     return _left(b.mul, factors) if factors else b.number(1, dtype)
 
@@ -224,7 +266,7 @@ BY_ELEMENTS: dict[str, Callable[..., Operand]] = {
     "slice": lambda b, node, x, *starts: x[_block(node)],
     "slice_update": _slice_update,
     "slice_add": _slice_update,
-    "sum": _fold(_total),
+    "sum": _sum,
     "prod": _fold(_product),
     "max": _fold(lambda b, xs, dtype: _left(b.maximum, xs)),
     "min": _fold(lambda b, xs, dtype: _left(b.minimum, xs)),

@@ -9,17 +9,17 @@ them that vector instructions do better.
 from __future__ import annotations
 
 import functools
-import math
 from dataclasses import dataclass
 
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
-from irad.graph.walk import all_graphs
-from irad.optimize.elements import has_elements, known_shape, size, small
+from irad.graph.walk import all_graphs, nested_graphs
+from irad.optimize.elements import MOST_ELEMENTS, MOST_IN_LANES, has_elements, size, small, work
+from irad.optimize.lanes import lane_loops
 from irad.optimize.slots import Path, Slot, Slots
-from irad.primitives.products import PRODUCTS, axes_of
+from irad.primitives.products import PRODUCTS
 from irad.types import Array, Stack, Struct, Type
 
-__all__ = ["BLOCKS", "STRUCTURE", "Placement", "array_paths", "numbers_put", "part", "place"]
+__all__ = ["BLOCKS", "STRUCTURE", "Placement", "array_paths", "numbers_put", "part", "place", "place_in_lanes"]
 
 GROWTH = 16_000  # operations on elements that one module may get, before any vanishes
 LANES = 4  # arrays of more elements may be better off with loops, and with vector instructions
@@ -27,6 +27,12 @@ DEAR = 6  # the cost of an operation that is better done on vectors
 STRUCTURE = frozenset({"getitem", "make_tuple", "make_record", "push", "pop", "empty_stack", "stack_size"})
 BLOCKS = frozenset({"slice_update", "slice_add"})
 UPDATES = frozenset({"index_update", "index_add", *BLOCKS})
+
+
+def place_in_lanes(module: Module) -> Placement | None:
+    """Where the small arrays go that are in loops which may run in lanes; None where there are none."""
+    loops = lane_loops(module)
+    return Placement(module, loops) if loops else None
 
 
 def place(module: Module) -> Placement | None:
@@ -50,14 +56,14 @@ def numbers_put(node: Apply) -> tuple[Node, ...] | None:
 
 
 @functools.cache
-def array_paths(t: Type) -> tuple[Path, ...]:
+def array_paths(t: Type, most: int = MOST_ELEMENTS) -> tuple[Path, ...]:
     """The paths to the small arrays in a type."""
-    if small(t):
+    if small(t, most):
         return ((),)
     if isinstance(t, Struct):
-        return tuple((i, *p) for i, u in enumerate(t.items) for p in array_paths(u))
+        return tuple((i, *p) for i, u in enumerate(t.items) for p in array_paths(u, most))
     if isinstance(t, Stack) and isinstance(t.item, Struct):
-        return tuple(("*", *p) for p in array_paths(t.item))
+        return tuple(("*", *p) for p in array_paths(t.item, most))
     return ()
 
 
@@ -79,10 +85,14 @@ class _Group:
 
 
 class Placement(Slots):
-    """Where the small arrays of a module are, and which of them go into registers."""
+    """Where the small arrays of a module are, and which of them go into registers: of all, or of those in some loops, of which
+    several trips run at once."""
 
-    def __init__(self, module: Module) -> None:
-        super().__init__(module, array_paths)
+    def __init__(self, module: Module, loops: set[Apply] | None = None) -> None:
+        self.loops = loops
+        self.most = MOST_ELEMENTS if loops is None else MOST_IN_LANES
+        self.inside: dict[Graph, Apply] = {g: n for n in loops or () for g in nested_graphs(n.graphs[0])}
+        super().__init__(module, self.array_paths)
         self.apart: set[Node] = set()  # what is in memory because of what makes it; it is read where it is used
         self.memory: list[Slot] = [(module.entry, p) for p in array_paths(module.entry.output.type)]
         self.inner: list[Apply] = []  # operations on elements
@@ -93,6 +103,9 @@ class Placement(Slots):
         graphs = list(all_graphs(module))
         for g in graphs:
             self.apart.update(n for n in g.body if self.is_apart(n))
+        for g in graphs if loops is not None else ():
+            if g not in self.inside:
+                self.memory += self.slots([*g.params, *[n for n in g.body if self.is_outside(n)]])
         for g in graphs:
             if g.role == "function" and g is not module.entry:
                 self.same(g.output, (), g, (), g.output.type)
@@ -100,12 +113,28 @@ class Placement(Slots):
                 self.visit(node, g)
         self.chosen = self.choose()
 
+    def small(self, t: Type) -> bool:
+        return small(t, self.most)
+
+    def array_paths(self, t: Type) -> tuple[Path, ...]:
+        return array_paths(t, self.most)
+
+    def has_elements(self, node: Apply) -> bool:
+        return has_elements(node, self.most)
+
     def is_apart(self, node: Apply) -> bool:
         if node.fn.name == "getitem":
             return node.args[0] in self.apart
-        return small(node.type) and not (
-            node.graphs or node.fn.name in STRUCTURE or node.fn.name == "slice" or has_elements(node)
-        )
+        if not self.small(node.type) or node.graphs or node.fn.name in STRUCTURE:
+            return False
+        outside = self.loops is not None and node.graph not in self.inside
+        return outside or not (node.fn.name == "slice" or self.has_elements(node))
+
+    def is_outside(self, node: Apply) -> bool:
+        """Whether it hands on what is not carried by one of the loops."""
+        assert self.loops is not None
+        carried = node.args[0] if node.fn.name == "getitem" else node
+        return (bool(node.graphs) or node.fn.name in STRUCTURE) and carried not in self.loops
 
     def same(self, x: Node | Graph, px: Path, y: Node | Graph, py: Path, t: Type) -> None:
         if x.__class__ is Constant or y.__class__ is Constant:
@@ -132,19 +161,19 @@ class Placement(Slots):
             elif name == "push":
                 self.kept.update(self.slots([node]))
             return
-        if has_elements(node):
+        if self.has_elements(node):
             self.inner.append(node)
-            self.read.update(a for a in node.args if small(a.type))
+            self.read.update(a for a in node.args if self.small(a.type))
             return
         for a in node.args:
-            if small(a.type):
+            if self.small(a.type):
                 if name in ("index", "slice", *UPDATES) and a is node.args[0]:
                     self.memory += self.slots([a])  # read or written at an index that is not known
                 elif not (name in BLOCKS and a is node.args[1]):
                     self.whole.append((a, g))
             else:
                 self.memory += self.slots([a])
-        if node in self.apart or not small(node.type):
+        if node in self.apart or not self.small(node.type):
             self.memory += self.slots([node])
 
     def choose(self) -> set[Slot]:
@@ -172,18 +201,23 @@ class Placement(Slots):
         for x, _ in self.whole:
             if self.may(x, memory):
                 groups.of(self.find((x, ()))).vectors = True
-        work = 0
+        total = 0
         chosen: set[_Group] = set()
         for group in sorted(groups.all(), key=lambda g: g.work):
-            better = group.saves and group.work and not (group.vectors and group.size > LANES)
-            if better and work + group.work <= GROWTH:
-                work += group.work
+            saves = group.saves and not (group.vectors and group.size > LANES)
+            better = group.work and (saves or self.loops is not None)
+            if better and total + group.work <= GROWTH:
+                total += group.work
                 chosen.add(group)
         return {root for root in groups.roots() if groups.of(root) in chosen}
 
+    def is_written_out(self, node: Apply) -> bool:
+        """Whether an operation must be done on elements, wherever they are."""
+        return node.graph in self.inside and self.has_elements(node)
+
     def may(self, n: Node, memory: set[Slot]) -> bool:
         """Whether n is an array that may go into registers."""
-        return small(n.type) and n.__class__ is not Constant and n not in self.apart and self.find((n, ())) not in memory
+        return self.small(n.type) and n.__class__ is not Constant and n not in self.apart and self.find((n, ())) not in memory
 
     def weigh(self, node: Apply, groups: _Groups, memory: set[Slot]) -> None:
         """Note what an operation on elements means for its group."""
@@ -192,9 +226,9 @@ class Placement(Slots):
             return
         group = groups.of(self.find((candidates[0], ())))
         name = node.fn.name
-        sizes = [size(n.type) for n in (*node.args, node) if small(n.type)]
+        sizes = [size(n.type) for n in (*node.args, node) if self.small(n.type)]
         group.size = max(group.size, *sizes)
-        group.work += _multiplications(node) * 2 if name in PRODUCTS else max(sizes)
+        group.work += work(node)
         reads = any(self.may(a, memory) for a in node.args)
         if name == "array":
             group.saves |= node in self.read
@@ -202,20 +236,12 @@ class Placement(Slots):
             group.saves = True
         if node.fn.elementwise and node.fn.cost >= DEAR:
             group.vectors = True
-        if any(small(a.type) and a in self.apart and not isinstance(a, Parameter) for a in node.args):
+        if any(self.small(a.type) and a in self.apart and not isinstance(a, Parameter) for a in node.args):
             group.vectors = True
 
     def holds(self, x: Node | Graph, path: Path) -> bool:
         """Whether the array that is the part of x at `path` is in registers."""
         return x not in self.apart and self.find((x, path)) in self.chosen
-
-
-def _multiplications(node: Apply) -> int:
-    """Those of a product of small arrays."""
-    x, y = node.args
-    axes = axes_of(x, y, *node.static)
-    shared = [known_shape(x.type)[i] for i in (*axes.batch[0], *axes.over[0])]
-    return size(x.type) * size(y.type) // max(math.prod(shared), 1)
 
 
 class _Groups:

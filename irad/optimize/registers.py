@@ -12,14 +12,15 @@ An array in registers is a tuple of its elements here; nobody reads the tuple, s
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Module, Node, Parameter
-from irad.optimize.elements import by_elements, elements_of, has_elements, known_shape, size, small
-from irad.optimize.placement import BLOCKS, STRUCTURE, Placement, array_paths, numbers_put, part, place
+from irad.optimize.elements import by_elements, elements_of, known_shape, size
+from irad.optimize.placement import BLOCKS, STRUCTURE, Placement, numbers_put, part, place, place_in_lanes
 from irad.optimize.rebuild import Rebuild, is_undef
 from irad.optimize.slots import Path
 from irad.types import Array, Record, Scalar, Stack, Struct, Tuple, Type
@@ -31,11 +32,11 @@ MOST_OPERATIONS = 20_000  # of the module that is made
 
 def into_registers(module: Module) -> Module:
     """The module with the small arrays in registers that are better there; the same module where there are none."""
-    found = place(module)
-    try:
-        return _Registers(module, found).run() if found is not None else module
-    except _TooMany:
-        return module
+    for placed in (place_in_lanes, place):
+        found = placed(module)
+        with contextlib.suppress(_TooMany):
+            module = _Registers(module, found).run() if found is not None else module
+    return module
 
 
 class _TooMany(Exception):
@@ -55,7 +56,7 @@ class _Registers(Rebuild):
     def form(self, x: Node | Graph, path: Path, t: Type) -> Type:
         """The new type of the part of x at `path`."""
         if isinstance(t, Array):
-            return Tuple([t.dtype] * size(t)) if small(t) and self.holds(x, path) else t
+            return Tuple([t.dtype] * size(t)) if self.arrays.small(t) and self.holds(x, path) else t
         if isinstance(t, Struct):
             items = [self.form(x, (*path, i), u) for i, u in enumerate(t.items)]
             if all(a is b for a, b in zip(items, t.items, strict=True)):
@@ -83,7 +84,7 @@ class _Registers(Rebuild):
 
     def fit(self, new: Node, t: Type, x: Node, px: Path, to: Node | Graph, path: Path) -> Node:
         b = self.b
-        if not array_paths(t):
+        if not self.arrays.array_paths(t):
             return new
         if is_undef(new):
             return b.undef(self.form(to, path, t))
@@ -96,7 +97,7 @@ class _Registers(Rebuild):
         return new
 
     def parameter(self, graph: Graph, p: Parameter) -> Node:
-        if not (isinstance(p.type, Array) and small(p.type) and self.holds(p)):
+        if not (isinstance(p.type, Array) and self.arrays.small(p.type) and self.holds(p)):
             return super().parameter(graph, p)
         made = [self.b.parameter(graph, p.type.dtype, p.name) for _ in range(size(p.type))]
         for q in made:
@@ -110,7 +111,7 @@ class _Registers(Rebuild):
         return self.b.make_tuple(*values) if self.is_spread(of, path) else values[0]
 
     def is_spread(self, of: Node, path: Path) -> bool:
-        return small(part(of.type, path)) and self.holds(of, path)
+        return self.arrays.small(part(of.type, path)) and self.holds(of, path)
 
     def items(self, new: Node) -> list[Node]:
         """The elements of an array in registers."""
@@ -160,12 +161,12 @@ class _Registers(Rebuild):
         if numbers is not None and not self.holds(node):
             self.bind(node, self.put_each(node, [self.get(a) for a in numbers]))
             return
-        arrays = [a for a in node.args if small(a.type)]
-        if not arrays and not small(node.type):
+        arrays = [a for a in node.args if self.arrays.small(a.type)]
+        if not arrays and not self.arrays.small(node.type):
             super().plain(node)
             return
         held = any(isinstance(self.get(a).type, Tuple) for a in arrays)
-        if has_elements(node) and (held or self.holds(node)):
+        if self.arrays.is_written_out(node) or (self.arrays.has_elements(node) and (held or self.holds(node))):
             args = [self.operand(a) for a in node.args]
             out = by_elements(b, node, args)
             if isinstance(out, np.ndarray):
@@ -182,7 +183,7 @@ class _Registers(Rebuild):
             args = [self.whole(a) for a in node.args]
             new = b.apply(node.fn, args, node.static)
             self.named(node, [new])
-            self.bind(node, self.numbers(new) if self.holds(node) and small(node.type) else new)
+            self.bind(node, self.numbers(new) if self.holds(node) and self.arrays.small(node.type) else new)
 
     def named(self, node: Apply, values: Iterable[Node]) -> None:
         """Values that stand for an old one have its name."""

@@ -59,9 +59,9 @@ def tasks(seconds: float) -> dict[str, tuple[Modes, np.ndarray]]:
         costs = [region.count(order, "operations") for order in ("forward", "reverse")]
         print(f"{name}: {costs[0]} operations forward, {costs[1]} in reverse, {best.cost} in the order found", flush=True)
         order = [region.vertices[v].name for v in best.order]
-        auto = irad.hessian(option) if name == "BlackScholesHessian" else irad.jacobian(f)
-        modes = {"forward": irad.jacfwd(f), "reverse": irad.jacrev(f), "auto": auto}
-        found[name] = ({**modes, "searched": irad.jacobian(f, order=order)}, x)
+        ordered = partial(irad.hessian, option) if name == "BlackScholesHessian" else partial(irad.jacobian, f)
+        modes = {"forward": irad.jacfwd(f), "reverse": irad.jacrev(f), "auto": ordered(), "searched": ordered(order=order)}
+        found[name] = (modes, x)
     return found
 
 

@@ -215,10 +215,16 @@ def jacobian(
     """
     if sparse:
         return _sparse("jacobian", f, argnums, order)
-    named = isinstance(order, (list, tuple)) and all(isinstance(name, str) for name in order)
-    if not named and (not isinstance(order, str) or order not in ORDERS):
-        raise refuse("unknown-order", f"no order of a Jacobian is {order!r}", help=ORDERS_HELP)
-    return _transformed("jacobian", f, argnums=argnums, order=order if isinstance(order, str) else tuple(order))
+    return _transformed("jacobian", f, argnums=argnums, order=_checked_order(order))
+
+
+def _checked_order(order: Any) -> str | tuple[str, ...]:
+    """An order of elimination by its name, or the names of vertices."""
+    if isinstance(order, str) and order in ORDERS:
+        return order
+    if isinstance(order, (list, tuple)) and all(isinstance(name, str) for name in order):
+        return tuple(order)
+    raise refuse("unknown-order", f"no order of a Jacobian is {order!r}", help=ORDERS_HELP)
 
 
 @public
@@ -234,14 +240,23 @@ def jacrev(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Any:
 
 
 @public
-def hessian(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, sparse: bool = False) -> Any:
+def hessian(
+    f: Callable[..., Any],
+    argnums: int | tuple[int, ...] = 0,
+    order: str | Sequence[str] = "auto",
+    sparse: bool = False,
+) -> Any:
     """The Hessian of f, which returns a float: the Jacobian of its gradient, by elimination, or forward over reverse mode.
 
-    Of a small matrix half is computed, so that it is symmetric to the last bit. sparse=True gives SciPy's CSR arrays, as for
-    `jacobian`, which are symmetric, too: Hessian-vector products along few directions show all entries."""
+    Of a small matrix half is computed, so that it is symmetric to the last bit. order: as for `jacobian`; a list names vertices
+    of `irad.elimination.region(irad.grad(f), *args)`. sparse=True gives SciPy's CSR arrays, as for `jacobian`, which are
+    symmetric, too, in the order "auto": products with few vectors show all entries.
+    """
     if sparse:
+        if order != "auto":
+            raise refuse("unknown-order", "a sparse Hessian in an order", help="leave out the order: rows are columns")
         return _sparse("hessian", f, argnums, "auto")
-    return _transformed("hessian", f, argnums=argnums)
+    return _transformed("hessian", f, argnums=argnums, order=_checked_order(order))
 
 
 @public

@@ -60,8 +60,7 @@ class SparseDerivative(PythonOnly):
 
     def __init__(self, kind: str, fn: Any, argnums: int | tuple[int, ...], order: str, options: Options) -> None:
         self.kind, self.fn, self.argnums, self.order, self.options = kind, fn, argnums, order, options
-        told = {"argnums": argnums, **({"order": "auto"} if kind == "jacobian" else {})}
-        self.dense = Compiled(Transform(kind, fn, tuple(sorted(told.items()))), options)
+        self.dense = Compiled(Transform(kind, fn, (("argnums", argnums), ("order", "auto"))), options)
         self.primal = Compiled(fn, options)
         self.typed: dict[Any, _Typed] = {}
         if self.dense.function is not None:

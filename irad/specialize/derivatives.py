@@ -196,7 +196,7 @@ MAKERS: dict[str, Callable[[Any, list[Any], dict[str, Any]], Any]] = {
     "jacfwd": _maker("jacfwd", ["argnums"]),
     "jacobian": _maker("jacobian", ["argnums", "order"]),
     "jacrev": _maker("jacrev", ["argnums"]),
-    "hessian": _maker("hessian", ["argnums"]),
+    "hessian": _maker("hessian", ["argnums", "order"]),
     "hvp": _maker("hvp", ["argnums"]),
     "vjp": _vjp,
     "jvp": _jvp,
@@ -544,7 +544,7 @@ def _outer(s: Specializer, shape: Shape, counter: Iterator[int], leaves: list[Ty
 
 def _hessian(s: Specializer, fn: Any, args: list[Any], kwargs: dict[str, Any], options: dict[str, Any]) -> Task:
     """The Jacobian of the gradient: by elimination, or forward over reverse. Of a small array half of it is computed."""
-    found = yield s.call(transform("jacobian", transform("grad", fn, **options), **options, order="auto"), args, kwargs)
+    found = yield s.call(transform("jacobian", transform("grad", fn, argnums=options["argnums"]), **options), args, kwargs)
     node = s.arrays.node_of(s, found) if s.arrays.is_array(s, found) else None
     if node is None or len(node.type.shape) != 2 or not jacobian.is_few(node.type) or 0 in node.type.shape:
         return found

@@ -206,6 +206,12 @@ def test_half_of_a_hessian_is_computed():
     agree(found, irad.jacfwd(irad.grad(f))(X))
     half, whole = (irad.ir(h, X).operations for h in (irad.hessian(f), irad.jacobian(irad.grad(f))))
     assert half["mul"] < whole["mul"]
+    names = region(irad.grad(f), X)
+    order = [names.vertices[v].name for v in names.order("markowitz", "folded")]
+    for told in ("forward", "reverse", "markowitz", order):
+        agree(irad.hessian(f, order=told)(X), found)
+    with pytest.raises(irad.errors.CompileError, match="no order of a Jacobian is 'backward'"):
+        irad.hessian(f, order="backward")
 
 
 TEXT = """

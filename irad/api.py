@@ -50,6 +50,7 @@ def compile(
     debug_nans: bool = False,
     trace: Callable[[str], Any] | None = None,
     threads: int | None = None,
+    preaccumulate: bool | None = None,
 ) -> Any:
     """A compiled function: native code for each combination of argument types it is called with.
 
@@ -62,6 +63,8 @@ def compile(
     trace: a function that the interpreter calls with a line of text for each operation that runs: trace=print.
     threads: how many may share loops over large arrays; the environment's IRAD_THREADS, else as many as there are cores.
     Results are the same, bit for bit, for any number of them.
+    preaccumulate: whether loops that are differentiated in reverse mode store the Jacobians of their trips in the place of
+    other values; without it, where that costs less. Derivatives may differ in their last bits.
 
     Calls raise CompileError where irad does not accept the function, and what the function raises. The result has
     `cache_info()` and `clear()`, and binds as a method.
@@ -76,8 +79,9 @@ def compile(
             debug_nans=debug_nans,
             trace=trace,
             threads=threads,
+            preaccumulate=preaccumulate,
         )
-    options = checked_options(backend, static_argnums, fast_math, debug_nans, trace, threads)
+    options = checked_options(backend, static_argnums, fast_math, debug_nans, trace, threads, preaccumulate)
     if not callable(f) and not isinstance(f, Module):
         raise refuse(
             "not-callable",

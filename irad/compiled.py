@@ -76,6 +76,7 @@ class Options:
     debug_nans: bool = False
     trace: Callable[[str], Any] | None = None
     threads: int | None = None
+    preaccumulate: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -460,11 +461,12 @@ class Compiled:
         start = time.perf_counter()
         entry = self.specialized(types, keywords)
         specialized = time.perf_counter()
-        module = optimize(entry.module, hook, debug_nans=self.options.debug_nans)
+        told = self.options.preaccumulate
+        module = optimize(entry.module, hook, debug_nans=self.options.debug_nans, preaccumulate=told)
         if isinstance(self.fn, Module) and not self.own:
             module = with_contracts(module)
         if self.options.backend == "llvm":
-            module = native(module, hook)
+            module = native(module, hook, preaccumulate=told)
         optimized = time.perf_counter()
         program = self._program(entry, module, types, keywords)
         program.seconds = (specialized - start, optimized - specialized, time.perf_counter() - optimized)
@@ -578,7 +580,13 @@ def _names(entry: Entry) -> list[Any]:
 
 
 def checked_options(
-    backend: str, static_argnums: Any, fast_math: bool, debug_nans: bool, trace: Any = None, threads: Any = None
+    backend: str,
+    static_argnums: Any,
+    fast_math: bool,
+    debug_nans: bool,
+    trace: Any = None,
+    threads: Any = None,
+    preaccumulate: Any = None,
 ) -> Options:
     """The options of `compile`; refuses what it does not know."""
     if backend not in BACKENDS:
@@ -612,4 +620,11 @@ def checked_options(
             'only backend="llvm" has threads',
             help=f'leave threads out, or backend="{backend}"',
         )
-    return Options(backend, numbers, bool(fast_math), bool(debug_nans), trace, int(threads) if threads is not None else None)
+    if preaccumulate is not None and not isinstance(preaccumulate, bool):
+        raise refuse(
+            "unknown-option",
+            f"preaccumulate is {preaccumulate!r}: True, False or None is needed",
+            help="leave it out: then loops store Jacobians of their trips where that costs less",
+        )
+    count = int(threads) if threads is not None else None
+    return Options(backend, numbers, bool(fast_math), bool(debug_nans), trace, count, preaccumulate)

@@ -21,6 +21,8 @@ from irad.optimize.passes import (
     merge,
     nans,
     pieces,
+    preaccumulate,
+    preaccumulate_all,
     quotients,
     registers,
     residuals,
@@ -51,6 +53,7 @@ OPTIMIZE = (
     scratch,  # what no trip writes any more is not handed on
     hoist,
     merge,  # when a reverse loop's state is what it needs only
+    preaccumulate,  # of the loops that stay two
     residuals,  # when each loop is as lean as it gets
     drop,
     simplify,  # recomputed values meet those that were there
@@ -63,7 +66,7 @@ NATIVE: Passes = (  # of each group, the rest runs only where the first pass cha
     (unstack, drop),  # while the loops that push and pop are whole
     (unroll,),  # indices become constants
     (eliminate,),  # small factors become numbers
-    (registers, drop, (residuals, drop)),  # what loops store is chosen again, among numbers
+    (registers, drop, (preaccumulate,), (residuals, drop)),  # what loops store is chosen again, among numbers
     (unstack, drop),  # when what is stored is settled
     (early,),  # nothing moves afterwards but arrays
     (pieces, drop),  # of the arrays that are left
@@ -145,16 +148,31 @@ def expand(module: Module, hook: Hook | None = None) -> Module:
     return hook.run("expand", "typed", lambda m: expand_transforms(m, lambda n: run_passes(n, LEAN, hook)), module)
 
 
-def optimize(module: Module, hook: Hook | None = None, *, debug_nans: bool = False) -> Module:
-    """typed -> optimized."""
+def optimize(
+    module: Module, hook: Hook | None = None, *, debug_nans: bool = False, preaccumulate: bool | None = None
+) -> Module:
+    """typed -> optimized. `preaccumulate`: whether loops store Jacobians of their trips; None where that costs less."""
     with collector_paused():
-        return run_passes(expand(module, hook), DEBUG_NANS if debug_nans else OPTIMIZE, hook)
+        return run_passes(expand(module, hook), _told(DEBUG_NANS if debug_nans else OPTIMIZE, preaccumulate), hook)
 
 
-def native(module: Module, hook: Hook | None = None) -> Module:
+def native(module: Module, hook: Hook | None = None, *, preaccumulate: bool | None = None) -> Module:
     """optimized -> lowered: the form that machine code is made of."""
     with collector_paused():
-        return run_passes(module, NATIVE, hook)
+        return run_passes(module, _told(NATIVE, preaccumulate), hook)
+
+
+def _told(passes: Passes, preaccumulated: bool | None) -> Passes:
+    """The passes, with Jacobians of trips always, never, or where they cost less (None)."""
+    if preaccumulated is None:
+        return passes
+    found: list[Pass | Passes] = []
+    for p in passes:
+        if p is not preaccumulate:
+            found.append(p if isinstance(p, Pass) else _told(p, preaccumulated))
+        elif preaccumulated:
+            found.append(preaccumulate_all)
+    return tuple(p for p in found if p)
 
 
 @contextlib.contextmanager

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from irad.errors import Span, nearest, refuse
 from irad.frontend import lower
-from irad.graph.nodes import Apply, Constant, Module
+from irad.graph.nodes import Apply, Constant, Graph, Module
 from irad.graph.text import Line, alone, constant_text, joined, printed
 from irad.graph.walk import all_graphs
 from irad.internal import ours
@@ -118,9 +118,9 @@ def program_at(core: Any, types: Sequence[Type], keywords: Sequence[str], stage:
     if stage == "adjoint":
         module = expand(module, hook)
     elif stage != "typed":
-        module = optimize(module, hook, debug_nans=core.options.debug_nans)
+        module = optimize(module, hook, debug_nans=core.options.debug_nans, preaccumulate=core.options.preaccumulate)
     if stage in ("lowered", "llvm", "asm", "cuda"):
-        module = native(module, hook)
+        module = native(module, hook, preaccumulate=core.options.preaccumulate)
     if stage in ("llvm", "asm"):
         with ours("code generation", lambda: str(module), f"ir {{file}} --stage {stage}"):
             return _machine(stage, module, core.options.fast_math)
@@ -182,6 +182,9 @@ def of_module(stage: str, module: Module) -> IR:
 
 
 def _of_lines(stage: str, lines: list[Line], module: Module | None) -> IR:
+    for i, line in enumerate(lines):
+        if isinstance(line.node, Graph) and line.node.remark:
+            lines[i] = line._replace(comment="; ".join(filter(None, [line.comment, line.node.remark])))
     return IR(stage, joined(lines), module, lambda: [line.span for line in lines])
 
 

@@ -12,6 +12,7 @@ from irad.cli.target import UsageError
 from irad.graph.nodes import Module
 from irad.optimize.passes import Pass
 from irad.pipeline import LEAN, NATIVE, OPTIMIZE, Hook, each
+from irad.views import of_module
 
 __all__ = ["EXPAND", "NAMES", "PASSES", "Printed", "Watch", "add_passes", "asks_for_passes", "show_pass"]
 
@@ -64,7 +65,7 @@ class Watch:
     def after(self, name: str, module: Module) -> None:
         self.count += 1
         if name in self.wanted:
-            self.show(Printed(self.count, name, str(module)))
+            self.show(Printed(self.count, name, str(of_module(name, module))))
         if name == self.stop:
             self.last = module
             raise _Stop

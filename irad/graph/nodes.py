@@ -112,6 +112,7 @@ class Graph:
         "output",
         "params",
         "parent",
+        "remark",
         "result",
         "role",
         "span",
@@ -127,10 +128,12 @@ class Graph:
     effects: bool  # whether running it may raise, print, or call what may
     info: Any  # what a stage knows of the whole graph: the frontend's signature, the entry's structures
     role: str  # "function", "branch" or "loop": who may call it
+    remark: str  # for dumps: what a pass decided about it, and why
 
     def __init__(self, name: str, parent: Graph | None = None, span: Span | None = None, role: str = "function") -> None:
         self.name, self.parent, self.span, self.role = name, parent, span, role
         self.params, self.body, self.open, self.effects, self.info, self.result = [], [], False, False, None, None
+        self.remark = ""
 
     def __repr__(self) -> str:
         return f"@{self.name}"

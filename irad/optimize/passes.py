@@ -15,6 +15,7 @@ from irad.optimize.fuse import fuse_arrays
 from irad.optimize.merge import merge_loops
 from irad.optimize.nans import check_nans
 from irad.optimize.pieces import into_pieces
+from irad.optimize.preaccumulate import preaccumulate as _preaccumulate
 from irad.optimize.quotients import divide
 from irad.optimize.rebuild import rebuild
 from irad.optimize.registers import into_registers
@@ -37,6 +38,8 @@ __all__ = [
     "nans",
     "pass_",
     "pieces",
+    "preaccumulate",
+    "preaccumulate_all",
     "quotients",
     "registers",
     "residuals",
@@ -177,6 +180,18 @@ def hoist(module: Module) -> Module:
 def merge(module: Module) -> Module:
     """Make one loop of a loop and its reverse, where no trip of the reverse waits for another: nothing is stored."""
     return merge_loops(module)
+
+
+@pass_("preaccumulate")
+def preaccumulate(module: Module) -> Module:
+    """Store the Jacobian of a loop's trip where that costs less than what its reverse would need."""
+    return _preaccumulate(module)
+
+
+@pass_("preaccumulate")
+def preaccumulate_all(module: Module) -> Module:
+    """Store the Jacobian of a loop's trip wherever that can be."""
+    return _preaccumulate(module, always=True)
 
 
 @pass_("residuals")

@@ -413,6 +413,7 @@ class Rebuild:
                 carried.append(i)
         sizes = {i: self.run_time_dims(self.get(init[i])) for i in carried} if b.hoist else {}
         new = b.new_graph(old.name, b.graph, "loop")
+        new.remark = old.remark
         if counted:
             self.bind(old.params[0], b.parameter(new, old.params[0].type, old.params[0].name))
         with b.inside(new):

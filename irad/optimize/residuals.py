@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 
 from irad.graph.build import is_constant, literal
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node, Parameter
+from irad.graph.walk import captured
 from irad.optimize.branches import Branched, branched
 from irad.optimize.demand import state_of
 from irad.optimize.mincut import INFINITE, Network
@@ -30,9 +31,11 @@ from irad.optimize.slots import Path, Slot
 from irad.optimize.stacks import Stacks
 from irad.types import UNIT, Array, Dim, Scalar, Stack, Struct, Tuple, Type, leaves
 
-__all__ = ["choose_residuals", "nbytes", "padding"]
+__all__ = ["Kept", "Repacked", "choose_residuals", "decided", "nbytes", "own_values", "padding"]
 
 BYTE, OPERATION = 2, 2  # the price of a byte and of a multiplication, in units of the cut
+FINE = 16  # parts of a unit: what is computed by either loop, but once, costs one, so that it stays where it is
+ONCE = 1 / (FINE * OPERATION)
 CHEAP = 6  # operations that cost more are never repeated
 WHOLE_DIVISION = 3  # the cost of an integer divided by a constant
 COUNTING = 2  # the cost of a counter from the number of the trip
@@ -55,15 +58,16 @@ def padding(t: Type) -> int:
 
 
 @dataclass(slots=True, eq=False)
-class _Pair(Pair):
+class Kept(Pair):
     """A forward loop, the reverse loop that consumes its stack, and what is decided for them."""
 
-    around: _Pair | None = None  # the pair whose bodies these loops stand in
+    around: Kept | None = None  # the pair whose bodies these loops stand in
     wanted: dict[Node, None] = field(default_factory=dict)  # the forward values that the reverse body reads
     stored: list[Node] = field(default_factory=list)
     again: list[Apply] = field(default_factory=list)  # recomputed, in order
     branched: dict[Node, Branched] = field(default_factory=dict)  # of them, results of branches
     counters: dict[Node, tuple[Node, Node]] = field(default_factory=dict)  # recomputed from the number of the trip
+    changed: bool = False  # whether that is other than what the program does now
 
 
 def price(t: Type) -> int:
@@ -85,23 +89,28 @@ def elements(t: Type) -> int:
 def choose_residuals(module: Module) -> Module:
     """The module with less on its stacks."""
     stacks = Stacks(module)
+    found, bare = decided(stacks)
+    return Repacked(module, stacks, found, bare).run() if any(p.changed for p in found) else module
+
+
+def decided(stacks: Stacks) -> tuple[list[Kept], set[Slot]]:
+    """The pairs of loops with what is to be stored, inner loops first; and the stacks on which nothing is left."""
     found = _pairs(stacks)
-    changed = []
-    bare: set[Slot] = set()  # the stacks on which nothing is left
+    bare: set[Slot] = set()
     for p in found:  # inner loops first: they may ask the outer ones for more, and stacks of nothing are not stored
         p.wanted = {x: None for x in p.wanted if stacks.find((x, ())) not in bare}
-        changed.append(_decide(p, module.entry))
+        p.changed = _decide(p, stacks.module.entry)
         if not p.stored and p.forward.fn.name == "for_loop":
             bare.add(stacks.find((p.empty, ())))
-    return _Rewrite(module, stacks, found, bare).run() if any(changed) else module
+    return found, bare
 
 
 # -- finding ----------------------------------------------------------------------------------------------------------------
 
 
-def _pairs(stacks: Stacks) -> list[_Pair]:
+def _pairs(stacks: Stacks) -> list[Kept]:
     """The pairs of loops, each with those around it and with what its reverse loop reads; inner loops first."""
-    found = find_pairs(stacks, _Pair)
+    found = find_pairs(stacks, Kept)
     bodies = {p.body: p for p in found}
     for p in found:
         p.wanted = dict.fromkeys(p.item.args[i] for i in p.reads.values())
@@ -119,12 +128,12 @@ def _pairs(stacks: Stacks) -> list[_Pair]:
 # -- deciding ---------------------------------------------------------------------------------------------------------------
 
 
-def _decide(p: _Pair, entry: Graph) -> bool:
+def _decide(p: Kept, entry: Graph) -> bool:
     """Choose what is stored; False where all stays as it is."""
     body, inner = p.body, p.reverse_body
     index = body.params[0] if p.forward.fn.name == "for_loop" else None
 
-    def lender(x: Node) -> _Pair | None:
+    def lender(x: Node) -> Kept | None:
         """The pair around this one whose reverse body can have x, a value of its forward body."""
         q = p.around
         while q is not None and x.graph is not q.body:
@@ -149,6 +158,8 @@ def _decide(p: _Pair, entry: Graph) -> bool:
             return _array_cost(x), x.args
         if not isinstance(x, Apply) or x.graph is not body or not isinstance(x.type, Scalar):
             return math.inf, ()
+        if x not in own and x.fn.elementwise and x.fn.order == "total":
+            return ONCE, x.args
         cost = cheap(x)
         if cost < math.inf:
             return cost, x.args
@@ -158,6 +169,7 @@ def _decide(p: _Pair, entry: Graph) -> bool:
         p.branched[x] = found
         return found.cost, found.reads
 
+    own = own_values(p)
     network = Network()
     source, sink = network.vertex(), network.vertex()
     inside: dict[Node, int] = {}
@@ -173,9 +185,9 @@ def _decide(p: _Pair, entry: Graph) -> bool:
         prices[x] = again_at(x)
         todo.extend(prices[x][1])
     for x in inside:
-        network.edge(inside[x], outside[x], price(x.type))
+        network.edge(inside[x], outside[x], FINE * price(x.type))
         cost, reads = prices[x]
-        network.edge(source, inside[x], int(min(OPERATION * cost, INFINITE)) if cost < math.inf else INFINITE)
+        network.edge(source, inside[x], int(min(FINE * OPERATION * cost, INFINITE)) if cost < math.inf else INFINITE)
         for a in reads:
             if a in inside:
                 network.edge(outside[a], inside[x], INFINITE)
@@ -196,7 +208,22 @@ def _decide(p: _Pair, entry: Graph) -> bool:
     return len(p.stored) < len(p.item.args) or bool(p.again)
 
 
-def _counters(p: _Pair, free: Callable[[Node], bool]) -> dict[Node, tuple[Node, Node]]:
+def own_values(p: Kept) -> set[Node]:
+    """What the forward loop computes for itself, and not to be stored only."""
+    nested = [x for n in p.body.body if n.graphs for g in n.graphs for x in captured(g)]
+    out, effects = p.body.output, [n for n in p.body.body if n.fn.order == "effect"]
+    found: set[Node] = set()
+    todo = [*nested, *effects, *(out.args if isinstance(out, Apply) and out.fn.name == "make_tuple" else (out,))]
+    while todo:
+        x = todo.pop()
+        if x in found or x is p.push or not isinstance(x, Apply) or x.graph is not p.body:
+            continue
+        found.add(x)
+        todo.extend(x.args)
+    return found
+
+
+def _counters(p: Kept, free: Callable[[Node], bool]) -> dict[Node, tuple[Node, Node]]:
     """Integers that each trip changes by a constant, and that start with what the reverse loop has: where, and by how much."""
     first = 1 if p.forward.fn.name == "for_loop" else 0
     found: dict[Node, tuple[Node, Node]] = {}
@@ -267,8 +294,10 @@ def called_as(new: Node, old: Node) -> Node:
     return new
 
 
-class _Rewrite(Rebuild):
-    def __init__(self, module: Module, stacks: Stacks, pairs: list[_Pair], bare: set[Slot]) -> None:
+class Repacked(Rebuild):
+    """The module whose pairs of loops store what was decided."""
+
+    def __init__(self, module: Module, stacks: Stacks, pairs: list[Kept], bare: set[Slot]) -> None:
         super().__init__(module)
         self.slots, self.bare = stacks, bare
         self.by_push = {p.push: p for p in pairs}
@@ -278,7 +307,7 @@ class _Rewrite(Rebuild):
         self.reads = {read: p for p in pairs for read in p.reads}
         self.found: dict[int, dict[Node, Node]] = {}  # id of a pair -> forward values in its reverse body
 
-    def item_type(self, p: _Pair) -> Type:
+    def item_type(self, p: Kept) -> Type:
         return Tuple(self.retype(x, (), x.type) for x in p.stored)
 
     def retype(self, x: Node, path: Path, t: Type) -> Type:
@@ -347,9 +376,9 @@ class _Rewrite(Rebuild):
             known[x] = called_as(new, x)
         b.span = node.span
 
-    def value(self, p: _Pair, x: Node) -> Node:
+    def value(self, p: Kept, x: Node) -> Node:
         """A value of the forward body, or of what is around it, in the reverse body."""
-        q: _Pair | None = p
+        q: Kept | None = p
         while q is not None:
             known = self.found[id(q)]
             if x in known:

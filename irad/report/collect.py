@@ -96,7 +96,8 @@ def _view(core: Compiled, types: Sequence[Type], stage: str, known: dict[str, Mo
 
 def _optimized(module: Module, core: Compiled) -> tuple[Module, list[Step]]:
     steps: list[Step] = []
-    return optimize(module, Hook(steps=steps), debug_nans=core.options.debug_nans), steps
+    told = core.options
+    return optimize(module, Hook(steps=steps), debug_nans=told.debug_nans, preaccumulate=told.preaccumulate), steps
 
 
 def _timed(f: Callable[[], Any]) -> tuple[Any, float]:
@@ -142,7 +143,7 @@ def _about(core: Compiled) -> list[tuple[str, str]]:
     from irad.backends.llvm.jit import described
 
     version, machine = described()
-    options = [name for name in ("fast_math", "debug_nans", "threads") if getattr(core.options, name)]
+    options = [name for name in ("fast_math", "debug_nans", "threads", "preaccumulate") if getattr(core.options, name)]
     return [
         ("irad", irad.__version__),
         ("Python", platform.python_version()),

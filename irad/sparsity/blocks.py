@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from irad.elimination.graph import Vertex
+from irad.elimination.nodes import Partials
 from irad.graph.build import UNIT_VALUE, is_constant, literal
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node
 from irad.graph.walk import Task, captured, nested_graphs
@@ -24,7 +25,7 @@ from irad.optimize.demand import demand, state_of
 from irad.optimize.elements import elements_of, size
 from irad.optimize.rebuild import Rebuild
 from irad.sparsity.problem import Problem
-from irad.transforms.elimination import Linearised, NotStraightLine, Partials
+from irad.transforms.elimination import Linearised, NotStraightLine
 from irad.transforms.jacobian import cheapest
 from irad.types import I64, INT, Array, Scalar, Type, fresh_dim, is_float, tangent_type
 

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from irad.elimination.graph import Edge, Partial, Region, Vertex
+from irad.elimination.nodes import Partials, known
 from irad.errors import CompileError, Span, refuse
 from irad.graph.build import Builder, constant_value, is_constant, literal
 from irad.graph.nodes import Apply, Constant, Graph, Node
@@ -32,7 +33,7 @@ from irad.optimize.unroll import TRIPS
 from irad.primitives.control import derivative_type
 from irad.types import Array, Tuple, Type, is_float, tangent_type
 
-__all__ = ["Linearised", "NotStraightLine", "Partials", "local_partial"]
+__all__ = ["Linearised", "NotStraightLine", "local_partial"]
 
 MOST_OPERATIONS = 1_000
 
@@ -200,7 +201,7 @@ class Linearised:
                 edges[u] = self.b.add(edges[u], p) if u in edges else p
         if edges and any(a.type.strong is not node.type.strong for a in node.args if a in self.number):  # type: ignore[attr-defined]
             raise NotStraightLine("it mixes precisions", node)
-        return {u: _known(p) for u, p in edges.items()}
+        return {u: known(p) for u, p in edges.items()}
 
     def _vertex(self, node: Apply, name: str) -> Vertex:
         """The vertex of an operation, by which those that compute the same are known."""
@@ -254,26 +255,6 @@ class Linearised:
         return found
 
 
-class Partials:
-    """Partials that are nodes, or constants."""
-
-    def __init__(self, b: Builder) -> None:
-        self.b = b
-
-    def multiply(self, x: Partial, y: Partial) -> Partial:
-        return _known(times(self.b, *self._both(x, y)))
-
-    def add(self, x: Partial, y: Partial) -> Partial:
-        return _known(self.b.add(*self._both(x, y)))
-
-    def _both(self, x: Any, y: Any) -> tuple[Node, Node]:
-        """Two partials, of which at least one is a node, as nodes."""
-        return (
-            self.b.like(x, y) if isinstance(x, float) else x,
-            self.b.like(y, x) if isinstance(y, float) else y,
-        )
-
-
 def _names(graph: Graph) -> list[str]:
     """A name for each parameter; those of one structure have its name, and a number."""
     given = [p.name or f"x{k}" for k, p in enumerate(graph.params)]
@@ -283,12 +264,6 @@ def _names(graph: Graph) -> list[str]:
 def _flat(x: Any) -> list[Node]:
     """The numbers of an array, or the number it is."""
     return list(x.flat) if isinstance(x, np.ndarray) else [x]
-
-
-def _known(p: Node) -> Partial:
-    """The number that a node is known to be, or the node."""
-    value = constant_value(p)
-    return p if value is None else float(value)
 
 
 def local_partial(b: Builder, node: Apply, i: int) -> Node | None:
@@ -303,15 +278,3 @@ def local_partial(b: Builder, node: Apply, i: int) -> Node | None:
     else:
         raise NotStraightLine(f"`{fn.name}` has no derivative", node)
     return found  # type: ignore[no-any-return]
-
-
-def times(b: Builder, x: Node, y: Node) -> Node:
-    """x * y, and 0 where one of them is a side that was not taken, whatever the other is."""
-    for p, q in ((x, y), (y, x)):
-        if p.__class__ is Apply and p.fn.name == "select":
-            test, then, orelse = p.args
-            if is_constant(orelse, 0.0):
-                return b.select(test, times(b, then, q), orelse)
-            if is_constant(then, 0.0):
-                return b.select(test, then, times(b, orelse, q))
-    return b.mul(x, y)

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "primitives": {"errors", "types", "graph"},
     "verify": {"errors", "types", "graph", "primitives"},
     "nests": {"errors", "types", "graph", "primitives"},
-    "optimize": {"errors", "types", "graph", "primitives", "verify", "nests"},
+    "optimize": {"errors", "types", "graph", "primitives", "verify", "nests", "elimination"},
     "internal": {"errors"},
     "transforms": {"errors", "types", "graph", "primitives", "verify", "optimize", "elimination"},
     "elimination": {"errors", "types", "graph", "primitives"},

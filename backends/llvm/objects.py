@@ -15,7 +15,7 @@ from irad.backends.llvm import native, runtime
 from irad.backends.llvm.jit import Code, compile_text, features, host_features
 from irad.backends.llvm.layout import HEADER
 from irad.backends.llvm.native import once
-from irad.backends.llvm.signals import SIGNALS, signal_symbols
+from irad.backends.llvm.signals import POLL, POLL_ON_AVX, SIGNALS, signal_symbols
 from irad.backends.llvm.threads import PARALLEL
 
 from irad.types import MACHINE
@@ -531,10 +531,11 @@ def numpy_symbols() -> dict[str, int]:
 
 def _signals() -> Code:
     tell = f"{DECLARATIONS['stub.tell']}\n"
-    # Without vzeroupper: LLVM puts one behind the registers that `irad.poll` restores, which clears their upper halves again.
-    machine = host_features() + (",-vzeroupper" if "avx" in features() else "")
-    kept = f'attributes #0 = {{ nounwind "target-features"="{machine}" }}\n'
-    return _library(tell + SIGNALS + kept, 0, {**signal_symbols(), "stub.tell": LIBRARY_OF["stub.tell"]().address("stub.tell")})
+    poll = POLL
+    if "avx" in features():
+        poll = POLL_ON_AVX if "xsavec" in features() else POLL.replace("nounwind", "#0")
+        poll += f'attributes #0 = {{ nounwind "target-features"="{host_features()},-vzeroupper" }}\n'
+    return _library(tell + SIGNALS + poll, 0, {**signal_symbols(), "stub.tell": LIBRARY_OF["stub.tell"]().address("stub.tell")})
 
 
 def _parallel() -> Code:
@@ -548,7 +549,7 @@ _LIBRARIES = {
     FILLERS: once(lambda: _library(FILLERS, 1)),
     ARRAYS: once(lambda: _library(ARRAYS, 0, numpy_symbols())),
     STACK_LIMIT: once(lambda: _library(STACK_LIMIT, 0, _stack_symbols())),
-    SIGNALS: once(lambda: _signals()),
+    SIGNALS + POLL: once(lambda: _signals()),
     PARALLEL: once(lambda: _parallel()),
 }
 LIBRARY_OF = {

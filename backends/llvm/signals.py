@@ -17,11 +17,49 @@ import threading
 from irad.backends.llvm import runtime, threads
 from irad.backends.llvm.work import BUDGET
 
-__all__ = ["SIGNALS", "signal_symbols"]
+__all__ = ["POLL", "POLL_ON_AVX", "SIGNALS", "signal_symbols"]
 
 PERIOD = 50_000_000  # nanoseconds
 MONOTONIC = 1  # the number of the clock, on Linux
 NEVER = 2**63 - 1
+UPPER = 0x44  # the processor's state components of the upper halves of vector registers
+
+POLL = """
+define preserve_allcc void @irad.poll(ptr %ctx, i64 %done) nounwind {
+  call void @signals.look(ptr %ctx, i64 %done)
+  ret void
+}
+"""
+
+# LLVM puts a vzeroupper behind the registers that a function like this restores, which clears their upper halves again; without
+# it (#0) the processor takes halves that were empty before for full, and functions of the C library that know of no AVX, `tanh`
+# among them, are ten times as slow from there on. So the processor is asked whether they are empty.
+POLL_ON_AVX = f"""
+declare i64 @llvm.x86.xgetbv(i32)
+
+define preserve_allcc void @irad.poll(ptr %ctx, i64 %done) #0 {{
+  %used = call i64 @llvm.x86.xgetbv(i32 1)
+  %upper = and i64 %used, {UPPER}
+  %empty = icmp eq i64 %upper, 0
+  br i1 %empty, label %narrow, label %wide
+narrow:
+  call preserve_allcc void @signals.poll(ptr %ctx, i64 %done)
+  ret void
+wide:
+  call preserve_allcc void @signals.poll_wide(ptr %ctx, i64 %done)
+  ret void
+}}
+
+define internal preserve_allcc void @signals.poll_wide(ptr %ctx, i64 %done) noinline #0 {{
+  call void @signals.look(ptr %ctx, i64 %done)
+  ret void
+}}
+
+define internal preserve_allcc void @signals.poll(ptr %ctx, i64 %done) noinline nounwind {{
+  call void @signals.look(ptr %ctx, i64 %done)
+  ret void
+}}
+"""
 
 SIGNALS = f"""
 declare i32 @clock_gettime(i32, ptr)
@@ -105,11 +143,6 @@ give:
   ret void
 raised:
   store i64 {runtime.RAISED}, ptr %error
-  ret void
-}}
-
-define preserve_allcc void @irad.poll(ptr %ctx, i64 %done) #0 {{
-  call void @signals.look(ptr %ctx, i64 %done)
   ret void
 }}
 

@@ -9,13 +9,14 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from irad.elimination.places import Part, Substitution, axis_parts
+from irad.elimination.places import Incompatible, Part, Substitution, axis_parts, substituted
 from irad.graph.build import Builder, literal
+from irad.graph.nodes import Node
 from irad.primitives.products import product
-from irad.primitives.terms import Factor, Label, Term
-from irad.types import Array, Scalar
+from irad.primitives.terms import Factor, Form, Label, Term
+from irad.types import INT, Array, Scalar
 
-__all__ = ["Factors", "space"]
+__all__ = ["Factors", "looped", "space"]
 
 Labels = tuple[Label, ...]
 CACHED = 1 << 15  # elements of an array that is still in the cache when it is read again
@@ -25,6 +26,31 @@ STREAMED = 4  # what an operation costs on elements of a larger one
 def space(labels: Iterable[Label]) -> int:
     """How many values labels have together."""
     return math.prod(label.size for label in labels)
+
+
+def gathered(b: Builder, x: Any, axis: int, table: Any) -> Any:
+    """x at the places of a table along an axis."""
+    shape, n = x.type.shape, table.type.shape[0]
+    full = Array(x.type.dtype, (*shape[:axis], n, *shape[axis + 1 :]))
+    steps, block = (1,) * len(shape), (*shape[:axis], 1, *shape[axis + 1 :])
+
+    def trip(k: Node, out: Node) -> Node:
+        place = b.index(table, k)
+        if len(shape) == 1:
+            return b.index_update(out, b.index(x, place), k)
+        at, to = ([literal(0) if a != axis else p for a in range(len(shape))] for p in (place, k))
+        return b.slice_update(out, b.slice(x, *at, shape=block, steps=steps), *to, steps=steps)
+
+    return looped(b, n, b.zeros(of=full), trip)
+
+
+def looped(b: Builder, n: int, start: Node, trip: Callable[[Node, Node], Node]) -> Node:
+    """trip(k, so far) for each k below n."""
+    body = b.new_graph("loop", b.graph, role="loop")
+    k, state = b.parameter(body, INT, "k"), b.parameter(body, start.type)
+    with b.inside(body):
+        body.finish(trip(k, state))
+    return b.for_loop(literal(n), start, graphs=(body,))
 
 
 class Factors:
@@ -75,8 +101,7 @@ class Factors:
         parts: list[Part] = []
         for label in f.labels:
             parts += axis_parts(by[label], label.size) if label in by else [Part(label.size, 0, 1, label)]
-        labels = [p.label for p in parts if p.label is not None]
-        new = Factor(self.made(lambda: self._read(f.node, parts)), tuple(labels))
+        new = Factor(self.made(lambda: self._read(f.node, parts)), tuple(label for p in parts for label in p.labels))
         while len(set(new.labels)) < len(new.labels):
             new = self._diagonal(new)
         return new
@@ -85,12 +110,38 @@ class Factors:
         b = self.b
         assert b is not None
         node = self.shaped(node, [p.size for p in parts])
-        starts = [literal(p.start) for p in parts]
-        if all(p.label is None for p in parts):
+        starts = [literal(p.start) if p.table is None or p.labels else p.table.node for p in parts]
+        if not any(p.labels for p in parts):
             return b.index(node, *starts)
         if any((p.places, p.start, p.step) != (p.size, 0, 1) for p in parts):
             node = b.slice(node, *starts, shape=tuple(p.places for p in parts), steps=tuple(p.step for p in parts))
-        return self.shaped(node, [p.places for p in parts if p.label is not None])
+        kept = [p for p in parts if p.labels]
+        node = self.shaped(node, [p.places for p in kept])
+        for axis, p in enumerate(kept):
+            if p.table is not None:
+                node = gathered(b, node, axis, p.table.node)
+        return node
+
+    def placed(self, form: Form, by: Substitution) -> Form:
+        """A form in other labels, which may be those of tables. Raises Incompatible."""
+        if form.table is not None:
+            return Form(0, (), self.reindexed(form.table, by))
+        tables = [(label, by[label].table) for label in form.labels if label in by and by[label].table is not None]
+        if not tables:
+            return substituted(form, by)
+        if len(form.strides) > 1:
+            raise Incompatible
+        ((_, table),), ((_, stride),) = tables, form.strides
+        assert table is not None
+        if (form.start, stride) == (0, 1):
+            return Form(0, (), table)
+
+        def make() -> Any:
+            b, node = self.b, table.node
+            assert b is not None
+            return b.add(b.mul(node, b.like(stride, node)), b.like(form.start, node))
+
+        return Form(0, (), Factor(self.made(make), table.labels))
 
     def _diagonal(self, f: Factor) -> Factor:
         """A factor that has a label twice, at the places where both are equal."""

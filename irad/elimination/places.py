@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from irad.primitives.terms import Form, Label
+from irad.primitives.terms import Factor, Form, Label
 
 __all__ = ["Incompatible", "Part", "axis_parts", "solved", "substituted"]
 
@@ -26,7 +26,7 @@ class Incompatible(Exception):
 
 
 def substituted(form: Form, by: Substitution) -> Form:
-    """A form in other labels."""
+    """A form without tables in other labels."""
     if not any(label in by for label, _ in form.strides):
         return form
     start, strides = form.start, dict[Label, int]()
@@ -44,9 +44,11 @@ def solved(f: Form, g: Form, size: int) -> Substitution | None:
         return {}
     for one, other in ((f, g), (g, f)):
         if len(one.strides) == 1 and one.start == 0:
-            (label, stride), others = one.strides[0], [k for k, _ in other.strides]
-            if stride == 1 and label.size == size and label not in others:
+            label, stride = one.strides[0]
+            if stride == 1 and label.size == size and label not in other.labels:
                 return {label: other}
+    if f.table or g.table:
+        raise Incompatible
     if not f.strides or not g.strides:
         return _at(f, g.start) if f.strides else _at(g, f.start) if g.strides else None if f.start != g.start else {}
     if len(f.strides) == len(g.strides) == 1:
@@ -181,14 +183,23 @@ class Part(NamedTuple):
     start: int
     step: int
     label: Label | None
+    table: Factor | None = None
 
     @property
     def places(self) -> int:
+        if self.table is not None and self.table.labels:
+            return self.size  # until it is read at the table's
         return 1 if self.label is None else self.label.size
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        return self.table.labels if self.table is not None else () if self.label is None else (self.label,)
 
 
 def axis_parts(form: Form, size: int) -> list[Part]:
-    """An axis split into parts with a label each. Raises Incompatible where there are none."""
+    """An axis split into parts with a label each, or a table. Raises Incompatible where there are none."""
+    if form.table is not None:
+        return [Part(size, 0, 1, None, form.table)]
     if not form.strides:
         return [Part(size, form.start, 1, None)]
     if len(form.strides) == 1:

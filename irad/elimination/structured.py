@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, cast
 
 from irad.elimination.factors import Factors, space
 from irad.elimination.graph import Partial
-from irad.elimination.places import Incompatible, Substitution, axis_parts, solved, substituted
+from irad.elimination.places import Incompatible, Substitution, axis_parts, solved
 from irad.elimination.written import written
 from irad.graph.build import Builder
 from irad.primitives.terms import Factor, Form, Label, Term, forms_of
@@ -45,7 +45,8 @@ class Jacobian(NamedTuple):
 
     def nodes(self) -> list[Any]:
         """The arrays that the terms are made of."""
-        return [f.node for t in self.terms for f in (*t.factors, *t.masks)]
+        tables = [f.table.node for t in self.terms for f in (*t.out, *t.into) if f.table is not None]
+        return tables + [f.node for t in self.terms for f in (*t.factors, *t.masks)]
 
     def text(self, name: Callable[[Any], str]) -> str:
         """The terms, arrays by their names: `[i,j | j,2 + i: %d[i]]` are places of the result, then of the operand."""
@@ -127,17 +128,18 @@ class Structured:
 
 def labels_of(term: Term) -> list[Label]:
     """The labels of a term's places, in order of appearance."""
-    return list(dict.fromkeys(label for form in (*term.out, *term.into) for label, _ in form.strides))
+    return list(dict.fromkeys(label for form in (*term.out, *term.into) for label in form.labels))
 
 
 def _of(forms: Iterable[Form]) -> set[Label]:
-    return {label for form in forms for label, _ in form.strides}
+    return {label for form in forms for label in form.labels}
 
 
 def key(term: Term) -> tuple[object, ...]:
     """Equal for terms of the same places."""
     number = {label: k for k, label in enumerate(labels_of(term))}
-    places = [(f.start, tuple((number[label], s) for label, s in f.strides)) for f in (*term.out, *term.into)]
+    forms = (*term.out, *term.into)
+    places = [(f.start, f.table and f.table.node, [number[k] for k in f.labels], [s for _, s in f.strides]) for f in forms]
     return (*places, *(label.size for label in number))
 
 
@@ -145,6 +147,8 @@ def _text(term: Term, name: Callable[[Any], str]) -> str:
     letters = dict(zip(all_labels(term), _LETTERS, strict=False))
 
     def place(form: Form) -> str:
+        if form.table is not None:
+            return indexed(form.table)
         terms = [f"{'' if s == 1 else s}{letters.get(label, '?')}" for label, s in form.strides]
         return " + ".join([str(form.start), *terms] if form.start or not terms else terms)
 
@@ -166,13 +170,16 @@ def is_dense(term: Term) -> bool:
 
 def renamed(term: Term, names: dict[Label, Label]) -> Term:
     """A term with other labels."""
-    by = {old: Form(0, ((new, 1),)) for old, new in names.items()}
-    out, into = (tuple(substituted(f, by) for f in forms) for forms in (term.out, term.into))
 
     def moved(f: Factor) -> Factor:
         return Factor(f.node, tuple(names.get(label, label) for label in f.labels))
 
-    return Term(out, into, tuple(map(moved, term.factors)), tuple(map(moved, term.masks)), term.scale)
+    def form(f: Form) -> Form:
+        strides = tuple((names.get(label, label), s) for label, s in f.strides)
+        return Form(f.start, strides, f.table and moved(f.table))
+
+    out, into, factors, masks = map(form, term.out), map(form, term.into), map(moved, term.factors), map(moved, term.masks)
+    return Term(tuple(out), tuple(into), tuple(factors), tuple(masks), term.scale)
 
 
 def _composed(work: Factors, x: Term, y: Term, middle: Shape, shapes: tuple[Shape, Shape]) -> Term | None:
@@ -181,17 +188,17 @@ def _composed(work: Factors, x: Term, y: Term, middle: Shape, shapes: tuple[Shap
         y = renamed(y, {label: Label(label.size) for label in all_labels(y)})
     by: Substitution = {}
     for f, g, size in zip(x.out, y.into, middle, strict=True):
-        found = solved(substituted(f, by), substituted(g, by), size)
+        found = solved(work.placed(f, by), work.placed(g, by), size)
         if found is None:
             return None
-        by = {label: substituted(form, found) for label, form in by.items()} | found
-    out, into, between = ([substituted(f, by) for f in forms] for forms in (y.out, x.into, (*x.out, *y.into)))
+        by = {label: work.placed(form, found) for label, form in by.items()} | found
+    out, into, between = ([work.placed(f, by) for f in forms] for forms in (y.out, x.into, (*x.out, *y.into)))
     for form, size in zip((*out, *into), (*shapes[0], *shapes[1]), strict=True):
         axis_parts(form, size)
     factors, masks = ([work.reindexed(f, by) for f in fs] for fs in ((*x.factors, *y.factors), (*x.masks, *y.masks)))
-    placed = {label for f in (*out, *into) for label, _ in f.strides}
+    placed = {label for f in (*out, *into) for label in f.labels}
     used = {label for f in (*factors, *masks) for label in f.labels}
-    dead = [label for label in dict.fromkeys([*(k for f in between for k, _ in f.strides), *used]) if label not in placed]
+    dead = [label for label in dict.fromkeys([*(label for f in between for label in f.labels), *used]) if label not in placed]
     many = space(label for label in dead if label not in used)
     factors, masks = work.summed(factors, list(dict.fromkeys(masks)), [label for label in dead if label in used])
     return Term(tuple(out), tuple(into), tuple(work.joined(factors)), tuple(masks), x.scale * y.scale * many)

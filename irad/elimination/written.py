@@ -14,9 +14,10 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from irad.elimination.factors import Factors
+from irad.elimination.factors import Factors, looped
 from irad.elimination.places import Incompatible, Part, Substitution, axis_parts
 from irad.graph.build import literal
+from irad.graph.nodes import Node
 from irad.primitives.terms import Form, Label, Term
 from irad.types import Array
 
@@ -67,8 +68,12 @@ def written(work: Factors, terms: Sequence[Term], out: tuple[int, ...], into: tu
 def _covers(term: Term, shape: Sequence[int]) -> bool:
     """Whether each place of the array is one of the term's, along an axis a label."""
     forms = (*term.out, *term.into)
-    labels = [label for f in forms for label, _ in f.strides]
-    return len(labels) == len(set(labels)) and math.prod(label.size for label in labels) == math.prod(shape)
+    labels = [label for f in forms for label in f.labels]
+    return (
+        all(f.table is None for f in forms)
+        and len(labels) == len(set(labels))
+        and math.prod(label.size for label in labels) == math.prod(shape)
+    )
 
 
 def _with_term(work: Factors, term: Term, shape: tuple[int, ...], onto: Any) -> Any:
@@ -76,6 +81,8 @@ def _with_term(work: Factors, term: Term, shape: tuple[int, ...], onto: Any) -> 
     b = work.b
     assert b is not None
     parts = [p for form, n in zip((*term.out, *term.into), shape, strict=True) for p in axis_parts(form, n)]
+    if any(p.table is not None for p in parts):
+        return work.shaped(_by_loops(work, term, parts, onto), shape)
     sizes = [p.size for p in parts]
     grid = _grid(parts)
     if grid is not None:
@@ -88,6 +95,42 @@ def _with_term(work: Factors, term: Term, shape: tuple[int, ...], onto: Any) -> 
     back = b.transpose(moved, axes=tuple(axes.index(k) for k in range(len(axes))))
     found = work.shaped(back, shape)
     return found if onto is None else b.add(onto, found)
+
+
+def _by_loops(work: Factors, term: Term, parts: Sequence[Part], onto: Any) -> Any:
+    """A term added at places that tables say: a trip for each value of their labels, and of labels of more than one axis."""
+    b = work.b
+    assert b is not None
+    once = [label for p in parts for label in p.labels]
+    looped_over = [k for k in dict.fromkeys(once) if once.count(k) > 1 or any(p.table and k in p.labels for p in parts)]
+    rest = [k for k in once if k not in looped_over]
+    value = work.value(term, (*looped_over, *rest)).node
+    value = value if isinstance(value.type, Array) else b.broadcast(value, shape=(1,) * len(parts))
+    sizes = tuple(p.size for p in parts)
+    start = b.zeros(of=Array(work.dtype.strong, sizes)) if onto is None else work.shaped(onto, sizes)
+    block, steps = [1 if p.label in (None, *looped_over) else p.places for p in parts], tuple(p.step for p in parts)
+
+    def place(p: Part, at: dict[Label, Node]) -> Node:
+        if p.table is not None:
+            where = [at[label] for label in p.table.labels]
+            return b.index(p.table.node, *where) if where else p.table.node
+        if p.label in at:
+            return b.add(b.mul(at[p.label], literal(p.step)), literal(p.start))
+        return literal(p.start)
+
+    def trip(at: dict[Label, Node], out: Node) -> Node:
+        left = looped_over[len(at) :]
+        if left:
+            return looped(b, left[0].size, out, lambda k, state: trip({**at, left[0]: k}, state))
+        starts = [*(at[k] for k in looped_over), *(literal(0) for _ in rest)]
+        of_trip = (
+            value
+            if not starts
+            else b.slice(value, *starts, shape=(*(1 for _ in at), *(k.size for k in rest)), steps=(1,) * len(starts))
+        )
+        return b.slice_add(out, work.shaped(of_trip, block), *[place(p, at) for p in parts], steps=steps)
+
+    return trip({}, start)
 
 
 def _put(work: Factors, term: Term, grid: _Grid, shape: tuple[int, ...], onto: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 from irad.graph.nodes import Apply, Graph, Module, Node
 
-__all__ = ["all_graphs", "captured", "nested_graphs", "run"]
+__all__ = ["all_graphs", "applies", "captured", "nested_graphs", "run"]
 
 Task = Generator[Any, Any, Any]
 

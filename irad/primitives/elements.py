@@ -11,7 +11,7 @@ from irad.errors import refuse
 from irad.primitives.array import IN_KERNELS, array_of, concrete, need_ints, symbols
 from irad.primitives.structure import BY_TRANSFORM
 from irad.primitives.table import CHECKED, primitive
-from irad.primitives.terms import forms_of, forms_with, moved, of_blocks, places_of, shape_of, without_blocks
+from irad.primitives.terms import forms_of, forms_with, moved, of_blocks, places_of, read_at, shape_of, without_blocks
 from irad.types import BOOL, Array, Scalar, Type
 
 
@@ -25,10 +25,10 @@ def _check_axis(i: Any, n: int, axis: int) -> None:
         raise IndexError(f"index {int(i) - n * (i < 0)} is out of bounds for axis {axis} with size {n}")
 
 
-def _read(x: Any, out: Any, starts: tuple[Any, ...], steps: tuple[int, ...]) -> Any:
+def _read(b: Any, x: Any, out: Any, starts: tuple[Any, ...], steps: tuple[int, ...]) -> Any:
     """The structure of a read: an element, or a block."""
     shape, counts = shape_of(x.type), shape_of(out.type) or (1,) * len(starts)
-    places = of_blocks(shape, [*zip(counts, places_of(starts), steps, strict=True)])
+    places = read_at(b, shape, counts, starts, steps)
     return (moved(forms_with(counts, places) if shape_of(out.type) else (), places), *(None for _ in starts))
 
 
@@ -73,7 +73,7 @@ index = primitive(
     vjp=BY_TRANSFORM,
     jvp=BY_TRANSFORM,
     llvm=IN_KERNELS,
-    structure=lambda b, out, x, *i: _read(x, out, i, (1,) * len(i)),
+    structure=lambda b, out, x, *i: _read(b, x, out, i, (1,) * len(i)),
     cost=2,
     source=lambda s, x, *i: s.element(x, *i),
 )
@@ -177,7 +177,7 @@ slice_ = primitive(
     llvm=IN_KERNELS,
     order=CHECKED,
     structure=lambda b, out, x, *rest, shape, steps: (
-        *_read(x, out, rest[: len(steps)], steps),
+        *_read(b, x, out, rest[: len(steps)], steps),
         *(None for _ in symbols(out.type)),
     ),
     doc="A block of x: for each axis `shape` elements from a start, `steps` apart. IndexError for one element that is outside; "

@@ -8,6 +8,7 @@ A term is a product of arrays over labels, at places that are given by labels:
     transpose            y[j,i] x[i,j]: 1               permutation
     x[2:8:2]             y[i] x[2 + 2i]: 1              selection
     reshape              y[6i + j] x[i,j]: 1
+    x[at]                y[i] x[at[i]]: 1               at: integers that are known at run time only
     A @ x                y[i,k] x[j,k]: A[i,j]          Kronecker
 
 The derivative of y in x at two places is the sum of what the terms have there, over all values of their labels. An axis of one
@@ -22,7 +23,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from irad.graph.nodes import Apply, Constant, Node
-from irad.types import Array, Type
+from irad.types import I64, Array, Type
 
 __all__ = [
     "Factor",
@@ -39,6 +40,7 @@ __all__ = [
     "moved",
     "of_blocks",
     "places_of",
+    "read_at",
     "reshaped",
     "shape_of",
     "without_blocks",
@@ -60,18 +62,24 @@ class Label:
         self.size = size
 
 
-class Form(NamedTuple):
-    """A place along an axis of an array: a number, and labels times their strides. No label stands there twice."""
-
-    start: int
-    strides: tuple[tuple[Label, int], ...] = ()
-
-
 class Factor(NamedTuple):
     """An array over labels, an axis each; a number over none. Something that is no node where only costs are asked for."""
 
     node: Any
     labels: tuple[Label, ...]
+
+
+class Form(NamedTuple):
+    """A place along an axis of an array: a number, and labels times their strides. No label stands there twice. Or what a table
+    of integers, over labels, says."""
+
+    start: int
+    strides: tuple[tuple[Label, int], ...] = ()
+    table: Factor | None = None
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        return tuple(label for label, _ in self.strides) if self.table is None else self.table.labels
 
 
 class Term(NamedTuple):
@@ -109,7 +117,7 @@ def forms_of(shape: Iterable[int]) -> tuple[Form, ...]:
 
 def forms_with(shape: Sequence[int], others: Sequence[Form]) -> tuple[Form, ...]:
     """Each place of an array, by the labels of others, an axis each."""
-    return tuple(Form(0, ((f.strides[0][0], 1),)) if n != 1 else Form(0) for n, f in zip(shape, others, strict=True))
+    return tuple(Form(0, ((f.labels[0], 1),)) if n != 1 else Form(0) for n, f in zip(shape, others, strict=True))
 
 
 def factor(b: Any, node: Node, forms: Sequence[Form]) -> Factor:
@@ -173,6 +181,21 @@ def places_of(places: Sequence[Node]) -> tuple[int, ...]:
     if not all(p.__class__ is Constant and isinstance(p.value, int) for p in places):
         raise NoStructure("a place in an array is known at run time only")
     return tuple(p.value for p in places)  # type: ignore[attr-defined]
+
+
+def read_at(b: Any, shape: Any, counts: Sequence[int], starts: Sequence[Node], steps: Sequence[int]) -> tuple[Form, ...]:
+    """The places of a block that is read; a table for an axis along which its place is known at run time only."""
+    forms: list[Form] = []
+    for size, n, start, step in zip(shape, counts, starts, steps, strict=True):
+        if start.__class__ is Constant:
+            forms += of_blocks((size,), [(n, start.value, step)])
+        elif n == 1:
+            forms.append(Form(0, (), Factor(start, ())))
+        else:
+            count = b.iota(of=Array(I64, (n,)))
+            places = b.add(b.mul(count, b.like(step, count)), b.broadcast(start, shape=(n,)))
+            forms.append(Form(0, (), Factor(places, (Label(n),))))
+    return tuple(forms)
 
 
 def of_blocks(shape: Sequence[int], blocks: Sequence[Block]) -> tuple[Form, ...]:

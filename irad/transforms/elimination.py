@@ -26,7 +26,7 @@ from irad.elimination.nodes import Partials, known
 from irad.errors import CompileError, Span, refuse
 from irad.graph.build import Builder, constant_value, is_constant, literal
 from irad.graph.nodes import Apply, Constant, Graph, Node
-from irad.graph.walk import Task, run
+from irad.graph.walk import Task, applies, captured, run
 from irad.optimize.demand import state_of
 from irad.optimize.elements import by_elements, elements_of, has_elements, known_shape, size
 from irad.optimize.unroll import TRIPS
@@ -144,8 +144,35 @@ class Linearised:
                 yield self._write_out(body)
                 values = [self._get(s) for s in state_of(body, name)]
             self._env[node] = values[0] if len(values) == 1 else values
+        elif self._stays(node):
+            self._env[node] = yield self._copied(node)
         else:
             raise NotStraightLine(f"it has a `{name}`", node)
+
+    def _stays(self, node: Apply) -> bool:
+        """Whether a loop or branch takes and makes nothing that varies, and calls no function."""
+        if any(h.parent is None for g in node.graphs for n in applies(g) for h in n.graphs) or node.fn.name == "call":
+            return False
+        taken = [self._get(a) for a in (*node.args, *(c for g in node.graphs for c in captured(g)))]
+        return all(isinstance(v, Node) and v not in self._active for v in taken)
+
+    def _copied(self, node: Apply) -> Task:
+        """A loop or branch as it is."""
+        b, graphs = self.b, []
+        for g in node.graphs:
+            new = b.new_graph(g.name, b.graph, g.role)
+            self._env.update((p, b.parameter(new, p.type, p.name)) for p in g.params)
+            with b.inside(new):
+                for n in g.body:
+                    b.span, b.adjoint = n.span, n.adjoint
+                    if n.graphs:
+                        self._env[n] = yield self._copied(n)
+                    else:
+                        self._env[n] = b.apply(n.fn, [self._get(a) for a in n.args], n.static)
+                new.finish(self._get(g.output))
+            graphs.append(new)
+        b.span = node.span
+        return b.apply(node.fn, [self._get(a) for a in node.args], node.static, tuple(graphs))
 
     def _get(self, node: Node) -> Any:
         return self._env.get(node, node)  # a constant stands for itself

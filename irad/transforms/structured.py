@@ -21,9 +21,11 @@ from irad.elimination.structured import Jacobian, Structured
 from irad.elimination.written import written
 from irad.graph.build import Builder, constant_value, is_constant
 from irad.graph.nodes import Apply, Graph, Node
+from irad.graph.walk import Task
 from irad.primitives.control import derivative_type
 from irad.primitives.terms import Factor, NoStructure, Term, Via, diagonal, forms_of, shape_of
 from irad.transforms.elimination import Linearised, NotStraightLine, local_partial
+from irad.transforms.gathers import Gathered, gather
 from irad.types import Array, Scalar, Type
 
 __all__ = ["LinearisedArrays"]
@@ -36,6 +38,7 @@ class LinearisedArrays(Linearised):
 
     def __init__(self, b: Builder, graph: Graph, wrt: Sequence[int], params: Sequence[Node]) -> None:
         self.dtype = _dtype(graph.params[wrt[0]].type)
+        self._gathered: dict[Node, Gathered] = {}  # loops that were put in place
         super().__init__(b, graph, wrt, params)
 
     def _input(self, p: Node, name: str) -> Any:
@@ -46,10 +49,27 @@ class LinearisedArrays(Linearised):
         self._active.add(p)
         return p
 
+    def _put_in_place(self, node: Apply) -> Task:
+        body = self.b.graph.body
+        done = len(body)
+        found = gather(self.b, node, self._get, self._active)
+        self._active.update(n for n in body[done:] if any(a in self._active for a in n.args))
+        if found is None:
+            yield super()._put_in_place(node)
+            return
+        self._env[node] = found.node
+        if found.x in self._active:
+            self._active.add(found.node)
+            self._gathered[found.node] = found
+
     def _operation(self, node: Apply, args: list[Any]) -> Any:
         return self.b.apply(node.fn, args, node.static)
 
     def _partials(self, node: Apply) -> dict[int, Any]:
+        if node in self._gathered:
+            _, x, term = self._gathered[node]
+            edge = Jacobian(_shape(node.type, node), _shape(x.type, node), (term,))
+            return {self.number[x]: edge} if x in self.number else {}
         if not any(a in self.number for a in node.args):
             return {}
         if any(_dtype(a.type) is not self.dtype for a in (node, *node.args) if a in self.number or a is node):

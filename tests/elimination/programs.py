@@ -55,6 +55,8 @@ OF_LARGE = (
         "np.tril({})",
     ),
     *("np.mean({}, axis=1, keepdims=True)", "{0} - np.sum({0}, axis=0)", "np.repeat({}, 2)", "np.tile({}, 2)", "np.diff({})"),
+    *("{}[np.arange(18) * 5 % 4]", "np.take({}, np.arange(20) * 3 % 7)", "{0}[np.arange(20) % 3, np.arange(20) % 4]"),
+    "{}[..., np.arange(17) % 5]",
 )
 OF_TWO = (
     *("{} @ {}", "np.dot({}, {})", "{}[:, None] * {}", "{}.T @ {}", "{} @ {}.T", "np.outer({}, {})", "np.vdot({}, {})"),
@@ -94,7 +96,19 @@ def added(x, v, where):
     return out
 
 
+def fits(f):
+    """The helper, which refuses what NumPy cuts to fit."""
+
+    def checked(x, v, where):
+        if np.ndim(v) > np.ndim(x[where]) or not np.size(x[where]):
+            raise ValueError
+        return f(x, v, where)
+
+    return checked
+
+
 HELPERS = {"put": put, "added": added}
+CHECKED = {name: fits(f) for name, f in HELPERS.items()}
 
 
 @dataclass(frozen=True)
@@ -163,7 +177,7 @@ def _operand(rng: Random, values: dict[str, Any], written: dict[str, str]) -> st
 
 def _evaluated(text: str, values: dict[str, Any]) -> Any:
     with np.errstate(all="ignore"):
-        return eval(text, {"np": np, **HELPERS}, dict(values))
+        return eval(text, {"np": np, **CHECKED}, dict(values))
 
 
 class _Watched:

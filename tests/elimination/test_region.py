@@ -261,6 +261,26 @@ def test_parts_of_a_structure_are_inputs_of_their_own():
         assert region.vertices[0].name.startswith("p:0")
 
 
+@pytest.mark.parametrize("n", [3, 40])
+def test_what_does_not_vary_may_have_loops_and_branches(n):
+    """They are copied as they are, as numbers and as arrays."""
+
+    def f(x, k):
+        weight = 0.0
+        for i in range(k):
+            weight += 1.0 / (i + 1.0) if i % 2 else 0.25
+        places = [0] * 30
+        for i in range(30):
+            while places[i] < k % (i + 1):
+                places[i] += 1
+        return x * weight, x[places[7]] * x[:2]
+
+    x = np.linspace(0.1, 1.0, n)
+    irad.elimination.region(f, x, 25)
+    for got, want in zip(irad.jacobian(f)(x, 25), irad.jacfwd(f)(x, 25), strict=True):
+        agree(got, want)
+
+
 def test_a_list_must_be_an_order():
     for order, why in ((["mul.0"], "leaves out sin.0"), (["mul.0", "sin.1"], "no vertex 'sin.1'"), (["sin.0"] * 2, "twice")):
         with pytest.raises(irad.CompileError, match=why):

@@ -106,6 +106,8 @@ def _terms(found: LinearisedArrays, algebra: Structured, problem: Problem, symme
                 entry = Jacobian(out, into, (Term(forms, forms),))
             sizes = int(np.prod(out)), int(np.prod(into))
             for term in entry.terms if isinstance(entry, Jacobian) else ():
+                if any(f.table is not None for f in (*term.out, *term.into)):
+                    return None  # places that are known at run time only
                 labels = tuple(labels_of(term))
                 count = int(np.prod([label.size for label in labels], dtype=np.int64))
                 if count > max(MOST_TIMES * max(sizes), SMALL):

@@ -221,3 +221,19 @@ def test_compiled_code_has_none():
 def test_pickles():
     J = pickle.loads(pickle.dumps(irad.hessian(rosenbrock, sparse=True)))
     np.testing.assert_array_equal(J(X).toarray(), irad.hessian(rosenbrock, sparse=True)(X).toarray())
+
+
+def test_places_that_are_arguments():
+    """The pattern follows them from call to call."""
+
+    def read(x, at, k):
+        return np.tanh(x[at]) * x[k] + x[:7]
+
+    def energy(x, at):
+        return np.sum((x[at] - x[:7]) ** 2)
+
+    jacobian, hessian = irad.jacobian(read, sparse=True), irad.hessian(energy, sparse=True)
+    for at, k in (([0, 3, 3, 8, -1, 2, 2], 5), ([7, 6, 5, 4, 3, 2, 1], -2)):
+        at = np.array(at)
+        np.testing.assert_allclose(jacobian(X, at, k).toarray(), irad.jacfwd(read)(X, at, k), rtol=1e-13)
+        np.testing.assert_allclose(hessian(X, at).toarray(), irad.jacfwd(irad.grad(energy))(X, at), rtol=1e-13)

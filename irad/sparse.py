@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,7 @@ from irad.types import Array, Static, Type, is_float
 
 __all__ = ["SparseDerivative"]
 
+MAX_SHARED = 64  # functions of some types that are kept for those of the same code
 MAX_PLANS = 8  # patterns that are kept for arguments of one combination of types
 Leaves = list[Any]  # the numbers and arrays of the arguments, then those of what is captured
 
@@ -53,6 +55,9 @@ class _Plan:
     known: Leaves
     indices: list[tuple[Any, Any, tuple[int, int]]]  # (indices, indptr, shape) of each matrix
     values: Callable[[Leaves], list[Any]]  # the data of each
+
+
+_shared: OrderedDict[Any, _Typed] = OrderedDict()  # by the code of functions: a fresh lambda plans nothing
 
 
 class SparseDerivative(PythonOnly):
@@ -109,9 +114,11 @@ class SparseDerivative(PythonOnly):
                 "a sparse derivative of a function that is compiled with static_argnums",
                 help="give the static arguments beforehand: functools.partial(f, ...), or a lambda",
             )
-        found = self.typed.get((types, keywords))
-        if found is not None and not found.program.changed(self.fn, given):
-            return found
+        key = (self.kind, self.argnums, self.order, self.primal._key(types, keywords))
+        for found in filter(None, (self.typed.get((types, keywords)), _shared.get(key))):
+            if not found.program.changed(self.fn, given):
+                self.typed[types, keywords] = found
+                return found
         dense = self.dense.specialized(types, keywords)  # refuses what has no such derivative
         entry = self.primal.specialized(types, keywords)
         numbers = self.argnums if isinstance(self.argnums, tuple) else (self.argnums,)
@@ -122,7 +129,10 @@ class SparseDerivative(PythonOnly):
         program = Program(entry, lambda _: None, None, entry.module)
         blocks = self._blocks(slim if self.kind == "jacobian" else _slim(gradient(problem)))
         found = _Typed(problem, slim, program, dense.module.entry.output.type, [], blocks)
-        self.typed[types, keywords] = found
+        self.typed[types, keywords] = _shared[key] = found
+        _shared.move_to_end(key)
+        if len(_shared) > MAX_SHARED:
+            _shared.popitem(last=False)
         return found
 
     def _leaves(self, typed: _Typed, types: Sequence[Type], given: tuple[Any, ...]) -> Leaves:

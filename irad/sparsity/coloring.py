@@ -20,6 +20,7 @@ __all__ = ["columns_apart", "star"]
 
 Run = Callable[..., Any]
 FEW_NEIGHBOURS = 64  # of a vertex that gets no colour of its own
+MOST_PATHS = 300_000_000  # that are looked at for a star colouring; of more, columns without a row in common are as good
 MANY = 16.0  # times as many neighbours as others have on average: such a vertex gets a colour of its own
 
 
@@ -50,13 +51,12 @@ def star(pattern: Rows, run: Run) -> Any:
     degree = np.diff(pattern.indptr)
     hub = degree > max(FEW_NEIGHBOURS, MANY * float(np.median(degree))) if n else np.zeros(0, bool)
     rest = _without(pattern, hub) if hub.any() else pattern
-    best = None
-    sizes = np.diff(rest.indptr)
-    for order in (np.arange(n), np.argsort(-sizes, kind="stable")):
-        found = run(greedy_star, order, *_arrays(rest))
-        if best is None or found.max(initial=-1) < best.max(initial=-1):
-            best = found
-    assert best is not None
+    sizes = np.diff(rest.indptr).astype(np.int64)
+    if int((sizes**3).sum()) > MOST_PATHS:
+        best = columns_apart(rest, run)
+    else:
+        orders = (np.arange(n), np.argsort(-sizes, kind="stable"))
+        best = min((run(greedy_star, order, *_arrays(rest)) for order in orders), key=lambda c: c.max(initial=-1))
     count = int(best[~hub].max(initial=-1)) + 1
     best[hub] = count + np.arange(int(hub.sum()))
     return best

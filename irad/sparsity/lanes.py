@@ -14,13 +14,17 @@ import numpy as np
 
 from irad.sparsity.rows import Rows, gathered
 
-__all__ = ["MOST", "Frame", "NotTogether", "Unknown", "Value", "deepest", "lifted"]
+__all__ = ["MOST", "Frame", "NotTogether", "TooLong", "Unknown", "Value", "deepest", "lifted"]
 
 MOST = 20_000_000  # rows of a value
 
 
 class NotTogether(Exception):
     """The trips of a loop cannot be run at once: one needs what an earlier one has made."""
+
+
+class TooLong(NotTogether):
+    """Trips that run one after the other take too long."""
 
 
 class Unknown(Exception):

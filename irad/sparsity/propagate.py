@@ -10,7 +10,7 @@ with automatic differentiation").
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,20 +19,18 @@ from scipy.sparse import vstack
 
 from irad.errors import refuse
 from irad.graph.nodes import UNDEF, Apply, Constant, Graph, Node
-from irad.graph.walk import Task, nested_graphs, run
-from irad.sparsity import rules
-from irad.sparsity.carried import Carried, Element, State, settled
+from irad.graph.walk import Task, run
+from irad.sparsity import loops, rules
+from irad.sparsity.carried import Carried, Element, State
 from irad.sparsity.lanes import Frame, NotTogether, Unknown, Value, deepest, lifted
 from irad.sparsity.problem import Problem
-from irad.sparsity.rows import Rows, empty, gathered, grouped, joined, made, same, stacked, unit
+from irad.sparsity.rows import Rows, empty, gathered, joined, made, stacked, unit
 from irad.types import Array, Scalar, Struct, Type, is_float
 
 __all__ = ["Found", "propagated"]
 
 UPDATES = frozenset({"index_update", "index_add", "slice_update", "slice_add"})
 JOINS = frozenset({"add", "sub", "maximum", "minimum"})  # of a state with what a trip adds to it
-MOST_STEPS = 100_000  # operations that loops run one trip after the other
-MOST_ROUNDS = 12  # of an estimate, before all of it is taken to depend on whatever some of it does
 MOST_DEPTH = 200  # of calls
 MOST_PAIRS = 1_000_000_000
 
@@ -113,7 +111,7 @@ class _Propagation:
         self.root = Frame(None, np.zeros(1, np.int64))
         self.pairs: list[tuple[Rows, Rows]] = []
         self.states: list[State] = []  # of the loops around that run at once
-        self.unsure = self.steps = self.depth = 0
+        self.unsure = self.steps = self.copied = self.depth = 0
         self.constants: dict[Constant, Any] = {}
 
     # -- second derivatives ------------------------------------------------------------------------------------------------
@@ -210,7 +208,7 @@ class _Propagation:
             found = self._of_state(name, node, args, frame)
             if found is not None:
                 return found
-            args = [self._plain(a) for a in args]
+            args = [self.plain(a) for a in args]
         if name == "empty_stack":
             return ()
         if not all(isinstance(a, Value) for a in args):
@@ -228,7 +226,7 @@ class _Propagation:
             return Value(self.root, rules.shape_of(node.type, args))
         return rules.whole(self, node, args)
 
-    def _plain(self, v: Any) -> Any:
+    def plain(self, v: Any) -> Any:
         """A value in the place of a state or an element of it."""
         if isinstance(v, Carried):
             return v.value()
@@ -265,7 +263,7 @@ class _Propagation:
         if name == "dim":
             return Value(self.root, (), np.array([x.shape[node.static[0]]], np.int64))
         if name == "index":
-            index = [self._plain(i) for i in rest]
+            index = [self.plain(i) for i in rest]
             if any(i.known is None for i in index):
                 return None
             at = rules.flat_places(frame, index, x.shape)
@@ -273,17 +271,17 @@ class _Propagation:
         if name in UPDATES:
             v, *index = rest
             adds = name.endswith("add")
-            index = [self._plain(i) for i in index]
+            index = [self.plain(i) for i in index]
             if isinstance(v, Carried):
                 v = v.value()
             if adds and not x.state.floats:
                 return None
             if any(i.known is None for i in index):
-                return x.write(frame, self._plain(v), None, False)
+                return x.write(frame, self.plain(v), None, False)
             if name.startswith("index"):
                 at = rules.flat_places(frame, index, x.shape)
             else:
-                v = self._plain(v)
+                v = self.plain(v)
                 at = rules.block_places(frame, index, node.static[0], v.shape, x.shape)
             if isinstance(v, Element):
                 mine = v.carried.state is x.state and v.carried.version == x.version and v.nodes == node.args[2:]
@@ -292,11 +290,11 @@ class _Propagation:
                     for other in v.added:
                         out = out.write(frame, other, at, False)
                     return out
-                v = self._plain(v)
+                v = self.plain(v)
             return x.write(frame, v, at, not adds and not self.unsure)
         if name == "slice":
             rank = len(x.shape)
-            starts = [self._plain(i) for i in rest[:rank]]
+            starts = [self.plain(i) for i in rest[:rank]]
             if any(i.known is None for i in starts):
                 return None
             sizes = rules.shape_of(node.type, rest[rank:])
@@ -336,7 +334,7 @@ class _Propagation:
             if len(items) != _static_or(to, len(items)):
                 raise Unknown
             cells = [v[leaf] if isinstance(v, tuple) else v for v in items]
-            return rules.stacked_numbers(self, [self._plain(c) for c in cells])
+            return rules.stacked_numbers(self, [self.plain(c) for c in cells])
         raise Unknown
 
     # -- control -----------------------------------------------------------------------------------------------------------
@@ -346,11 +344,11 @@ class _Propagation:
         if name == "call":
             return (yield self.function(node.graphs[0], args, scope, frame))
         if name == "cond":
-            return (yield self._cond(node, self._plain(args[0]), scope, frame))
+            return (yield self._cond(node, self.plain(args[0]), scope, frame))
         if name == "for_loop":
-            return (yield self._for(node, self._plain(args[0]), args[1:], scope, frame))
+            return (yield loops.for_loop(self, node, self.plain(args[0]), args[1:], scope, frame))
         if name == "while_loop":
-            return (yield self._while(node, args, scope, frame))
+            return (yield loops.while_loop(self, node, args, scope, frame))
         raise Unknown
 
     def _cond(self, node: Apply, test: Value, scope: _Scope, frame: Frame) -> Task:
@@ -396,7 +394,7 @@ class _Propagation:
             if (a.version, b.version) != s.branches:
                 raise NotTogether
             return Carried(s, s.version)
-        a, b = self._plain(a), self._plain(b)
+        a, b = self.plain(a), self.plain(b)
         if not isinstance(a, Value) or not isinstance(b, Value):
             if isinstance(a, Value) or isinstance(b, Value):
                 raise Unknown
@@ -424,217 +422,10 @@ class _Propagation:
         alike = a.known is not None and b.known is not None and np.array_equal(a.known, b.known)
         return Value(frame, a.shape, a.known if alike else None, joined(a.rows, b.rows))
 
-    # -- loops -------------------------------------------------------------------------------------------------------------
-
-    def _for(self, node: Apply, count: Value, state: list[Any], scope: _Scope, frame: Frame) -> Task:
-        (body,) = node.graphs
-        if count.known is not None and not (count.known > 0).any():
-            return _packed(state)
-        if count.known is not None:
-            trips = np.maximum(lifted(count, frame).known, 0).astype(np.int64)
-            back = self._mark()
-            try:
-                return (yield self._together(body, trips, state, scope, frame))
-            except NotTogether:
-                back()
-            operations = sum(len(g.body) for g in nested_graphs(body))
-            if self.steps + operations * int(trips.max()) <= MOST_STEPS:
-                return (yield self._in_turn(body, trips, state, scope, frame))
-        return (yield self._estimated(body, count, state, scope, frame))
-
-    def _mark(self) -> Callable[[], None]:
-        """What forgets all that is noted from here on."""
-        marks = [(s, s.mark()) for s in self.states]
-        pairs, depth, unsure, states = len(self.pairs), self.depth, self.unsure, len(self.states)
-
-        def back() -> None:
-            del self.states[states:], self.pairs[pairs:]
-            for s, mark in marks:
-                s.back(mark)
-            self.depth, self.unsure = depth, unsure
-
-        return back
-
-    def _together(self, body: Graph, trips: Any, state: list[Any], scope: _Scope, frame: Frame) -> Task:
-        """All trips at once."""
-        if trips.sum() > 20_000_000:
-            raise NotTogether
-        up = np.repeat(np.arange(frame.count), trips)
-        inner = Frame(frame, up)
-        number = np.arange(len(up)) - np.repeat(np.cumsum(trips) - trips, trips)
-        states = [State(inner, v, is_float(p.type), self.columns, False) for v, p in zip(state, body.params[1:], strict=True)]
-        before = len(self.states)
-        self.states += states
-        out = yield self.body(body, [Value(inner, (), number), *[s.first for s in states]], scope, inner)
-        del self.states[before:]
-        last = np.cumsum(trips) - 1
-        results = []
-        for s, v in zip(states, _parts(out, len(states)), strict=True):
-            if isinstance(v, Carried) and v.state is s:
-                if v.version != s.version:
-                    raise NotTogether
-                results.append(settled(s, frame))
-            elif s.written or s.read or s.whole:
-                raise NotTogether
-            else:
-                results.append(self._last(v, s.base, inner, trips, last, frame))
-        return _packed(results)
-
-    def _last(self, v: Any, base: Any, inner: Frame, trips: Any, last: Any, frame: Frame) -> Any:
-        """What the last trip made; where there was none, what was there before."""
-        if isinstance(v, tuple):
-            if not isinstance(base, tuple) or len(v) != len(base):
-                raise NotTogether
-            return tuple(self._last(u, w, inner, trips, last, frame) for u, w in zip(v, base, strict=True))
-        v = self._plain(v)
-        if not isinstance(v, Value):
-            raise NotTogether
-        v = lifted(v, inner) if v.frame.depth >= inner.depth else v
-        if v.frame is inner:
-            some = np.flatnonzero(trips)
-            at = (last[some][:, None] * v.size + np.arange(v.size)).ravel()
-            sub = Frame(frame, some)
-            v = Value(sub, v.shape, v.known[last[some]] if v.known is not None else None, gathered(v.rows, at))
-            if len(some) == frame.count:
-                return Value(frame, v.shape, v.known, v.rows)
-            return self.merged([v, base], [some, np.flatnonzero(trips == 0)], frame)
-        return v if (trips > 0).all() else self.merged([v, base], [np.flatnonzero(trips), np.flatnonzero(trips == 0)], frame)
-
-    def _in_turn(self, body: Graph, trips: Any, state: list[Any], scope: _Scope, frame: Frame) -> Task:
-        """One trip after the other."""
-        for i in range(int(trips.max())):
-            on = np.flatnonzero(trips > i)
-            number = Value(self.root, (), np.array([i], np.int64))
-            if len(on) == frame.count:
-                out = yield self.body(body, [number, *state], scope, frame)
-                state = list(_parts(out, len(state)))
-                continue
-            inner = Frame(frame, on)
-            before = [s.version for s in self.states]
-            out = yield self.body(body, [number, *state], scope, inner)
-            off = np.flatnonzero(trips <= i)
-            for s, old in zip(self.states, before, strict=True):
-                s.branches = (s.version, old) if s.version != old else None
-                s.version += s.version != old
-            state = [self.merged([new, v], [on, off], frame) for new, v in zip(_parts(out, len(state)), state, strict=True)]
-        return _packed(state)
-
-    def _estimated(self, body: Graph, count: Value | None, state: list[Any], scope: _Scope, frame: Frame) -> Task:
-        """On an estimate of the state that holds before each trip, until it does."""
-        again = count is None
-        params = body.params if again else body.params[1:]
-        estimate = [self._rough(v, p.type, frame) for v, p in zip(state, params, strict=True)]
-        rounds = 0
-        self.unsure += 1
-        while True:
-            rounds += 1
-            out = yield self._trip(body, count, estimate, scope, frame)
-            new = [self._grown(old, v, frame) for old, v in zip(estimate, out, strict=True)]
-            if all(map(_alike, estimate, new)):
-                break
-            estimate = [self._wide(v) for v in new] if rounds >= MOST_ROUNDS else new
-        self.unsure -= 1
-        return _packed(estimate)
-
-    def _trip(self, body: Graph, count: Value | None, estimate: list[Any], scope: _Scope, frame: Frame) -> Task:
-        """What any trip may leave of the state."""
-        if count is None or count.known is None:
-            args = list(estimate)
-            if count is not None:
-                args.insert(0, Value(frame, ()))
-            out = yield self.body(body, args, scope, frame)
-            return _parts(out[1] if count is None else out, len(estimate))
-        trips = np.maximum(lifted(count, frame).known, 0).astype(np.int64)
-        up = np.repeat(np.arange(frame.count), trips)
-        inner = Frame(frame, up)
-        number = Value(inner, (), np.arange(len(up)) - np.repeat(np.cumsum(trips) - trips, trips))
-        kept = [isinstance(v, Value) for v in estimate]
-        states = [State(inner, v, True, self.columns, True) if k else v for v, k in zip(estimate, kept, strict=True)]
-        args = [number, *[s.first if isinstance(s, State) else s for s in states]]
-        found = []
-        out = yield self.body(body, args, scope, inner)
-        for s, v in zip(states, _parts(out, len(states)), strict=True):
-            if isinstance(v, Carried) and v.state is s:
-                found.append(settled(s, frame))
-            else:
-                found.append(self._any(v, inner, frame))
-        return found
-
-    def _any(self, v: Any, inner: Frame, frame: Frame) -> Any:
-        """The union over the lanes of a loop."""
-        if isinstance(v, tuple):
-            return tuple(self._any(u, inner, frame) for u in v)
-        v = self._plain(v)
-        if not isinstance(v, Value) or v.frame.depth < inner.depth:
-            return v
-        v = lifted(v, inner)
-        groups = (inner.up[:, None] * v.size + np.arange(v.size)).ravel()
-        return Value(frame, v.shape, None, grouped(v.rows, groups, frame.count * v.size))
-
-    def _rough(self, v: Any, t: Type, frame: Frame) -> Any:
-        """The estimate that a loop begins with: its integers may be any."""
-        if isinstance(v, tuple) and isinstance(t, Struct):
-            return tuple(self._rough(u, s, frame) for u, s in zip(v, t.items, strict=True))
-        v = self._plain(v)
-        if not isinstance(v, Value):
-            raise Unknown
-        v = lifted(v, frame)
-        return Value(frame, v.shape, None, v.rows)
-
-    def _grown(self, old: Any, new: Any, frame: Frame) -> Any:
-        if isinstance(old, tuple):
-            if not isinstance(new, tuple) or len(old) != len(new):
-                raise Unknown
-            return tuple(self._grown(u, v, frame) for u, v in zip(old, new, strict=True))
-        new = self._plain(new)
-        if not isinstance(new, Value) or new.shape != old.shape:
-            raise Unknown
-        return Value(frame, old.shape, None, joined(old.rows, lifted(new, frame).rows))
-
-    def _wide(self, v: Any) -> Any:
-        """Each number depends on all that one of the array does."""
-        if isinstance(v, tuple):
-            return tuple(map(self._wide, v))
-        if v.rows is None:
-            return v
-        lanes = np.repeat(np.arange(v.frame.count), v.size)
-        return Value(v.frame, v.shape, None, gathered(grouped(v.rows, lanes, v.frame.count), lanes))
-
-    def _while(self, node: Apply, state: list[Any], scope: _Scope, frame: Frame) -> Task:
-        (body,) = node.graphs
-        start, back = state, self._mark()
-        operations = sum(len(g.body) for g in nested_graphs(body))
-        try:
-            while True:
-                if self.steps + operations > MOST_STEPS:
-                    raise NotTogether
-                again, out = yield self.body(body, state, scope, frame)
-                state = list(_parts(out, len(state)))
-                again = self._plain(again)
-                if again.known is None or (again.known.any() and not again.known.all()):
-                    raise NotTogether
-                if not again.known.any():
-                    return _packed(state)
-        except NotTogether:
-            back()
-        return (yield self._estimated(body, None, start, scope, frame))
-
 
 def _static_or(t: Any, n: int) -> int:
     """The length of a column, where it is known when the program is compiled."""
     return t.shape[0] if isinstance(t.shape[0], int) else n
-
-
-def _alike(a: Any, b: Any) -> bool:
-    return all(map(_alike, a, b)) if isinstance(a, tuple) else same(a.rows, b.rows)
-
-
-def _packed(state: list[Any]) -> Any:
-    return state[0] if len(state) == 1 else tuple(state)
-
-
-def _parts(out: Any, count: int) -> Sequence[Any]:
-    return (out,) if count == 1 else out
 
 
 def _owner(graph: Graph | None) -> Graph | None:

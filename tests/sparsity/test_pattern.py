@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import irad
-from irad.sparsity import propagate
+from irad.sparsity import loops
 
 N = 9
 X = np.linspace(0.5, 1.5, N)
@@ -218,7 +218,7 @@ def test_second_derivatives(name):
 def test_trips_that_cannot_be_followed_are_all_taken_together(monkeypatch):
     """Of too many operations one after the other nothing is missed."""
     exact = [where(f, *args) for f, args, _ in EXACT.values()]
-    monkeypatch.setattr(propagate, "MOST_STEPS", 0)
+    monkeypatch.setattr(loops, "MOST_STEPS", 0)
     rough = [where(f, *args) for f, args, _ in EXACT.values()]
     assert all((e <= r).all() for e, r in zip(exact, rough, strict=True))
     assert any((e < r).any() for e, r in zip(exact, rough, strict=True))

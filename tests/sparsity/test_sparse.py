@@ -174,6 +174,15 @@ def test_captured_values_are_read_at_each_call():
     np.testing.assert_allclose(J(X).toarray(), irad.jacobian(lambda x: w[0] * x[places] ** 2)(X), rtol=1e-13)
 
 
+def test_a_fresh_function_of_the_same_code_is_planned_once():
+    def derivative(w):
+        return irad.hessian(lambda x: w * np.sum(x**2 * x[0]), sparse=True)
+
+    one, other = derivative(1.0), derivative(3.0)
+    np.testing.assert_array_equal(one(X).toarray() * 3.0, other(X).toarray())
+    assert list(one.typed.values()) == list(other.typed.values())
+
+
 def test_shared_indices_cannot_be_written():
     J = irad.jacobian(lambda x: x**2, sparse=True)
     found = J(X)

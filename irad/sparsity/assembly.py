@@ -13,7 +13,7 @@ import numpy as np
 
 from irad.graph.nodes import Module
 from irad.optimize.elements import size
-from irad.sparsity.blocks import Repeated
+from irad.sparsity.blocks import Layout, Repeated
 from irad.sparsity.sums import Sums, sums
 from irad.types import Array, Scalar, Type
 
@@ -31,23 +31,27 @@ class Blocks:
     def placed(self, leaves: Sequence[Any]) -> dict[tuple[int, int], Placed]:
         """Where the partials stand, by output and parameter, for arguments with these integers: rows and columns, and which of
         the partials of this matrix they are."""
-        parts: dict[tuple[int, int], list[Any]] = {(i, k): [] for i in range(len(self.outputs)) for k in self.found.wrt}
-        count = [0] * len(self.outputs)  # the numbers written so far, over all loops
-        last = [np.full(n, -1) for n in self.outputs]  # the last that was not added
+        found: list[tuple[Layout, Any, Any]] = []  # with the rows and columns of what its trips write and read
         feed = iter(self.rows_and_columns(*leaves))
+        none = np.zeros((0, 0), np.int64)
         for layouts, inputs in zip(self.found.loops, self.found.columns, strict=True):
-            columns = next(feed) if inputs else np.zeros((0, 0), np.int64)
-            for layout in layouts:
-                i = layout.leaf
-                rows = next(feed) if layout.adds else np.zeros((0, 0), np.int64)
-                ids = count[i] + np.arange(rows.size).reshape(rows.shape)
-                count[i] += rows.size
-                sets = ~np.array(layout.adds, bool)
-                np.maximum.at(last[i], rows[:, sets], ids[:, sets])
-                for k, pairs in layout.entries.items():
-                    written, read = np.array(pairs).T
-                    parts[i, k].append([x.ravel() for x in (rows[:, written], columns[:, read], ids[:, written])])
-        return {(i, k): _alive(found, last[i]) for (i, k), found in parts.items()}
+            columns = next(feed) if inputs else none
+            found += [(layout, next(feed) if layout.adds else none, columns) for layout in layouts]
+        count = [0] * len(self.outputs)  # the numbers written so far
+        last = [np.full(n, -1) for n in self.outputs]  # the last that was not added
+        ids: dict[int, Any] = {}  # of the numbers of each layout, in the order of writing
+        for n in sorted(range(len(found)), key=lambda n: found[n][0].rank):
+            layout, rows, _ = found[n]
+            i, sets = layout.leaf, ~np.array(layout.adds, bool)
+            ids[n] = count[i] + np.arange(rows.size).reshape(rows.shape)
+            count[i] += rows.size
+            np.maximum.at(last[i], rows[:, sets], ids[n][:, sets])
+        parts: dict[tuple[int, int], list[Any]] = {(i, k): [] for i in range(len(self.outputs)) for k in self.found.wrt}
+        for n, (layout, rows, columns) in enumerate(found):
+            for k, pairs in layout.entries.items():
+                written, read = np.array(pairs).T
+                parts[layout.leaf, k].append([x.ravel() for x in (rows[:, written], columns[:, read], ids[n][:, written])])
+        return {(i, k): _alive(part, last[i]) for (i, k), part in parts.items()}
 
     def sums(self, leaves: Sequence[Any]) -> list[Sums]:
         """The matrices of each output in each parameter, as sums of their partials."""

@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "internal": {"errors"},
     "transforms": {"errors", "types", "graph", "primitives", "verify", "optimize", "elimination"},
     "elimination": {"errors", "types", "graph", "primitives"},
-    "sparsity": {"errors", "types", "graph", "primitives", "verify", "optimize", "elimination", "transforms"},
+    "sparsity": {"errors", "types", "graph", "primitives", "verify", "optimize", "elimination", "transforms", "nests"},
     "numpy": set(),
     "specialize": {"errors", "types", "graph", "primitives", "verify", "numpy"},
     "pipeline": {"errors", "types", "graph", "primitives", "verify", "optimize", "transforms", "specialize", "internal"},

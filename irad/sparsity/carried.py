@@ -211,9 +211,9 @@ def _check(state: State) -> None:
     writer, key = np.concatenate(writers), np.concatenate(keys)
     order = np.lexsort((writer, key))
     key, writer = key[order], writer[order]
-    start = np.concatenate([[True], key[1:] != key[:-1]])
+    start = np.diff(key, prepend=-1) > 0
     key, first = key[start], writer[start]
-    for lanes, places in state.read:
+    for lanes, places in state.read if len(key) else ():
         wanted = outer[lanes] * state.size + places
         at = np.minimum(np.searchsorted(key, wanted), len(key) - 1)
         if ((key[at] == wanted) & (first[at] < lanes)).any():

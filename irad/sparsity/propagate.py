@@ -209,8 +209,8 @@ class _Propagation:
             if found is not None:
                 return found
             args = [self.plain(a) for a in args]
-        if name == "empty_stack":
-            return ()
+        if name in ("empty_stack", "make_list"):
+            return tuple(args)
         if not all(isinstance(a, Value) for a in args):
             return self._listed(name, node, args, frame)
         if all(a.known is not None for a in args) and name != "dim":
@@ -311,8 +311,6 @@ class _Propagation:
 
     def _listed(self, name: str, node: Apply, args: list[Any], frame: Frame) -> Any:
         """Lists that grow, and stacks, where all lanes have one of the same length."""
-        if name == "make_list":
-            return tuple(args)
         items, *rest = args
         if not isinstance(items, tuple):
             raise Unknown

@@ -115,7 +115,7 @@ def _by_mode(s: Specializer, call: Any, order: str) -> dict[tuple[int, int], Nod
     elif outputs:
         _, residual = call.run_forward()
         for u in outputs:
-            rows = _by_number(s, u, partial(_rows, s, call, residual, u.k), inputs, last=False)
+            rows = _by_number(s, u, partial(_rows, s, call, residual, u.k, outputs), inputs, last=False)
             found.update({(u.k, v.k): _of_output(s, node, u) for v, node in zip(inputs, rows, strict=True)})
     return found
 
@@ -147,11 +147,15 @@ def _columns(s: Specializer, call: Any, k: int, outputs: Sequence[_Value], one: 
     return [s.convert(parts[u.k], u.type) for u in outputs]
 
 
-def _rows(s: Specializer, call: Any, residual: Node, i: int, one: Node) -> list[Node]:
+def _rows(s: Specializer, call: Any, residual: Node, i: int, outputs: Sequence[_Value], one: Node) -> list[Node]:
     """The derivatives in the inputs of an output along one direction."""
     b = s.b
     seed: list[Node | None] = [None] * len(call.leaves)
     seed[i] = s.convert(one, call.leaves[i])
+    for u in outputs:
+        if u.k != i and u.dims:
+            assert isinstance(u.type, Array)
+            seed[u.k] = s.convert(b.zeros(*u.dims, of=u.type), call.leaves[u.k])
     cts = b.vjp_backward(residual, call.packed(seed), graphs=(call.graph,), wrt=call.wrt)
     return [b.getitem(cts, index=k) for k in range(len(call.wrt))]
 

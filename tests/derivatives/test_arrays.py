@@ -242,3 +242,12 @@ def test_an_index_out_of_bounds_raises_where_its_value_is_not_needed(f, backend)
     for n in (7, -4, 10**9, -(10**9)) if f is not _read_all else (7, 1000):
         with pytest.raises(IndexError, match="out of bounds"):
             gradient(np.ones(3), n)
+
+
+def test_rows_of_outputs_beside_one_of_a_size_that_floats_decide():
+    def f(x):
+        return x[x > 1.0], np.sum(x) ** 2, x[0]
+
+    x = np.linspace(0.5, 1.5, 20)
+    for rows, columns in zip(irad.jacrev(f)(x), irad.jacfwd(f)(x), strict=True):
+        np.testing.assert_allclose(rows, columns, rtol=1e-14)

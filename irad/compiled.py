@@ -14,7 +14,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from types import CellType, FunctionType, ModuleType
+from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +28,7 @@ from irad.graph.normal import normal_form
 from irad.graph.parse import parse_signature
 from irad.graph.text import print_graph
 from irad.graph.walk import all_graphs
+from irad.guards import Guards, Kind
 from irad.internal import ours, too_deep
 from irad.lock import LOCK
 from irad.optimize.contracts import with_contracts
@@ -36,9 +37,8 @@ from irad.primitives import REGISTRY
 from irad.primitives.python import refuse_python_stage
 from irad.primitives.structure import same_bits
 from irad.specialize import derivatives
-from irad.specialize.captures import MISSING
 from irad.specialize.entry import Entry, specialize, type_of
-from irad.structures import Identity, check_apart, flatten, resolve, structure_key, write_back
+from irad.structures import Identity, Keys, check_apart, flatten, resolve, write_back
 from irad.types import Array, Scalar, Static, Struct, Type
 
 __all__ = ["BACKENDS", "CacheInfo", "Compiled", "Options", "Transform", "core_of", "unwrap"]
@@ -55,7 +55,6 @@ TITLES = {
     "hvp": "The Hessian-vector product of",
     "vmap": "The batched form of",
 }
-STEPS_TO_FUNCTION = frozenset({"compiled", "fn", "core", "func"})  # of a path: they lead to the compiled function itself
 
 
 class CacheInfo(NamedTuple):
@@ -94,9 +93,9 @@ class Program:
 
     entry: Entry
     call: Callable[[Sequence[Any]], Any]
-    stub: Any
+    stub: Any  # bound to no function yet; None where machine code cannot take a call apart
     module: Module
-    owner: Any = None  # the Compiled whose captured functions the stub checks
+    guards: Guards
     seconds: tuple[float, float, float] = (0.0, 0.0, 0.0)  # that it took to specialise, to optimise, to make code
     passes: dict[str, float] = field(default_factory=dict)  # seconds of each
     reason: str = ""  # why it was made
@@ -105,30 +104,6 @@ class Program:
     def general(self) -> bool:
         """Whether it serves arguments of other sizes, too."""
         return is_general([p.type for p in self.entry.module.entry.params])
-
-    def changed(self, fn: Any, arguments: Sequence[Any]) -> str:
-        """What is not as it was, of globals, attributes, defaults, and the types of what is read at each call."""
-        params = self.entry.module.entry.params
-        for h, p in zip(self.entry.hidden, params[len(params) - len(self.entry.hidden) :], strict=True):
-            t = type_of(resolve(h.path, fn, arguments))
-            if t is not p.type:
-                return f"the captured `{h.name}` was {p.type}, is {t}"
-        for scope, name, value in self.entry.guards:
-            now = scope.get(name, MISSING)
-            if now is not value:
-                return f"the global `{name}` {log.turned(value, now, MISSING)}"
-        for o, name, value in self.entry.object_guards:
-            now = _attribute(o, name)
-            if now is not value:
-                return f"{log.named(o, name)} {log.turned(value, now, MISSING)}"
-        return ""
-
-
-def _attribute(o: Any, name: str) -> Any:
-    try:
-        return getattr(o, name)
-    except (AttributeError, ValueError):
-        return MISSING
 
 
 _programs: OrderedDict[Any, list[Program]] = OrderedDict()
@@ -173,16 +148,16 @@ def function_of(fn: Any) -> FunctionType | None:
             return fn if isinstance(fn, FunctionType) else None
 
 
-def _key(fn: Any) -> Any:
+def _key(fn: Any, keys: Keys) -> Any:
     """What a callable is specialized for, apart from its arguments."""
     core = core_of(fn)
     if core is not None:
-        return _key(core.fn)
+        return _key(core.fn, keys)
     if isinstance(fn, Module):
         return Identity(fn)
     if isinstance(fn, Transform):
-        return (fn.kind, _key(fn.fn), fn.options)
-    return structure_key(fn)
+        return (fn.kind, _key(fn.fn, keys), fn.options)
+    return keys.of(fn)
 
 
 class Compiled:
@@ -195,20 +170,15 @@ class Compiled:
         self.fn, self.options, self.own = fn, options, own
         self.function = function_of(fn)
         self.programs: dict[Any, Program] = {}
+        self.stubs: dict[Any, tuple[Program, Any]] = {}  # with what calls try, bound to this function; the last first
         self.hits = self.misses = 0
         self.compiles, self.cleared = 0, False  # for the log, as is what was compiled last: (key, types, keywords)
         self.last: tuple[Any, Sequence[Type], Sequence[str]] | None = None
         self.families: set[Any] = set()
         self.signature: str | None = None
         self.taken: list[Type] = []  # the types of the signature's arguments
-        self.cells = self._own_cells()
-        self.native = new_native(self.slow, [c for _, c in self.cells])
+        self.native = new_native(self.slow)
         self.native._irad = self
-
-    def _own_cells(self) -> list[tuple[str, CellType]]:
-        """The closure cells of the compiled function itself; machine code reads numbers from them."""
-        f = self.function
-        return list(zip(f.__code__.co_freevars, f.__closure__ or (), strict=True)) if f is not None else []
 
     # -- calling -------------------------------------------------------------------------------------------------------
 
@@ -227,8 +197,7 @@ class Compiled:
         given = (*args, *kwargs.values())
         for v, t in zip(given, types, strict=True):
             flatten(v, t, leaves)
-        params = program.entry.module.entry.params
-        for h, p in zip(program.entry.hidden, params[len(params) - len(program.entry.hidden) :], strict=True):
+        for h, p in program.guards.hidden:
             flatten(resolve(h.path, self.fn, given), p.type, leaves)
         if not program.entry.writes:
             return program.call(leaves)
@@ -256,28 +225,29 @@ class Compiled:
                     **{k: len(args) + i for i, k in enumerate(keywords)},
                 }
                 check_sizes((t, types[places[n]], n) for t, n in zip(self.taken, names, strict=False) if n in places)
-            family = self._family(types, keywords)
+            kind = self.kind(given, types)
+            family = self._family(kind, types, keywords)
             usable = [tuple(types), *([] if exact else [g for g in reversed(family.general) if fits(g, types)])]
             changed = ""
             for taken in usable:
-                key = self._key(taken, keywords)
+                key = kind.key(taken, keywords, self.options)
                 for p in (*([self.programs[key]] if key in self.programs else []), *_programs.get(key, ())):
-                    what = p.changed(self.fn, given)
+                    what = p.guards.changed(self.fn, given, kind.parts)
                     if not what:
                         self.hits += 1
-                        self._adopt(key, p)
+                        self._adopt(key, p, kind, again=key in self.programs)
                         return p, types
                     changed = changed or what
             self.misses += 1
-            return self._made_for(family, types, usable[1:], keywords, changed, exact), types
+            return self._made_for(kind, family, types, usable[1:], keywords, changed, exact), types
 
-    def _key(self, types: Sequence[Type], keywords: Sequence[str]) -> Any:
-        parts = [structure_key(t.value) if isinstance(t, Static) else t for t in types]
-        return (_key(self.fn), tuple(parts), tuple(keywords), self.options)
+    def kind(self, given: Sequence[Any], types: Sequence[Type]) -> Kind:
+        """What it is specialised for in a call with these arguments, beside their types."""
+        return Kind(self.fn, given, types, _key)
 
-    def _family(self, types: Sequence[Type], keywords: Sequence[str]) -> Family:
+    def _family(self, kind: Kind, types: Sequence[Type], keywords: Sequence[str]) -> Family:
         """What is known of calls that differ in sizes only, of all functions of the same code."""
-        key = self._key(erased(types), keywords)
+        key = kind.key(erased(types), keywords, self.options)
         found = _families.setdefault(key, Family())
         _families.move_to_end(key)
         if len(_families) > MAX_PROGRAMS:
@@ -287,6 +257,7 @@ class Compiled:
 
     def _made_for(
         self,
+        kind: Kind,
         family: Family,
         types: list[Type],
         general: Sequence[tuple[Type, ...]],
@@ -302,25 +273,32 @@ class Compiled:
             attempts = list(general[:1] or family.candidates(types))
         for taken in attempts:
             try:
-                made = self._made(taken, types, keywords, changed)
+                made = self._made(kind, taken, types, keywords, changed)
             except CompileError as e:
                 family.refuse(taken, e.diagnostic.message)
                 continue
             family.general = [*(g for g in family.general if g != taken), taken]
             family.called(types)
             return made
-        made = self._made(tuple(types), types, keywords, changed, exact or "; ".join(dict.fromkeys(family.refused.values())))
+        refused = exact or "; ".join(dict.fromkeys(family.refused.values()))
+        made = self._made(kind, tuple(types), types, keywords, changed, refused)
         family.called(types)
         return made
 
     def _made(
-        self, taken: tuple[Type, ...], types: Sequence[Type], keywords: Sequence[str], changed: str, exact: str = ""
+        self,
+        kind: Kind,
+        taken: tuple[Type, ...],
+        types: Sequence[Type],
+        keywords: Sequence[str],
+        changed: str,
+        exact: str = "",
     ) -> Program:
         """A new program, kept for all functions of the same code, and a word on it in the log. `types`: of the call that it is
         made for; `exact`: why it is not made for other sizes, too."""
-        key = self._key(taken, keywords)
+        key = kind.key(taken, keywords, self.options)
         reason = log.why(self, key, types, keywords, changed, taken if is_general(taken) else (), exact)
-        made = self.compile(taken, keywords, Hook())
+        made = self.compile(taken, keywords, Hook(), kind)
         if is_general(taken):
             _refuse_printing(made.module)
         self.last, made.reason = (key, types, keywords), reason.text
@@ -329,7 +307,7 @@ class Compiled:
         _programs.move_to_end(key)
         while len(_programs) > MAX_PROGRAMS:
             _programs.popitem(last=False)
-        self._adopt(key, made)
+        self._adopt(key, made, kind)
         return made
 
     def _type(self, i: int, value: Any) -> Type:
@@ -344,16 +322,24 @@ class Compiled:
             e.diagnostic.notes.append(Note(f"this is in argument {i}{named}"))
             raise
 
-    def _adopt(self, key: Any, program: Program) -> None:
-        """Make the program one of this function's, the first that a call tries."""
+    def _adopt(self, key: Any, program: Program, kind: Kind, *, again: bool = True) -> None:
+        """Make the program one of this function's, the first that a call like the one at hand tries. Not at the first call of
+        a function for which nothing is compiled: it may be the last, too."""
         self.programs.pop(key, None)
         self.programs[key] = program
         if len(self.programs) > MAX_PROGRAMS:
             self.programs.pop(next(iter(self.programs)))
-        from irad.backends.llvm.native import set_stubs
+        if program.stub is None or not again:
+            return
+        from irad.backends.llvm.native import MAX_STUBS, set_stubs
 
-        own = [p for p in reversed(self.programs.values()) if p.stub is not None and p.owner in (None, self)][:8]
-        set_stubs(self.native, [p.stub for p in sorted(own, key=lambda p: p.general)])  # those for exact sizes first
+        place = (key, *map(id, kind.statics))
+        self.stubs.pop(place, None)
+        self.stubs = {place: (program, program.stub.bound(program.guards.bound(kind))), **self.stubs}
+        while len(self.stubs) > MAX_STUBS:
+            self.stubs.popitem()
+        tried = sorted(self.stubs.values(), key=lambda s: s[0].general)  # those for exact sizes first
+        set_stubs(self.native, [stub for _, stub in tried])
 
     def cache_info(self) -> CacheInfo:
         return CacheInfo(self.hits, self.misses, len(self.programs))
@@ -368,6 +354,7 @@ class Compiled:
                 _families.pop(key, None)
             log.forgotten(self, len(self.programs))
             self.programs.clear()
+            self.stubs.clear()
             self.families.clear()
             self.last, self.cleared = None, True
             set_stubs(self.native, [])
@@ -435,8 +422,9 @@ class Compiled:
             types, result = parse_signature(signature)
             check_symbols(types)
             self.misses += 1
+            kind = self.kind((), types)
             try:
-                made = self._made(tuple(types), types, (), "")
+                made = self._made(kind, tuple(types), types, (), "")
             except CompileError as e:
                 if is_general(types):
                     e.diagnostic.notes.append(Note("the signature has sizes for which any number may stand"))
@@ -445,7 +433,7 @@ class Compiled:
                 given = made.entry.module.entry.output.type
                 check_result(result, given.items[0] if made.entry.writes and isinstance(given, Struct) else given, types)
             self.signature, self.taken = signature, types
-            family = self._family(types, ())
+            family = self._family(kind, types, ())
             if is_general(types):
                 family.general.append(tuple(types))
             else:
@@ -455,8 +443,10 @@ class Compiled:
         names = lower(self.function).info.parameters if self.function is not None else []
         return names[inspect.ismethod(self.fn) :]  # the first of a bound method's is not an argument
 
-    def compile(self, types: Sequence[Type], keywords: Sequence[str], hook: Hook | None = None) -> Program:
-        """Specialize, optimize and load for arguments of these types."""
+    def compile(
+        self, types: Sequence[Type], keywords: Sequence[str], hook: Hook | None = None, kind: Kind | None = None
+    ) -> Program:
+        """Specialize, optimize and load for arguments of these types. `kind`: of a call that it is for."""
         hook = hook or Hook()
         start = time.perf_counter()
         entry = self.specialized(types, keywords)
@@ -468,23 +458,27 @@ class Compiled:
         if self.options.backend == "llvm":
             module = native(module, hook, preaccumulate=told)
         optimized = time.perf_counter()
-        program = self._program(entry, module, types, keywords)
+        guards = Guards(entry, kind.parts if kind is not None else ())
+        call, stub = self._code(entry, module, types, keywords, guards)
+        program = Program(entry, call, stub, module, guards)
         program.seconds = (specialized - start, optimized - specialized, time.perf_counter() - optimized)
         program.passes = hook.times
         return program
 
-    def _program(self, entry: Entry, module: Module, types: Sequence[Type], keywords: Sequence[str]) -> Program:
-        """What runs an optimized module."""
+    def _code(
+        self, entry: Entry, module: Module, types: Sequence[Type], keywords: Sequence[str], guards: Guards
+    ) -> tuple[Any, Any]:
+        """What runs an optimized module, and its stub."""
         if self.options.backend == "interpreter":
             from irad.backends.interpreter.run import loaded
 
-            return Program(entry, loaded(module, self.options.trace), None, module, None)
+            return loaded(module, self.options.trace), None
         with ours("code generation", lambda: str(module), "ir {file} --stage asm"):
             if self.options.backend == "source":
                 from irad.backends.source.run import Loaded
 
-                return Program(entry, Loaded(module, self.title(module), self.label()), None, module, None)
-            return self._load(entry, module, types, keywords)
+                return Loaded(module, self.title(module), self.label()), None
+            return self._load(entry, module, types, keywords, guards)
 
     def label(self) -> str:
         """A name for the program: `loss_grad`."""
@@ -501,52 +495,32 @@ class Compiled:
         what = TITLES.get(self.fn.kind, f"{self.fn.kind} of") + " " if isinstance(self.fn, Transform) else ""
         return f"{what}{name}{where} for ({types})."
 
-    def _load(self, entry: Entry, module: Module, types: Sequence[Type], keywords: Sequence[str]) -> Program:
+    def _load(
+        self, entry: Entry, module: Module, types: Sequence[Type], keywords: Sequence[str], guards: Guards
+    ) -> tuple[Any, Any]:
         from irad.backends.llvm import run as llvm
 
-        cells = {name: i for i, (name, _) in enumerate(self.cells)}
-        params = entry.module.entry.params
-        captured = params[len(params) - len(entry.hidden) :]
-        sources = [self._source(h.path, cells) for h in entry.hidden]
         direct = not keywords and not entry.writes and self.function is not None
-        direct = direct and all(s is not None and llvm.readable(p.type) for s, p in zip(sources, captured, strict=True))
-        guards, owned = [], False
-        names = _names(entry)
-        for o, name, value in entry.object_guards:
-            if isinstance(o, ModuleType):
-                names.append(llvm.Names(vars(o), {name: value}))
-                continue
-            guard = llvm.attribute_guard(o, name, value)
-            if guard is None:
-                direct = False  # cannot be checked by machine code: the slow path does
-            else:
-                guards.append(guard)
-                owned = owned or isinstance(o, CellType)
+        found = guards.for_stub() if direct else None
         arguments: list[Any] = [llvm.Identical(t.value) if isinstance(t, Static) else llvm.Dynamic(t) for t in types]
-        hidden = []
-        if direct:
-            hidden = [llvm.Hidden(s, p.type) for s, p in zip(sources, captured, strict=True) if s is not None]
+        hidden: list[Any] = []
+        names: list[Any] = []
+        count = 0
+        if found is not None:
+            names, sources, count = found
+            hidden = [llvm.Hidden(s, p.type) for s, (_, p) in zip(sources, guards.hidden, strict=True)]
         else:
-            arguments += [llvm.Dynamic(p.type) for p in captured]  # the slow path reads them and hands them in
+            arguments += [llvm.Dynamic(p.type) for _, p in guards.hidden]  # the slow path reads them and hands them in
         loaded = llvm.load(
             module,
             arguments,
             hidden=hidden,
-            guards=guards,
+            guards=count,
             names=names,
             fast_math=self.options.fast_math,
             threads=self.options.threads,
         )
-        return Program(entry, loaded, loaded.stub if direct else None, module, self if owned or hidden else None)
-
-    def _source(self, path: Sequence[Any], cells: dict[str, int]) -> int | tuple[dict[str, Any], str] | None:
-        """Where machine code reads a captured value: a cell of the compiled function, by number, or a global name."""
-        *before, (kind, *where) = path
-        if kind == "global":
-            return where[0], where[1]
-        if kind == "cell" and all(step in STEPS_TO_FUNCTION for step, *_ in before):
-            return cells[where[0]] if resolve(before, self.fn, ()) is self.function else None
-        return None
+        return loaded, loaded.stub if found is not None else None
 
 
 def _refuse_printing(module: Module) -> None:
@@ -567,16 +541,6 @@ def _crosses(t: Type, *, argument: bool) -> bool:
     if isinstance(t, Array):
         return not argument or t.static_shape is not None
     return isinstance(t, (Scalar, Static))
-
-
-def _names(entry: Entry) -> list[Any]:
-    from irad.backends.llvm.run import ABSENT, Names
-
-    scopes: dict[int, Any] = {}
-    for scope, name, value in entry.guards:
-        known = scopes.setdefault(id(scope), Names(scope, {}))
-        known.expected[name] = ABSENT if value is MISSING else value
-    return list(scopes.values())
 
 
 def checked_options(

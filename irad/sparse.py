@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_array
 
-from irad.compiled import Compiled, Options, Program, PythonOnly, Transform
+from irad.compiled import Compiled, Options, PythonOnly, Transform
 from irad.errors import public, refuse
 from irad.graph.nodes import Module
 from irad.graph.walk import all_graphs
+from irad.guards import Guards
 from irad.lock import LOCK
 from irad.pipeline import LEAN, expand, optimize, run_passes
 from irad.sparsity import coloring
@@ -38,11 +39,11 @@ Leaves = list[Any]  # the numbers and arrays of the arguments, then those of wha
 
 @dataclass(slots=True)
 class _Typed:
-    """The function for arguments of some types: its program, what it took for constant, and what was planned for them."""
+    """The function for arguments of some types: what it took for constant, and what was planned for them."""
 
     problem: Problem
     slim: Problem  # the same after more passes, where it has stacks: a loop and its reverse may be one then
-    program: Program
+    guards: Guards
     result: Type  # of the dense derivative
     plans: list[_Plan]
     blocks: Blocks | None  # where trips repeat
@@ -114,10 +115,11 @@ class SparseDerivative(PythonOnly):
                 "a sparse derivative of a function that is compiled with static_argnums",
                 help="give the static arguments beforehand: functools.partial(f, ...), or a lambda",
             )
-        key = (self.kind, self.argnums, self.order, self.primal._key(types, keywords))
-        for found in filter(None, (self.typed.get((types, keywords)), _shared.get(key))):
-            if not found.program.changed(self.fn, given):
-                self.typed[types, keywords] = found
+        kind = self.primal.kind(given, types)
+        key = (self.kind, self.argnums, self.order, kind.key(types, keywords, self.primal.options))
+        for found in filter(None, (self.typed.get(key), _shared.get(key))):
+            if not found.guards.changed(self.fn, given, kind.parts):
+                self.typed[key] = found
                 return found
         dense = self.dense.specialized(types, keywords)  # refuses what has no such derivative
         entry = self.primal.specialized(types, keywords)
@@ -126,10 +128,9 @@ class SparseDerivative(PythonOnly):
         dynamic = [i for i, t in enumerate(types) if not isinstance(t, Static)]  # which are parameters
         flat = problem_of(entry.module, [dynamic.index(n + count if n < 0 else n) for n in numbers])
         problem, slim = _lean(flat), _slim(flat)
-        program = Program(entry, lambda _: None, None, entry.module)
         blocks = self._blocks(slim if self.kind == "jacobian" else _slim(gradient(problem)))
-        found = _Typed(problem, slim, program, dense.module.entry.output.type, [], blocks)
-        self.typed[types, keywords] = _shared[key] = found
+        found = _Typed(problem, slim, Guards(entry, kind.parts), dense.module.entry.output.type, [], blocks)
+        self.typed[key] = _shared[key] = found
         _shared.move_to_end(key)
         if len(_shared) > MAX_SHARED:
             _shared.popitem(last=False)
@@ -139,8 +140,7 @@ class SparseDerivative(PythonOnly):
         leaves: Leaves = []
         for v, t in zip(given, types, strict=True):
             flatten(v, t, leaves)
-        hidden, params = typed.program.entry.hidden, typed.program.entry.module.entry.params
-        for h, p in zip(hidden, params[len(params) - len(hidden) :], strict=True):
+        for h, p in typed.guards.hidden:
             flatten(resolve(h.path, self.fn, given), p.type, leaves)
         return leaves
 

@@ -16,6 +16,8 @@ from irad.errors import refuse
 from irad.types import COLUMN, COMPLEX, Array, Form, List, Record, Scalar, Static, Struct, Tuple, Type
 
 __all__ = [
+    "Keys",
+    "Parts",
     "assemble",
     "check_apart",
     "flatten",
@@ -24,7 +26,6 @@ __all__ = [
     "resolve",
     "restore",
     "restorer",
-    "structure_key",
     "write_back",
 ]
 
@@ -108,43 +109,51 @@ def restorer(t: Type) -> Callable[[tuple[Any, ...]], Any]:
     return lambda leaves: restore(t, iter(leaves))
 
 
-def structure_key(value: Any, seen: dict[int, int] | None = None) -> Any:
-    """A key for a value that code is specialized for: equal for functions of the same code and the same kinds of captures."""
-    seen = {} if seen is None else seen
-    if isinstance(value, FunctionType):
-        if id(value) in seen:
-            return ("again", seen[id(value)])
-        seen[id(value)] = len(seen)
-        cells = [_cell_key(c, seen) for c in value.__closure__ or ()]
-        defaults = [structure_key(d, seen) for d in value.__defaults__ or ()]
-        keyword = [(k, structure_key(d, seen)) for k, d in (value.__kwdefaults__ or {}).items()]
-        return ("function", value.__code__, id(value.__globals__), tuple(cells), tuple(defaults), tuple(keyword))
-    if isinstance(value, MethodType):
-        return ("method", structure_key(value.__func__, seen), structure_key(value.__self__, seen))
-    if isinstance(value, partial):
-        return (
-            "partial",
-            structure_key(value.func, seen),
-            tuple(structure_key(a, seen) for a in value.args),
-            tuple((k, structure_key(a, seen)) for k, a in value.keywords.items()),
-        )
-    if isinstance(value, tuple) and type(value) is tuple:
-        return ("tuple", tuple(structure_key(v, seen) for v in value))
-    if value is None or isinstance(value, (str, bool, int, float, np.generic)):
-        return (type(value), value, np.signbit(value) if isinstance(value, float) else None)
-    if isinstance(value, complex):
-        return (complex, value, np.signbit(value.real), np.signbit(value.imag))
-    return Identity(value)
+Part = tuple[Any, str, Any]  # an object, one of its attributes, and its value
+Parts = Sequence[Part]
 
 
-def _cell_key(cell: CellType, seen: dict[int, int]) -> Any:
-    try:
-        value = cell.cell_contents
-    except ValueError:
-        return "empty"
-    if isinstance(value, (bool, int, float, complex, np.generic)):
-        return type(value)  # read at each call: only the type is compiled in
-    return structure_key(value, seen)
+class Keys:
+    """Keys for values that code is specialized for: equal for functions of the same code and the same kinds of captures.
+    `parts`: what of functions and their cells the keys were made from; those of equal keys correspond."""
+
+    def __init__(self) -> None:
+        self.seen: dict[int, int] = {}
+        self.parts: list[Part] = []
+
+    def of(self, value: Any) -> Any:
+        if isinstance(value, FunctionType):
+            if id(value) in self.seen:
+                return ("again", self.seen[id(value)])
+            self.seen[id(value)] = len(self.seen)
+            code, given, named = value.__code__, value.__defaults__, value.__kwdefaults__
+            self.parts += [(value, "__code__", code), (value, "__defaults__", given), (value, "__kwdefaults__", named)]
+            cells = [self._cell(c) for c in value.__closure__ or ()]
+            defaults = [self.of(d) for d in given or ()]
+            keyword = [(k, self.of(d)) for k, d in (named or {}).items()]
+            return ("function", code, id(value.__globals__), tuple(cells), tuple(defaults), tuple(keyword))
+        if isinstance(value, MethodType):
+            return ("method", self.of(value.__func__), self.of(value.__self__))
+        if isinstance(value, partial):
+            keywords = [(k, self.of(a)) for k, a in value.keywords.items()]
+            return ("partial", self.of(value.func), tuple(map(self.of, value.args)), tuple(keywords))
+        if isinstance(value, tuple) and type(value) is tuple:
+            return ("tuple", tuple(map(self.of, value)))
+        if value is None or isinstance(value, (str, bool, int, float, np.generic)):
+            return (type(value), value, np.signbit(value) if isinstance(value, float) else None)
+        if isinstance(value, complex):
+            return (complex, value, np.signbit(value.real), np.signbit(value.imag))
+        return Identity(value)
+
+    def _cell(self, cell: CellType) -> Any:
+        try:
+            value = cell.cell_contents
+        except ValueError:
+            return "empty"
+        if isinstance(value, (bool, int, float, complex, np.generic)):
+            return type(value)  # read at each call: only the type is compiled in
+        self.parts.append((cell, "cell_contents", value))
+        return self.of(value)
 
 
 def resolve(path: Sequence[Any], compiled: Any, arguments: Sequence[Any]) -> Any:

@@ -2,6 +2,7 @@
 
     native = new_native(slow)         # each call goes to `slow`, a Python callable
     set_stubs(native, [stub])         # each call goes to the stub, and to `slow` where the stub does not fit
+    set_stubs(other, [stub.bound(Bound(cells=other_cells))])  # the same code, for another function
     native.__name__ = "f"             # instances take attributes; the type takes methods: setattr(native_type(), ...)
 
 Stored on a class it binds as a method. The type is made once, on first use, by `PyType_FromSpec` with slots in LLVM
@@ -11,6 +12,7 @@ text. Machine code reads CPython's objects by offset: all offsets stand here, an
 from __future__ import annotations
 
 import ctypes
+import struct
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from irad.backends.llvm.jit import compile_text
+from irad.backends.llvm.plan import Bound
 
 from irad.errors import InternalError
 from irad.lock import LOCK
@@ -29,19 +32,20 @@ __all__ = [
     "ARRAY_DTYPE",
     "ARRAY_FLAGS",
     "ARRAY_RANK",
-    "CELLS",
     "CELL_CONTENTS",
     "COMPACT_INT",
     "DICT_VERSION",
     "INT_DIGIT",
     "INT_TAG",
     "LIST_ITEMS",
+    "MAX_STUBS",
     "NARGS",
     "OB_TYPE",
     "SIZE",
     "TUPLE_ITEMS",
     "VALUE",
     "VECTORCALL",
+    "WORDS",
     "Stub",
     "flat_function",
     "miss_address",
@@ -63,10 +67,12 @@ INT_TAG, INT_DIGIT = 16, 24  # the first digit has 30 bits
 COMPACT_INT = sys.version_info >= (3, 12)  # the tag is digits << 3 | sign (0 plus, 1 zero, 2 minus), else ±digits
 DICT_VERSION = 24 if sys.version_info < (3, 13) else None
 
-# An instance of NativeFunction. `cells` points to an array of closure cells, `table` to the addresses of several stubs
-# and a null; `keep` is the list that owns both arrays and what else the pointers need.
-SLOT, DICT, WEAKLIST, SLOW, CELLS, TABLE, KEEP, BASIC_SIZE = 16, 24, 32, 40, 48, 56, 64, 72
-KEPT_CELLS, KEPT_STUBS = 0, 1
+# An instance of NativeFunction. `words` points to what the stub that is called reads (see `plan.Bound`); `table` has
+# the addresses of several stubs, each with its words, and ends with a null; `keep` is a list of what these pointers need.
+# All that `set_stubs` changes stands together, and is written at once: other threads may run between any two steps of it.
+MAX_STUBS = 8
+DICT, WEAKLIST, SLOW, KEEP, SLOT, WORDS, TABLE = 16, 24, 32, 40, 48, 56, 64
+BASIC_SIZE = TABLE + 16 * MAX_STUBS + 8
 
 VECTORCALL = "ptr %self, ptr %args, i64 %nargsf, ptr %names"
 ATTEMPT = 1 << 62  # set in `nargsf` by the dispatcher: return MISMATCH, do not go slow
@@ -92,41 +98,54 @@ def once(make: Callable[[], T]) -> Callable[[], T]:
 
 @dataclass(frozen=True, slots=True)
 class Stub:
-    """The ways into a program: addresses of vectorcall functions, valid as long as `owner` lives. See `stub`."""
+    """The ways into a program: addresses of vectorcall functions, valid as long as `owner` lives. See `stub`. It reads
+    `count` words that differ from function to function: those of `bound`."""
 
     call: int
     flat: int
     owner: object
+    count: int = 0
+    words: Any = None
+    held: object = None
+
+    def bound(self, to: Bound) -> Stub:
+        """The same code, for one function."""
+        words = to.words()
+        if len(words) != self.count:
+            raise InternalError(f"a stub that reads {self.count} words is bound to {len(words)}")
+        return Stub(self.call, self.flat, self.owner, self.count, (ctypes.c_uint64 * len(words))(*words), to)
 
 
-def new_native(slow: object, cells: Sequence[CellType] = ()) -> Any:
-    """A NativeFunction without stubs: calls go to `slow`. Stubs read hidden values from `cells`."""
+def new_native(slow: object) -> Any:
+    """A NativeFunction without stubs: calls go to `slow`."""
     made = _made()
     native = _allocate(made.type, 0)
-    array = (ctypes.c_void_p * len(cells))(*map(id, cells))
-    keep = [(array, tuple(cells)), None]
+    keep: list[Any] = [None]
     for offset, owned in ((SLOW, slow), (KEEP, keep)):
         _incref(owned)
         _field(native, offset).value = id(owned)
-    _field(native, CELLS).value = ctypes.addressof(array)
     _field(native, SLOT).value = made.slow
     return native
 
 
 def set_stubs(native: Any, stubs: Sequence[Stub]) -> None:
-    """Calls try the stubs in order, then go to `slow`. The instance owns these stubs and lets go of those it had: who
-    drops a stub whose code may be running (in a thread, or around the Python code it calls) must keep it meanwhile."""
+    """Calls try the stubs in order, at most MAX_STUBS, then go to `slow`. The instance owns these stubs and lets go of those
+    it had: who drops a stub whose code may be running (in a thread, or around the Python code it calls) must keep it
+    meanwhile."""
     made = _made()
-    table = (ctypes.c_void_p * (len(stubs) + 1))(*(s.call for s in stubs), None)
-    _field(native, TABLE).value = ctypes.addressof(table)
-    _field(native, SLOT).value = made.slow if not stubs else stubs[0].call if len(stubs) == 1 else made.dispatch
-    _keep(native)[KEPT_STUBS] = (table, tuple(stubs))
+    if len(stubs) > MAX_STUBS or any(s.count and s.words is None for s in stubs):
+        raise InternalError(f"{len(stubs)} stubs are too many, or one is bound to no function")
+    slot = made.slow if not stubs else stubs[0].call if len(stubs) == 1 else made.dispatch
+    table = [x for s in stubs for x in (s.call, ctypes.addressof(s.words) if s.count else 0)]
+    new = struct.pack(f"{2 + len(table) + 1}Q", slot, table[1] if stubs else 0, *table, 0)
+    (ctypes.c_char * len(new)).from_address(id(native) + SLOT).raw = new
+    _keep(native)[0] = tuple(stubs)
 
 
 def flat_function(stub: Stub) -> Any:
     """A NativeFunction that calls the program of the stub with leaves; it never goes slow."""
     native = new_native(None)
-    _keep(native)[KEPT_STUBS] = stub
+    _keep(native)[0] = stub
     _field(native, SLOT).value = stub.flat
     return native
 
@@ -209,8 +228,8 @@ next:
 
 define ptr @native.dispatch({VECTORCALL}) nounwind {{
 entry:
-  %start = getelementptr i8, ptr %self, i64 {TABLE}
-  %table = load ptr, ptr %start
+  %words = getelementptr i8, ptr %self, i64 {WORDS}
+  %table = getelementptr i8, ptr %self, i64 {TABLE}
   %flagged = or i64 %nargsf, {ATTEMPT}
   br label %loop
 loop:
@@ -219,11 +238,14 @@ loop:
   %end = icmp eq ptr %stub, null
   br i1 %end, label %slow, label %try
 try:
+  %own.place = getelementptr i8, ptr %place, i64 8
+  %own = load ptr, ptr %own.place
+  store ptr %own, ptr %words
   %result = call ptr %stub(ptr %self, ptr %args, i64 %flagged, ptr %names)
   %missed = icmp eq ptr %result, inttoptr (i64 {MISMATCH} to ptr)
   br i1 %missed, label %mismatch, label %done
 mismatch:
-  %next = getelementptr i8, ptr %place, i64 8
+  %next = getelementptr i8, ptr %place, i64 16
   br label %loop
 slow:
   %slow.result = tail call ptr @native.slow({VECTORCALL})

@@ -1,8 +1,9 @@
 """How a program is called: what its arguments are, what it reads besides, and what must be as it was when it was compiled.
 
-    CallPlan([Dynamic(FLOAT), Identical("fast")], guards=[...], names=[Names(module.__dict__, {"scale": 2.0})])
+    CallPlan([Dynamic(FLOAT), Identical("fast")], names=[Names(module.__dict__, {"scale": 2.0})], guards=1)
+    Bound(["fast"], guards=[Guard(address, expected)])
 
-`stub` makes machine code of it.
+`stub` makes machine code of the first; the second is what this code reads for one function of the many that it serves.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import CellType, FunctionType
-from typing import Any
+from typing import Any, NamedTuple
 
 from irad.types import Type
 
-__all__ = ["ABSENT", "Argument", "CallPlan", "Dynamic", "Guard", "Hidden", "Identical", "Names", "attribute_guard"]
+__all__ = ["ABSENT", "Argument", "Bound", "CallPlan", "Dynamic", "Guard", "Hidden", "Identical", "Names", "attribute_guard"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +29,8 @@ class Dynamic:
 
 @dataclass(frozen=True, slots=True)
 class Identical:
-    """An argument that the program was compiled for: this very object; for an int or str, also an equal one."""
+    """An argument that must be the object that the stub is bound to; for an int or str, one that equals it. `object`: the
+    one that the program was compiled for."""
 
     object: object
 
@@ -38,15 +40,14 @@ Argument = Dynamic | Identical
 
 @dataclass(frozen=True, slots=True)
 class Hidden:
-    """A value read at each call from the closure cell of this number, or by its name from a namespace; the program takes
-    it after the arguments."""
+    """A value read at each call from the cell of this number among those that the stub is bound to, or by its name from a
+    namespace; the program takes it after the arguments."""
 
     source: int | tuple[dict[str, Any], str]
     type: Type
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+class Guard(NamedTuple):
     """Eight bytes of memory that must be as they were. The caller sees to it that the memory stays."""
 
     address: int
@@ -64,15 +65,30 @@ class Names:
     expected: dict[str, object]
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What the code of a stub reads for one function: the objects that its Identical arguments must be, the cells that it
+    reads values from, the guards. `held`: what the guards' memory is in, and what they compare with."""
+
+    objects: Sequence[object] = ()
+    cells: Sequence[CellType] = ()
+    guards: Sequence[Guard] = ()
+    held: object = None
+
+    def words(self) -> list[int]:
+        guards = [w for g in self.guards for w in (g.address, g.expected)]
+        return [*map(id, self.objects), *map(id, self.cells), *guards]
+
+
 @dataclass(slots=True)
 class CallPlan:
-    """How a program is called. `raiser(site number, 64 bytes of values)` raises the error of a failed call;
-    `rebuild` makes a result that has dicts, dataclasses or NamedTuples from the tuple of its leaves;
+    """How a program is called. `guards`: how many each function has. `raiser(site number, 64 bytes of values)` raises the error
+    of a failed call; `rebuild` makes a result that has dicts, dataclasses or NamedTuples from the tuple of its leaves;
     `printer(site number, values)` prints the line of a site; `threads` may share its work, 0: by the cores."""
 
     arguments: Sequence[Argument]
     hidden: Sequence[Hidden] = ()
-    guards: Sequence[Guard] = ()
+    guards: int = 0
     names: Sequence[Names] = ()
     recursive: bool = False
     raiser: Any = None
@@ -81,20 +97,17 @@ class CallPlan:
     threads: int = 0
 
 
-def attribute_guard(o: Any, name: str, value: Any) -> Any:
+def attribute_guard(o: Any, name: str, value: Any) -> Guard | None:
     """The guard that an attribute is still `value`, where machine code can look at it."""
     offset = _offset(o.__class__, name)
     if offset is None:
         return None
-    address = id(o) + offset
-    word = ctypes.c_size_t.from_address(address).value
-    if word == id(value) or (word == 0 and value is None):
-        return Guard(address, word)
-    return None
+    absent = value is None and type(o) is FunctionType  # a null then
+    return Guard(id(o) + offset, 0 if absent else id(value))
 
 
 @functools.cache
-def _offset(kind: type, name: str) -> int | None:
+def _offset(kind: Any, name: str) -> int | None:
     """Where in objects of this class the pointer to an attribute stands: found by looking."""
     if kind is CellType:
         sample: Any = CellType(object())

@@ -10,7 +10,7 @@ import numpy as np
 from irad.backends.llvm.emit import Program, Site, emit_module
 from irad.backends.llvm.native import Stub, flat_function
 from irad.backends.llvm.objects import DTYPES
-from irad.backends.llvm.plan import ABSENT, Argument, CallPlan, Dynamic, Guard, Hidden, Identical, Names, attribute_guard
+from irad.backends.llvm.plan import ABSENT, Argument, Bound, CallPlan, Dynamic, Guard, Hidden, Identical, Names, attribute_guard
 from irad.backends.llvm.runtime import FROM_END
 from irad.backends.llvm.stub import compile_stub, dtype_of, readable
 from irad.backends.llvm.threads import threads_told
@@ -24,6 +24,7 @@ from irad.types import leaves as leaf_types
 __all__ = [
     "ABSENT",
     "Argument",
+    "Bound",
     "Dynamic",
     "Guard",
     "Hidden",
@@ -57,7 +58,7 @@ def load(
     arguments: Sequence[Argument],
     *,
     hidden: Sequence[Hidden] = (),
-    guards: Sequence[Guard] = (),
+    guards: int = 0,
     names: Sequence[Names] = (),
     fast_math: bool = False,
     threads: int | None = None,

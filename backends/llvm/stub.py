@@ -28,7 +28,7 @@ from irad.backends.llvm.layout import SIZE, Field, flat, item_layout, managed
 from irad.backends.llvm.lines import Lines
 from irad.backends.llvm.native import VECTORCALL, Stub
 from irad.backends.llvm.objects import BOX, DECLARATIONS, DTYPES, HEAD, LIBRARY_OF, NEXT, OBJECTS, PREVIOUS, numpy_symbols
-from irad.backends.llvm.plan import ABSENT, CallPlan, Dynamic
+from irad.backends.llvm.plan import ABSENT, CallPlan, Dynamic, Identical
 from irad.backends.llvm.work import BUDGET
 
 from irad.errors import InternalError, SizesDiffer
@@ -59,7 +59,17 @@ def compile_stub(program: Program, plan: CallPlan, *, level: int = 1) -> Stub:
     with LOCK:
         _free_code()
     code = compile_text(program.text + stub.text, [CALL, FLAT], stub.symbols, level=level)
-    return Stub(code.address(CALL), code.address(FLAT), _Owner(code, stub.running, (plan, stub.objects)))
+    objects = (plan.raiser, plan.rebuild, plan.printer, stub.objects)
+    return Stub(code.address(CALL), code.address(FLAT), _Owner(code, stub.running, objects), _Words(plan).count)
+
+
+class _Words:
+    """Where the words of `plan.Bound` stand."""
+
+    def __init__(self, plan: CallPlan) -> None:
+        self.cells = sum(isinstance(a, Identical) for a in plan.arguments)
+        self.guards = self.cells + 1 + max((h.source for h in plan.hidden if isinstance(h.source, int)), default=-1)
+        self.count = self.guards + 2 * plan.guards
 
 
 _loaded: dict[int, Code] = {}  # held here, so that no garbage collection frees code before its owner is asked
@@ -149,6 +159,7 @@ class _Stubs:
         # Other threads may run meanwhile: without the lock, or in the Python code that is called.
         self.waits = program.long or program.fails or not buildable(program.result)
         self.running = ctypes.c_int64(0)
+        self.words = _Words(plan)
         self.constants: dict[tuple[int, ...], str] = {}  # shapes
         self.symbols: dict[str, int] = {}
         self.objects: list[object] = []
@@ -214,13 +225,11 @@ class _Stubs:
         f.need_equal("%names", "null")
         count = f.emit(f"and i64 %nargsf, {native.NARGS}")
         f.need_equal(count, str(len(self.plan.arguments)), type="i64")
-        if self.plan.guards:
-            array = (ctypes.c_uint64 * len(self.plan.guards))(*(guard.expected for guard in self.plan.guards))
-            self.objects.append(array)
-            words = self.address("stub.expected", ctypes.addressof(array))
-            for k, guard in enumerate(self.plan.guards):
-                word = f.load("i64", self.address(f"stub.guard.{k}", guard.address), 0)
-                f.need_equal(word, f.load("i64", words, 8 * k), type="i64")
+        if self.words.count:
+            f.do(f"%words = load ptr, ptr {f.at('%self', native.WORDS)}")
+        for k in range(self.words.guards, self.words.count, 2):
+            word = f.load("i64", f.load("ptr", "%words", 8 * k), 0)
+            f.need_equal(word, f.load("i64", "%words", 8 * k + 8), type="i64")
         for k, names in enumerate(self.plan.names):
             known = f.new_label("known")
             if native.DICT_VERSION is not None:
@@ -251,15 +260,16 @@ class _Stubs:
     def read_all(self, f: Lines) -> list[str]:
         """The operands in the arguments and in the closure cells."""
         operands: list[str] = []
+        objects = itertools.count()
         for i, a in enumerate(self.plan.arguments):
             x = f.load("ptr", "%args", 8 * i)
             if isinstance(a, Dynamic):
                 operands += self.read(f, a.type, x)
             else:
-                self.need_object(f, x, a.object)
+                self.need_object(f, x, f.load("ptr", "%words", 8 * next(objects)), type(a.object))
         for h in self.plan.hidden:
             if isinstance(h.source, int):
-                cell = f.load("ptr", f.load("ptr", "%self", native.CELLS), 8 * h.source)
+                cell = f.load("ptr", "%words", 8 * (self.words.cells + h.source))
                 x = f.load("ptr", cell, native.CELL_CONTENTS)
             else:
                 namespace, name = map(self.known, h.source)
@@ -271,7 +281,7 @@ class _Stubs:
     def read(self, f: Lines, t: Type, x: str) -> list[str]:
         """The operands in an object of type t; to the label `miss` where it is of another."""
         if isinstance(t, Static):
-            self.need_object(f, x, t.value)
+            self.need_object(f, x, self.known(t.value), type(t.value))
             return []
         if isinstance(t, Struct):
             return self.read_items(f, t, x)
@@ -323,15 +333,17 @@ class _Stubs:
                 total = product if total == "0" else f.emit(f"add i64 {total}, {product}")
             f.need_equal(size, total, type="i64")
 
-    def need_object(self, f: Lines, x: str, known: object) -> None:
-        same = f.emit(f"icmp eq ptr {x}, {self.known(known)}")
-        if type(known) not in (int, str):
+    @staticmethod
+    def need_object(f: Lines, x: str, known: str, kind: type) -> None:
+        """Go on where x is a known object of this class; for an int or str, where it equals it."""
+        same = f.emit(f"icmp eq ptr {x}, {known}")
+        if kind not in (int, str):
             f.need(same)
             return
         compare, equal = f.new_label("compare"), f.new_label("equal")
         f.branch(same, equal, compare)
         f.start(compare)
-        f.branch(f.emit(f"call i1 @stub.equal(ptr {x}, ptr {self.known(known)})"), equal)
+        f.branch(f.emit(f"call i1 @stub.equal(ptr {x}, ptr {known})"), equal)
         f.start(equal)
 
     def need_class(self, f: Lines, x: str, python_class: str) -> None:

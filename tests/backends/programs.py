@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 from collections import namedtuple
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import CellType
 from typing import Any
 
 from irad.backends.llvm.emit import Program, emit_module
 from irad.backends.llvm.native import Stub, new_native, set_stubs
-from irad.backends.llvm.plan import CallPlan, Dynamic
+from irad.backends.llvm.plan import Bound, CallPlan, Dynamic, Guard, Identical
 from irad.backends.llvm.stub import compile_stub
 
 from irad.graph.parse import parse_module
@@ -75,14 +76,17 @@ def wanted_types(p: Program) -> list[Dynamic]:
     return [Dynamic(t) for t in p.params]
 
 
-def stub_of(p: Program | str, **plan: Any) -> Stub:
+def stub_of(p: Program | str, *, cells: Sequence[CellType] = (), guards: Sequence[Guard] = (), **plan: Any) -> Stub:
+    """The stub of a program, bound to these cells and guards."""
     p = program(p) if isinstance(p, str) else p
     plan.setdefault("arguments", wanted_types(p))
-    return compile_stub(p, CallPlan(raiser=raiser, rebuild=lambda leaves: ("rebuilt", leaves), **plan))
+    made = CallPlan(raiser=raiser, rebuild=lambda leaves: ("rebuilt", leaves), guards=len(guards), **plan)
+    objects = [a.object for a in made.arguments if isinstance(a, Identical)]
+    return compile_stub(p, made).bound(Bound(objects, cells, guards))
 
 
-def called(p: Program | str, *, slow: Callable[..., Any] = slowly, cells: Any = (), **plan: Any) -> Any:
-    f = new_native(slow, cells)
+def called(p: Program | str, *, slow: Callable[..., Any] = slowly, **plan: Any) -> Any:
+    f = new_native(slow)
     set_stubs(f, [stub_of(p, **plan)])
     return f
 

@@ -18,10 +18,11 @@ from typing import Any
 import pytest
 from irad.backends.llvm import native as native_module
 from irad.backends.llvm.native import Stub, native_type, new_native, set_stubs
-from irad.backends.llvm.plan import CallPlan, Identical
+from irad.backends.llvm.plan import Bound, CallPlan, Hidden, Identical
 from irad.backends.llvm.stub import compile_stub
 
 from irad.errors import InternalError
+from irad.types import FLOAT
 from tests.backends.programs import ADD, SINE, called, program, slowly, stub_of, wanted_types, went_slow
 
 # -- the type ----------------------------------------------------------------------------------------------------------
@@ -103,9 +104,11 @@ def test_cycles_are_collected(cycle: str) -> None:
     def make() -> weakref.ref[Any]:
         holder: list[Any] = []
         cells = [types.CellType(holder)] if cycle == "cell" else []
-        f = new_native((lambda: holder) if cycle == "slow" else slowly, cells)
+        f = new_native((lambda: holder) if cycle == "slow" else slowly)
         p = program(SINE)
-        set_stubs(f, [compile_stub(p, CallPlan(wanted_types(p), raiser=lambda site, values: holder))])
+        hidden = [Hidden(0, FLOAT)] if cells else []
+        stub = compile_stub(p, CallPlan([] if cells else wanted_types(p), hidden, raiser=lambda site, values: holder))
+        set_stubs(f, [stub.bound(Bound(cells=cells))])
         if cycle == "attribute":
             f.me = f
         elif cycle == "dict":
@@ -127,9 +130,9 @@ def test_it_owns_what_it_was_given_and_lets_go_of_it() -> None:
 
     slow, owner, cell = (lambda: None), Owner(), types.CellType(1)
     counts = [sys.getrefcount(x) for x in (slow, owner, cell, native_type())]
-    stub = Stub(0, 0, owner)
+    stub = Stub(0, 0, owner, 1).bound(Bound(cells=[cell]))
     for _ in range(10):
-        f = new_native(slow, [cell])
+        f = new_native(slow)
         set_stubs(f, [stub])
         f.x = f
         set_stubs(f, [stub, stub])

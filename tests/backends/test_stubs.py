@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 from irad.backends.llvm.native import flat_function, new_native, set_stubs
-from irad.backends.llvm.plan import ABSENT, CallPlan, Dynamic, Guard, Hidden, Identical, Names
+from irad.backends.llvm.plan import ABSENT, Bound, CallPlan, Dynamic, Guard, Hidden, Identical, Names
 from irad.backends.llvm.stub import compile_stub, stub_text
 
 from irad.errors import InternalError
@@ -153,8 +153,8 @@ def test_cells_are_read_at_each_call() -> None:
         " %3: (float, float, int) = make_tuple(%0, %1, %2); return %3; }"
     )
     hidden = [Hidden(1, Tuple([FLOAT, INT])), Hidden(0, FLOAT)]
-    stub = stub_of(p, arguments=[Dynamic(FLOAT)], hidden=hidden)
-    f = new_native(slowly, [a, b])
+    stub = stub_of(p, arguments=[Dynamic(FLOAT)], hidden=hidden, cells=[a, b])
+    f = new_native(slowly)
     set_stubs(f, [stub])
     assert f(1.0) == (2.0, 2.0, 5)
     a.cell_contents = 10.0
@@ -166,8 +166,8 @@ def test_cells_are_read_at_each_call() -> None:
     assert f(1.0) == (4.0, 7.0, 2**62)
     del b.cell_contents
     assert went_slow(f(1.0))
-    other = new_native(slowly, [types.CellType(0.0), types.CellType((1.0, 1))])
-    set_stubs(other, [stub])
+    other = new_native(slowly)
+    set_stubs(other, [stub.bound(Bound(cells=[types.CellType(0.0), types.CellType((1.0, 1))]))])
     assert other(1.0) == (1.0, 1.0, 1)
     assert flat_function(stub)(1.0, 2.0, 3, 4.0) == (5.0, 2.0, 3)
 

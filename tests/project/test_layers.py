@@ -128,7 +128,7 @@ def _allowed(library: str, place: str) -> bool:
 
 @pytest.mark.parametrize("backend", [p.name for p in (ROOT / "backends").iterdir() if (p / "__init__.py").exists()])
 def test_the_core_knows_no_backend(backend):
-    joins = {"api", "compiled", "views", "report", "cli", "demo", "__main__", "check"}
+    joins = {"api", "compiled", "guards", "views", "report", "cli", "demo", "__main__", "check"}
     for path in FILES:
         own = part(module_of(path))
         if own in joins or own == "backends":

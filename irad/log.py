@@ -169,7 +169,7 @@ def _names(core: Any, count: int, keywords: Sequence[str]) -> list[str]:
 
 
 def _captured(core: Any, old: Any, new: Any) -> str:
-    """Which captured variable is of another kind, by the keys of `structures.structure_key`."""
+    """Which captured variable is of another kind, by the keys of `structures.Keys`."""
     while len(old) == len(new) == 3 and old[0] == new[0]:  # transforms: (kind, key, options)
         old, new = old[1], new[1]
     names = core.function.__code__.co_freevars if core.function is not None else ()

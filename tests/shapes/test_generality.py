@@ -353,9 +353,9 @@ def test_the_program_for_exact_sizes_comes_first() -> None:
 
 
 def native_stubs(f: Any) -> Any:
-    from irad.backends.llvm.native import KEPT_STUBS, _keep
+    from irad.backends.llvm.native import _keep
 
-    return _keep(f)[KEPT_STUBS][1]
+    return _keep(f)[0]
 
 
 def test_many_sizes_at_once() -> None:

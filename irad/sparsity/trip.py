@@ -28,7 +28,7 @@ __all__ = ["Loop", "Outside", "Rows", "Trip"]
 READS = ("index", "slice")
 WRITES = ("index_update", "index_add", "slice_update", "slice_add")
 VIEWS = ("broadcast", "slice", "reshape", "transpose", "zeros")
-MOST_WHOLE = 16  # elements of an array that a trip takes as a whole, and of a row
+MOST_WHOLE = 64  # elements of an array that a trip takes as a whole, and of a row
 
 
 @dataclass(eq=False, slots=True)
@@ -129,6 +129,8 @@ class _Column(NamedTuple):
 
 class Trip(Linearised):
     """One trip, number `trip`, written out and linearised in the graph that is being built."""
+
+    most_elements = MOST_WHOLE
 
     def __init__(self, outside: Outside, site: Loop | Rows, trip: Node) -> None:
         self.outside, self.site, self.trip = outside, site, trip

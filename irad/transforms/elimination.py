@@ -28,7 +28,7 @@ from irad.graph.build import Builder, constant_value, is_constant, literal
 from irad.graph.nodes import Apply, Constant, Graph, Node
 from irad.graph.walk import Task, applies, captured, run
 from irad.optimize.demand import state_of
-from irad.optimize.elements import by_elements, elements_of, has_elements, known_shape, size
+from irad.optimize.elements import MOST_ELEMENTS, by_elements, elements_of, has_elements, known_shape, size
 from irad.optimize.unroll import TRIPS
 from irad.primitives.control import derivative_type
 from irad.types import Array, Tuple, Type, is_float, tangent_type
@@ -60,6 +60,8 @@ class Linearised:
 
     Its inputs are the numbers of the parameters `wrt`, its vertices all operations that vary with them.
     """
+
+    most_elements = MOST_ELEMENTS  # of an array that is taken apart
 
     def __init__(self, b: Builder, graph: Graph, wrt: Sequence[int], params: Sequence[Node]) -> None:
         self.b, self.graph, self.params = b, graph, [params[k] for k in wrt]
@@ -198,7 +200,7 @@ class Linearised:
             return elements_of(args, known_shape(node.type))
         known = [a if a.__class__ is Constant else old for a, old in zip(args, node.args, strict=True)]  # places of a trip
         here = Apply(node.graph, node.type, node.fn, tuple(known), node.static)
-        if not has_elements(here):
+        if not has_elements(here, self.most_elements):
             raise NotStraightLine(f"`{name}` is no operation on a few numbers", node)
         return by_elements(self.b, here, [self._elements(a) for a in args])
 

@@ -252,6 +252,29 @@ def test_rows_that_nobody_reads_are_inside_all_the_same():
         irad.jacobian(f, sparse=True)(x, k)
 
 
+def test_long_rows():
+    def f(x, k):
+        out = np.zeros((len(k), 20))
+        for i in range(len(k)):
+            row = x[k[i]]
+            out[i] = np.tanh(row[:20]) * row[20:] + np.sum(row[:3])
+        return out
+
+    x = np.random.default_rng(3).normal(size=(4, 40))
+    (found,) = checked(f, x, np.array([0, 3, -1, 2, 2]), argnums=(0,))
+    assert found.nnz == 5 * (3 * 4 + 17 * 5)
+    checked(lambda x, k: np.sin(x[k]) * x[k, ::-1], x, np.array([0, 3, -1, 2, 2]), argnums=(0,))
+
+
+def test_lines_are_printed_once(capfd):
+    def f(x):
+        print(x[0])
+        return x[1:] * x[:-1]
+
+    irad.jacobian(f, sparse=True)(np.arange(1.0, 5.0))
+    assert capfd.readouterr().out == "1.0\n"
+
+
 def test_what_a_trip_raises():
     def f(x, k):
         out = np.zeros(len(k))

@@ -36,7 +36,7 @@ def run_in_lanes(e: Any, loop: Apply, trips: str) -> Rest | None:
     """Emit a loop in lanes; None where it does not run so."""
     if any(a in e.virtual for a in loop.args):
         return None
-    found = independent_trips(loop, scattered=True)
+    found = independent_trips(loop, scattered=True, tests=True)
     if found is None or any(a.state is None and a.node.args[0] in e.virtual for a in found.accesses.values()):
         return None
     batch = Batch(e, loop, trips, found)
@@ -121,6 +121,7 @@ class Batch(InLanes):
                 self.write(access)
         for group in self.groups(rows):
             self.put_rows(group)
+        self.tests = self.found.tests
         return []
 
     def begin_trip(self, i: Value) -> None:

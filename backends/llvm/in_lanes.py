@@ -1,6 +1,6 @@
 """What loops that run in lanes have in common: how many lanes, checks of places before the loop, the loop over vectors of
 trips. What is left of the trips is done by the loop as it stands; so is all where an index may be out of bounds, which
-fails as the loop does.
+fails as the loop does. Where a trip says that something must be true and it is not, the first such trip fails.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from irad.backends.llvm.sums import scalar_of
 from irad.backends.llvm.work import trip_cost
 
 from irad.graph.nodes import Apply, Graph, Node
+from irad.nests.together import are_alike
 from irad.nests.trips import Affine
 
 __all__ = ["LEAST_LANES", "InLanes", "Operands", "Rest"]
@@ -46,6 +47,7 @@ class InLanes(Memory):
         self.values: dict[Node, Value] = {}
         self.checks: list[tuple[Affine, str]] = []  # of places, along axes of such sizes, before the loop
         self.firsts: dict[Affine, Value] = {}
+        self.tests: list[Apply] = []  # whose failure has not been looked for
 
     @property
     def can_be_cut(self) -> bool:
@@ -196,6 +198,7 @@ class InLanes(Memory):
         i = self.fresh("i64")
         e.label = head
         results = self.trip(Value(i, self.depth))
+        self.fail()
         e.node = self.loop
         if not e.m.work.is_quiet(self.loop):
             polls.charge(e, n * e.m.work.cost[self.body])
@@ -235,6 +238,38 @@ class InLanes(Memory):
         text = e.instruction(node, texts)
         e.lanes = 0
         return Value(text, self.depth, lane)
+
+    def fail(self) -> None:
+        """Leave the function where a test is not true: on behalf of the first trip's first that is not."""
+        e, n, bits = self.e, self.lanes, f"i{self.lanes}"
+        tests, self.tests = self.tests, []
+        if not tests:
+            return
+        good = [self.splat(self.value(t.args[0]), "i1") for t in tests]
+        bad = [e.emit(f"xor <{n} x i1> {g}, splat (i1 true)") for g in good]
+        some = bad[0]
+        for b in bad[1:]:
+            some = e.emit(f"or <{n} x i1> {some}, {b}")
+        some = e.emit(f"bitcast <{n} x i1> {some} to {bits}")
+        fails, e.node = e.emit(f"icmp ne {bits} {some}, 0"), tests[0]
+        if are_alike(tests):
+            e.fail_if(fails, *tests[0].static)
+            return
+        find, go_on = e.new_label("find"), e.new_label("ok")
+        e.branch(fails, find, go_on, unlikely=True)
+        e.start(find)
+        e.declare(f"declare {bits} @llvm.cttz.{bits}({bits}, i1)")
+        lane = e.emit(f"call {bits} @llvm.cttz.{bits}({bits} {some}, i1 true)")
+
+        def there(v: Value, t: str) -> str:
+            return str(e.emit(f"extractelement <{n} x {t}> {v.text}, {bits} {lane}")) if v.lane else v.text
+
+        for t, b in zip(tests, bad, strict=True):
+            e.node = t
+            shown = [(a, there(self.value(a), SCALAR[str(a.type)])) for a in t.args[1:]]
+            e.fail_if(there(Value(b, lane=True), "i1"), *t.static, shown)
+        e.jump(go_on)
+        e.start(go_on)
 
     def plus(self, node: Apply, x: Value, y: Value) -> Value:
         """x + y in lanes, on behalf of an operation."""

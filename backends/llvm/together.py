@@ -23,7 +23,7 @@ from irad.backends.llvm.vectors import vector_bits
 from irad.graph.nodes import Apply, Constant, Graph, Node, Parameter
 from irad.graph.walk import nested_graphs
 from irad.nests.together import Carried, Own, Root, Together, outputs, sides, trips_together
-from irad.nests.trips import WRITES, Affine
+from irad.nests.trips import WRITES, Affine, is_test
 from irad.types import Array, Struct
 
 __all__ = ["run_together"]
@@ -78,7 +78,12 @@ class TripsInLanes(InLanes):
             return False
         if sum(map(self.size, arrays_of)) * 8 * self.lanes > MEMORY:
             return False
-        return all(map(self.moves_inside, f.places))
+        return all(map(self.moves_inside, f.places)) and not (f.tests and any(map(self.is_checked, f.places)))
+
+    def is_checked(self, access: Apply) -> bool:
+        """Whether each trip finds out whether a place is inside: that would fail before a test that stands before it."""
+        at = zip(_indices(access), self.found.places[access], self.dims(self.source(access)), strict=True)
+        return not all(p.step or self.e.below(i, d) for i, p, d in at)
 
     def moves_inside(self, access: Apply) -> bool:
         """Whether the places of an access that differ from trip to trip are inside; the others are checked where they are."""
@@ -329,6 +334,8 @@ class TripsInLanes(InLanes):
                 self.set(node, self.read(node))
             elif name in WRITES:
                 self.write(node)
+            elif is_test(node):
+                self.tests.append(node)
             elif node in self.ordered:
                 self.set(node, self.in_order(node))
             else:
@@ -456,7 +463,10 @@ class TripsInLanes(InLanes):
         for _, p, t, _ in numbers:
             names.append(self.fresh(t))
             self.set(p, Value(names[-1], self.depth, p in self.found.varying))
+        outside, self.tests = self.tests, []
         self.graph(body)
+        self.fail()
+        self.tests = outside
         e.node = loop
         if not e.m.work.is_quiet(loop):
             polls.charge(e, self.lanes * e.m.work.cost[body])

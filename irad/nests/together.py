@@ -7,7 +7,8 @@
         total += y[0]
 
 All trips go the same way: numbers of trips, tests and places in arrays are the same in all of them, but for the places in
-arrays from outside and in those of which each trip has elements of its own.
+arrays from outside and in those of which each trip has elements of its own. What a trip says must be true is found out for
+several at once, too.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from dataclasses import dataclass, field
 
 from irad.graph.nodes import Apply, Constant, Graph, Node, Parameter
 from irad.graph.walk import nested_graphs
-from irad.nests.trips import WRITES, Affine, Indices, is_apart, is_number
+from irad.nests.trips import WRITES, Affine, Indices, is_apart, is_number, is_test
 from irad.types import Array, Scalar, Struct
 
-__all__ = ["Carried", "Own", "Root", "Sum", "Together", "outputs", "sides", "trips_together"]
+__all__ = ["Carried", "Own", "Root", "Sum", "Together", "are_alike", "outputs", "sides", "trips_together"]
 
 DEEPEST = 12  # loops within loops
 LARGEST = 1 << 14  # elements of an array that each trip has for itself
@@ -70,6 +71,7 @@ class Together:
     places: dict[Apply, tuple[Affine, ...]]
     carried: dict[int, Carried]
     sums: dict[int, Sum]
+    tests: list[Apply]
 
     @property
     def body(self) -> Graph:
@@ -112,7 +114,9 @@ class _Analysis:
             c.apart = not writes or is_apart([self.places[n] for n in c.accesses])
             if not c.apart and not all(map(self.only_adds, c.accesses)):
                 raise _Apart
-        return Together(self.loop, self.varying, self.roots, self.places, self.carried, self.sums)
+        if any(t.graph is not self.body for t in self.tests) and not are_alike(self.tests):
+            raise _Apart
+        return Together(self.loop, self.varying, self.roots, self.places, self.carried, self.sums, self.tests)
 
     def only_adds(self, node: Apply) -> bool:
         free = node.adjoint or self.reorder
@@ -125,6 +129,7 @@ class _Analysis:
         self.places: dict[Apply, tuple[Affine, ...]] = {}
         self.results: dict[Apply, list[Root | None]] = {}
         self.carried: dict[int, Carried] = {}
+        self.tests: list[Apply] = []
         self.indices = Indices(self.body.params[0], lambda i: i not in self.varying)
         for k, p in enumerate(self.body.params[1:]):
             if isinstance(p.type, Array):
@@ -195,6 +200,8 @@ class _Analysis:
                 self.roots[node] = root = self.own(node, None)
                 self.current[root] = node
                 root.varies |= any(a in self.varying for a in node.args)
+            elif is_test(node):
+                self.tests.append(node)
             else:
                 self.number(node)
 
@@ -362,6 +369,11 @@ def outputs(loop: Apply) -> tuple[Node, ...]:
     """What a loop's trip hands on to the next."""
     (body,) = loop.graphs
     return _made(body, len(body.params) > 2)
+
+
+def are_alike(tests: list[Apply]) -> bool:
+    """Whether tests fail in one and the same way."""
+    return len({(t.static, t.span) for t in tests}) == 1 and all(len(t.args) == 1 for t in tests)
 
 
 def sides(cond: Apply) -> list[tuple[Node, ...]]:

@@ -29,6 +29,7 @@ __all__ = [
     "is_apart",
     "is_number",
     "is_overwritten",
+    "is_test",
     "own_places",
     "trips_apart",
 ]
@@ -80,6 +81,7 @@ class Trips:
 
     body: Graph
     accesses: dict[Apply, Access] = field(default_factory=dict)
+    tests: list[Apply] = field(default_factory=list)  # what must be true, in order
     repeatable: bool = True  # a trip that runs a second time changes nothing
 
     def of_state(self, k: int) -> list[Access]:
@@ -87,7 +89,7 @@ class Trips:
 
     def numbers(self) -> set[Node]:
         """What is a number in the body, and not only a place."""
-        needed: set[Node] = set()
+        needed: set[Node] = {a for test in self.tests for a in test.args}
         for node in reversed(self.body.body):
             access = self.accesses.get(node)
             if access is not None and access.writes:
@@ -97,8 +99,9 @@ class Trips:
         return needed
 
 
-def independent_trips(loop: Apply, *, scattered: bool = False) -> Trips | None:
-    """The accesses of a for_loop whose trips do not meet; None where they may. `scattered`: reads may be."""
+def independent_trips(loop: Apply, *, scattered: bool = False, tests: bool = False) -> Trips | None:
+    """The accesses of a for_loop whose trips do not meet; None where they may. `scattered`: reads may be. `tests`: trips may
+    fail, too, where they say so."""
     (body,) = loop.graphs
     state = body.params[1:]
     if not state or not all(isinstance(p.type, Array) for p in state):
@@ -133,6 +136,8 @@ def independent_trips(loop: Apply, *, scattered: bool = False) -> Trips | None:
                 out.repeatable = False
         elif is_number(node):
             indices.note(node)
+        elif tests and is_test(node):
+            out.tests.append(node)
         else:
             return None
     made = body.output.args if len(state) > 1 and isinstance(body.output, Apply) else (body.output,)
@@ -148,6 +153,11 @@ def is_number(node: Apply) -> bool:
     if not all(isinstance(n.type, Scalar) for n in (node, *node.args)):
         return False
     return node.fn.order == TOTAL or (node.fn.order == CHECKED and node.type.kind == "f")  # type: ignore[attr-defined]
+
+
+def is_test(node: Apply) -> bool:
+    """Whether an operation fails where a number is not true, and does nothing else."""
+    return node.fn.name == "assert" and all(isinstance(a.type, Scalar) for a in node.args)
 
 
 class Indices:
@@ -254,7 +264,7 @@ def is_overwritten(zeros: Apply) -> bool:
     (loop,) = users
     if any(zeros in captured(g) for n in graph.body for g in n.graphs if n.fn.name != "call"):
         return False
-    found = independent_trips(loop, scattered=True)
+    found = independent_trips(loop, scattered=True, tests=True)
     if found is None or loop.args.count(zeros) != 1:
         return False
     accesses = found.of_state(loop.args.index(zeros) - 1)

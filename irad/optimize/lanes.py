@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node
 from irad.graph.walk import all_graphs, nested_graphs
-from irad.nests.trips import arrays_apart, is_number
+from irad.nests.trips import arrays_apart, is_number, is_test
 from irad.optimize.elements import MOST_IN_LANES, has_elements, small, work
 from irad.primitives.table import CHECKED
 from irad.types import Array, Scalar
@@ -61,7 +61,7 @@ def _works_on_an_array(node: Apply) -> bool:
 def _is_plain(node: Apply) -> bool:
     """Whether an operation becomes operations on numbers that cannot fail, but for their places in arrays."""
     name = node.fn.name
-    if name in PLAIN:
+    if name in PLAIN or (is_test(node) and node.graph is not None and node.graph.role == "loop"):
         return True
     if node.graphs:
         return name in ("for_loop", "cond") and all(g.parent is node.graph for g in node.graphs)

@@ -10,7 +10,7 @@ import pytest
 
 import irad
 from tests.derivatives.oracles import agree
-from tests.loops.test_lanes import IN_LANES, shown
+from tests.loops.test_lanes import IN_LANES, interpret, shown
 
 ROWS = np.random.default_rng(0).uniform(0.1, 1.0, (37, 9))
 WEIGHTS = np.random.default_rng(1).normal(size=(4, 4))
@@ -142,3 +142,90 @@ def test_arrays_that_are_too_large_stay_arrays():
     batch = irad.vmap(wide)
     assert IN_LANES not in shown(batch, ROWS)
     agree(irad.compile(batch)(ROWS), np.array([wide(x) for x in ROWS]), 1e-13)
+
+
+# -- what may fail ----------------------------------------------------------------------------------------------------------
+
+
+def solved(x):
+    return np.linalg.solve(np.array([[x[0], x[1]], [x[2], x[3]]]), x[4:6]) @ x[6:8]
+
+
+def inverted(x):
+    return np.linalg.inv(MATRIX + np.outer(x[:3], x[3:6]))
+
+
+def filtered(x):
+    f, h = np.array([[1.0, 0.1], [0.0, 1.0]]), np.array([[1.0, 0.0]])
+    p = f @ np.array([[1.0 + x[2] ** 2, x[3]], [x[3], 1.0 + x[4] ** 2]]) @ f.T
+    gain = p @ h.T @ np.linalg.inv(h @ p @ h.T + 0.1)
+    return np.concatenate([x[:2] + gain @ (x[5:6] - h @ x[:2]), ((np.eye(2) - gain @ h) @ p).ravel()])
+
+
+@pytest.mark.parametrize("f", [solved, inverted, filtered], ids=lambda f: f.__name__)
+def test_bodies_that_may_fail(f):
+    batch = irad.vmap(f)
+    assert IN_LANES in shown(batch, ROWS)
+    agree(irad.compile(batch)(ROWS), np.array([f(x) for x in ROWS]), 1e-11)
+    slopes, one = irad.vmap(irad.jacrev(f)), irad.compile(irad.jacrev(f))
+    assert IN_LANES in shown(slopes, ROWS)
+    agree(irad.compile(slopes)(ROWS), np.array([one(x) for x in ROWS]), 1e-10)
+
+
+@pytest.mark.parametrize("place", [0, 5, 8, 31, 36])
+def test_one_that_fails(place):
+    rows = ROWS.copy()
+    rows[place, :4] = 1.0, 2.0, 2.0, 4.0
+    with pytest.raises(np.linalg.LinAlgError, match="Singular matrix"):
+        irad.compile(irad.vmap(solved))(rows)
+
+
+def raises(x):
+    out = np.zeros(len(x))
+    for i in range(len(x)):
+        if x[i] > 5.0:
+            raise ValueError(f"{x[i]} is large, in trip {i}")
+        y = np.log(x[i] + 2.0) * np.exp(x[i])
+        if y < -0.5:
+            raise ArithmeticError(f"{x[i]} is small")
+        out[i] = y * np.sin(y)
+    return out
+
+
+def raises_inside(x):
+    total = 0.0
+    for i in range(len(x)):
+        y = 0.0
+        for j in range(20):
+            y = y * 0.5 + np.exp(x[i] * j * 0.01)
+            if y > 9.0:
+                raise ValueError("it grows")
+        total += np.sin(y)
+    return total
+
+
+def message(f, *args):
+    with pytest.raises((ValueError, ArithmeticError)) as found:
+        f(*args)
+    return type(found.value), str(found.value)
+
+
+@pytest.mark.parametrize(("large", "small"), [(3, 5), (5, 3), (9, 20), (20, 9), (36, 35), (2, None), (None, 36)])
+def test_the_first_trip_that_fails(large, small):
+    assert IN_LANES in shown(raises, ROWS[:, 0])
+    x = ROWS[:, 0].copy()
+    agree(irad.compile(raises)(x), raises(x), 1e-13)
+    if large is not None:
+        x[large] = 6.0
+    if small is not None:
+        x[small] = -1.99
+    for threads in (1, 2):
+        assert message(irad.compile(raises, threads=threads), x) == message(interpret(raises), x)
+
+
+def test_tests_in_loops_inside():
+    x = ROWS[:, 0].copy()
+    assert IN_LANES in shown(raises_inside, x)
+    agree(irad.compile(raises_inside)(x), raises_inside(x), 1e-13)
+    x[21] = 60.0
+    assert message(irad.compile(raises_inside), x) == message(raises_inside, x)

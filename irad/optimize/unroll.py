@@ -17,10 +17,19 @@ __all__ = ["unrolled"]
 
 TRIPS = 16  # of a loop that is unrolled
 SIZE = 600  # operations that one loop may become
+ROUNDS = 3  # loops in loops whose trips are known when those around them are unrolled: for j in range(i)
 
 
 def unrolled(module: Module) -> Module:
     """The module without its short loops over small arrays; the same module where there are none."""
+    for _ in range(ROUNDS):
+        before, module = module, _without_short_loops(module)
+        if module is before:
+            break
+    return module
+
+
+def _without_short_loops(module: Module) -> Module:
     graphs = list(all_graphs(module))
     if not any(n.fn.name == "for_loop" and _short(n) for g in graphs for n in g.body):
         return module

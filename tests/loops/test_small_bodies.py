@@ -4,13 +4,14 @@ The oracle of values is NumPy, row by row; of gradients, irad's own of one row."
 from __future__ import annotations
 
 import itertools
+import random
 
 import numpy as np
 import pytest
 
 import irad
 from tests.derivatives.oracles import agree
-from tests.loops.test_lanes import IN_LANES, interpret, shown
+from tests.loops.test_lanes import IN_LANES, interpret, loaded, shown
 
 ROWS = np.random.default_rng(0).uniform(0.1, 1.0, (37, 9))
 WEIGHTS = np.random.default_rng(1).normal(size=(4, 4))
@@ -55,6 +56,16 @@ def stepped(x):
     return np.sum(np.exp(u))
 
 
+def pairs(x):
+    p, energy = np.reshape(x, (3, 3)), 0.0
+    for i in range(3):
+        for j in range(i):
+            d = p[i] - p[j]
+            r = np.sum(d * d) + 0.5
+            energy += 1.0 / r**6 - 1.0 / r**3
+    return energy
+
+
 def product(x):
     return np.prod(np.cos(x[:5]))
 
@@ -67,7 +78,7 @@ def quadratic(x):
     return np.exp(-(x[:3] @ MATRIX @ x[3:6]))
 
 
-BODIES = [weighted, layers, softmax, distances, deviation, rotated, stepped, product, chosen, quadratic]
+BODIES = [weighted, layers, softmax, distances, deviation, rotated, stepped, pairs, product, chosen, quadratic]
 
 
 @pytest.mark.parametrize("f", BODIES, ids=lambda f: f.__name__)
@@ -229,3 +240,59 @@ def test_tests_in_loops_inside():
     agree(irad.compile(raises_inside)(x), raises_inside(x), 1e-13)
     x[21] = 60.0
     assert message(irad.compile(raises_inside), x) == message(raises_inside, x)
+
+
+# -- generated bodies -------------------------------------------------------------------------------------------------------
+
+SHAPES = ("", "3", "4", "3,3", "2,5", "4,6")  # 4 by 6 is more than lives in registers outside of lanes
+SAME = ("{} + {}", "{} * {}", "{} - {}", "np.maximum({}, {})", "np.where({0} > {1}, {0}, 0.5)", "{0} / (1.5 + {1} * {1})")
+EACH = ("np.sin({})", "np.exp(-{0} * {0})", "np.sqrt(1.0 + {0} ** 2)", "-{}", "np.clip({}, -0.7, 0.8)", "np.tanh({})")
+OTHER = (
+    *(("", f"np.{f}({{}})", s) for f in ("sum", "max", "min", "mean") for s in SHAPES[1:]),
+    *(("", "np.prod({})", s) for s in ("3", "4")),
+    *(("", "{} @ {}", s) for s in ("3", "4")),
+    *(("", "np.linalg.norm({})", s) for s in ("3", "4")),
+    *(("3", f"np.{f}({{}}, axis={a})", "3,3") for f in ("sum", "max") for a in (0, 1)),
+    *(("4", "np.sum({}, axis=1)", "4,6"), ("4", "np.sum({}, axis=1)[:2] @ np.ones((2, 4))", "2,5")),
+    *(
+        ("3", "{1} @ {0}", "3", "3,3"),
+        ("3,3", "{} @ {}", "3,3"),
+        ("3,3", "np.outer({}, {})", "3"),
+        ("3", "np.cross({}, {})", "3"),
+    ),
+    *(("3", "np.linalg.solve(4.0 * np.eye(3) + np.tanh({1}), {0})", "3", "3,3"), ("3,3", "{}.T", "3,3")),
+    *(("4", "np.concatenate(({}, np.array([0.3])))", "3"), ("3", "{}[1:]", "4"), ("2,5", "{}[1:3, 1:]", "4,6")),
+    *(("4,6", "np.outer({}, np.arange(6.0))", "4"), ("3", "np.stack(({0}, {1}, {0} * {1}))", "", "")),
+    ("2,5", "np.full((2, 5), {})", ""),
+)
+
+
+def small_body(seed):
+    """A function of 9 numbers that makes arrays of several shapes, and a number of each of the last."""
+    rng = random.Random(seed)
+    values = {"": ["x[7]", "x[8]"], "3": ["x[:3]", "x[3:6]"], "4": ["x[5:]"], "3,3": ["np.reshape(x, (3, 3))"]}
+    values |= {"2,5": ["np.outer(x[:2], x[4:])"], "4,6": ["np.outer(x[:4], x[3:])"]}
+    lines = []
+    for k in range(12):
+        kind = rng.randrange(4)
+        if kind < 2:
+            shape = rng.choice(SHAPES)
+            text = rng.choice((SAME, EACH)[kind]).format(*rng.choices(values[shape], k=2))
+        else:
+            shape, form, *of = rng.choice(OTHER)
+            text = form.format(*[rng.choice(values[s]) for s in (of if len(of) == 2 else of * 2)])
+        lines.append(f"    v{k} = {text}\n")
+        values[shape] = [*values[shape][-2:], f"v{k}"]
+    total = " + ".join(f"np.sum(np.sin({values[s][-1]}))" for s in SHAPES)
+    return f"def program(x):\n{''.join(lines)}    return {total}\n"
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_generated_small_bodies(seed):
+    text = small_body(seed)
+    f = loaded(text, f"small body {seed}")
+    assert IN_LANES in shown(irad.vmap(f), ROWS), text
+    assert IN_LANES in shown(irad.vmap(irad.grad(f)), ROWS), text
+    agree(irad.compile(irad.vmap(f))(ROWS), np.array([f(x) for x in ROWS]), 1e-11)
+    slope = irad.compile(irad.grad(f), backend="interpreter")
+    agree(irad.compile(irad.vmap(irad.grad(f)))(ROWS[:19]), np.array([slope(x) for x in ROWS[:19]]), 1e-9)

@@ -282,7 +282,7 @@ class Trip(Linearised):
         x, shape = node.args[0], shape_of(node.args[0].type)
         if node.fn.name == "dim":
             return literal(shape[node.static[0]])
-        where = self._places(node.args[1:])
+        where = self._places(node.args[1 : 1 + len(shape)])
         self._check(node, where, shape)
         found = [run(self.elements.at(x, place)) for place in self._each(node, where)]
         return elements_of(found, shape_of(node.type)) if node.fn.name == "slice" else found[0]

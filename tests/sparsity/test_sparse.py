@@ -147,6 +147,16 @@ def test_few_numbers(size):
     np.testing.assert_array_equal(irad.hessian(lambda x: np.sum(x**3))(x), np.diag(x * 6.0))
 
 
+def test_blocks_whose_sizes_the_program_computes():
+    def f(x):
+        r = np.zeros((4, 2))
+        for i in range(4):
+            r[i] = x[2 * i : 2 * i + 2] ** 2
+        return r
+
+    np.testing.assert_allclose(irad.jacobian(f, sparse=True)(X).toarray(), np.diag(2.0 * X)[:8], rtol=1e-15)
+
+
 def test_numbers_are_matrices_of_one():
     assert irad.jacobian(lambda x: x * x, sparse=True)(3.0).toarray() == [[6.0]]
     assert irad.hessian(lambda x: x**3, sparse=True)(3.0).toarray() == [[18.0]]

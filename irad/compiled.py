@@ -500,7 +500,7 @@ class Compiled:
     ) -> tuple[Any, Any]:
         from irad.backends.llvm import run as llvm
 
-        direct = not keywords and not entry.writes and self.function is not None
+        direct = not entry.writes and self.function is not None
         found = guards.for_stub() if direct else None
         arguments: list[Any] = [llvm.Identical(t.value) if isinstance(t, Static) else llvm.Dynamic(t) for t in types]
         hidden: list[Any] = []
@@ -519,6 +519,7 @@ class Compiled:
             names=names,
             fast_math=self.options.fast_math,
             threads=self.options.threads,
+            keywords=keywords,
         )
         return loaded, loaded.stub if found is not None else None
 

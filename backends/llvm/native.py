@@ -58,7 +58,7 @@ __all__ = [
 # CPython's objects (64 bits, with a GIL).
 OB_TYPE = 8  # after the reference count
 VALUE = 16  # of a float, and of NumPy's scalars
-SIZE = 16  # of a tuple, and of a list
+SIZE = 16  # of a tuple, a list and a dict
 TUPLE_ITEMS = tuple.__basicsize__  # the items themselves: 24, from Python 3.14 on 32
 LIST_ITEMS = 24  # a pointer to them
 CELL_CONTENTS = 16
@@ -422,6 +422,9 @@ def _check_layout() -> None:
         "float32": at(np.float32(1.5), VALUE, ctypes.c_float) == 1.5,
         "int64": at(np.int64(-3), VALUE, ctypes.c_int64) == -3,
         "int32": at(np.int32(-3), VALUE, ctypes.c_int32) == -3,
+        "complex": [at(z, VALUE + 8, ctypes.c_double) for z in (1 + 2j, np.complex128(1 + 2j))] == [2, 2],
+        "complex64": at(np.complex64(1 + 2j), VALUE + 4, ctypes.c_float) == 2,
+        "dict of items": at({1: 2, 3: 4}, SIZE, ctypes.c_ssize_t) == 2,
         "bool": [at(b, VALUE, ctypes.c_uint8) for b in (np.False_, np.True_)] == [0, 1],
         "tuple": at(pair, SIZE, ctypes.c_ssize_t) == 2 and at(pair, TUPLE_ITEMS + 8, ctypes.c_void_p) == id(pair[1]),
         "cell": at(CellType(pair), CELL_CONTENTS, ctypes.c_void_p) == id(pair),

@@ -95,6 +95,7 @@ class CallPlan:
     rebuild: Any = None
     printer: Any = None
     threads: int = 0
+    keywords: Sequence[str] = ()  # the names of the last arguments, which are given by name, in this order
 
 
 def attribute_guard(o: Any, name: str, value: Any) -> Guard | None:

@@ -62,6 +62,7 @@ def load(
     names: Sequence[Names] = (),
     fast_math: bool = False,
     threads: int | None = None,
+    keywords: Sequence[str] = (),
 ) -> Loaded:
     """Compile a module. `arguments` and what follows say how its stub takes a call apart and when it does not fit."""
     program = emit_module(module, fast=fast_math)
@@ -76,6 +77,7 @@ def load(
         restorer(program.result),
         outside.print,
         threads_told(threads),
+        keywords,
     )
     return Loaded(program, compile_stub(program, plan))
 

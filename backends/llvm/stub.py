@@ -16,11 +16,13 @@ from __future__ import annotations
 import ctypes
 import itertools
 import re
+import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from irad.backends.llvm import native, runtime, scipy_pointers
 from irad.backends.llvm.emit import Program
 from irad.backends.llvm.jit import Code, compile_text
@@ -33,7 +35,24 @@ from irad.backends.llvm.work import BUDGET
 
 from irad.errors import InternalError, SizesDiffer
 from irad.lock import LOCK
-from irad.types import BOOL, INT, SMALLEST, Array, Dim, Record, Scalar, Static, Struct, Tuple, Type, leaves
+from irad.types import (
+    BOOL,
+    COMPLEX,
+    F32,
+    F64,
+    FLOAT,
+    INT,
+    SMALLEST,
+    Array,
+    Dim,
+    Record,
+    Scalar,
+    Static,
+    Struct,
+    Tuple,
+    Type,
+    leaves,
+)
 
 __all__ = ["StubText", "compile_stub", "dtype_of", "readable", "stub_text"]
 
@@ -106,12 +125,24 @@ def stub_text(program: Program, plan: CallPlan) -> StubText:
 def struct_class(t: Struct) -> type | None:
     """The class of the objects that stubs take apart as a value of type t; None where they do not."""
     if isinstance(t, Record):
-        return {"list": list, "namedtuple": t.form.python_class}.get(t.form.kind)
+        return {"list": list, "dict": dict, "namedtuple": t.form.python_class}.get(t.form.kind)
     return tuple
+
+
+COMPLEX_CLASSES: dict[Type, type] = {FLOAT: complex, F64: np.complex128, F32: np.complex64}  # by the type of a part
+
+
+def complex_class(t: Type) -> type | None:
+    """The class of the complex numbers that stubs take apart as a value of type t."""
+    if isinstance(t, Record) and t.form is COMPLEX:
+        return COMPLEX_CLASSES.get(t.items[0])
+    return None
 
 
 def readable(t: Type) -> bool:
     """Whether stubs take objects of this type apart."""
+    if complex_class(t) is not None:
+        return True
     if isinstance(t, Struct):
         return struct_class(t) is not None and all(map(readable, t.items))
     return isinstance(t, (Scalar, Static, Array))
@@ -222,9 +253,17 @@ class _Stubs:
 
     def check(self, f: Lines) -> None:
         """Go to %miss where the form of the call or a guard does not fit."""
-        f.need_equal("%names", "null")
+        keywords = self.plan.keywords
         count = f.emit(f"and i64 %nargsf, {native.NARGS}")
-        f.need_equal(count, str(len(self.plan.arguments)), type="i64")
+        f.need_equal(count, str(len(self.plan.arguments) - len(keywords)), type="i64")
+        if keywords:
+            f.need(f.emit("icmp ne ptr %names, null"))
+            f.need_equal(f.load("i64", "%names", native.SIZE), str(len(keywords)), type="i64")
+            for i, name in enumerate(keywords):
+                given = f.load("ptr", "%names", native.TUPLE_ITEMS + 8 * i)
+                self.need_object(f, given, self.known(sys.intern(name)), str)
+        else:
+            f.need_equal("%names", "null")
         if self.words.count:
             f.do(f"%words = load ptr, ptr {f.at('%self', native.WORDS)}")
         for k in range(self.words.guards, self.words.count, 2):
@@ -350,10 +389,30 @@ class _Stubs:
         f.need_equal(f.load("ptr", x, native.OB_TYPE), python_class)
 
     def read_items(self, f: Lines, t: Struct, x: str) -> list[str]:
+        number = complex_class(t)
+        if number is not None:
+            self.need_class(f, x, self.known(number))
+            part, _ = map(scalar_leaf, t.items)
+            return [f.load(part, x, native.VALUE), f.load(part, x, native.VALUE + SIZE[part])]
         self.need_class(f, x, self.known(struct_class(t)))
         f.need_equal(f.load("i64", x, native.SIZE), str(len(t.items)), type="i64")
+        if struct_class(t) is dict:
+            return self.read_entries(f, t, x)
         items = self.items(f, t, x)
         return [v for i, item in enumerate(t.items) for v in self.read(f, item, f.load("ptr", items, 8 * i))]
+
+    def read_entries(self, f: Lines, t: Struct, x: str) -> list[str]:
+        """The operands in a dict, whose keys must be in the same order."""
+        assert isinstance(t, Record)
+        place, key, value = (f.emit("alloca i64") for _ in range(3))
+        f.do(f"store i64 0, ptr {place}")
+        operands = []
+        for known, item in zip(t.form.keys, t.items, strict=True):
+            found = f.emit(f"call i32 @PyDict_Next(ptr {x}, ptr {place}, ptr {key}, ptr {value})")
+            f.need_equal(found, "1", type="i32")
+            self.need_object(f, f.load("ptr", key, 0), self.known(known), type(known))
+            operands += self.read(f, item, f.load("ptr", value, 0))
+        return operands
 
     @staticmethod
     def items(f: Lines, t: Struct, x: str) -> str:

@@ -279,3 +279,90 @@ def test_threads_call_functions_of_one_code_while_their_cells_change() -> None:
     for t in threads:
         t.join()
     assert not wrong
+
+
+# -- kinds of arguments ------------------------------------------------------------------------------------------------
+
+
+def test_keyword_arguments() -> None:
+    f = irad.compile(lambda x, y=10.0, z=100.0: x - y / z)
+    want = lambda x, y=10.0, z=100.0: x - y / z  # noqa: E731
+    ways: list[tuple[tuple[float, ...], dict[str, float]]] = [
+        ((1.0, 2.0, 4.0), {}),
+        ((1.0, 2.0), {"z": 4.0}),
+        ((1.0,), {"y": 2.0, "z": 4.0}),
+        ((1.0,), {"z": 4.0, "y": 2.0}),
+        ((1.0,), {"z": 4.0}),
+        ((), {"z": 4.0, "x": 1.0, "y": 2.0}),
+        ((1.0,), {}),
+    ]
+    for _ in range(2):
+        for args, named in ways:
+            assert becomes_quick(f, *args, **named) == want(*args, **named)
+    with pytest.raises(irad.CompileError):
+        f(1.0, w=2.0)
+
+
+def test_names_of_keywords_are_compared_by_value() -> None:
+    f = irad.compile(lambda alpha, beta: alpha - beta)
+    assert becomes_quick(f, alpha=3.0, beta=1.0) == 2.0
+    name = "-beta"[1:]  # not the interned one
+    before = slow_calls(f)
+    assert f(**{"alpha": 3.0, name: 1.0}) == 2.0
+    assert slow_calls(f) == before
+    assert f(beta=3.0, alpha=1.0) == -2.0
+
+
+@pytest.mark.parametrize("z", [1 + 2j, np.complex128(1 - 2j), np.complex64(3 + 4j), complex("nan+infj")])
+def test_complex_numbers(z: Any) -> None:
+    f = irad.compile(lambda z: (z.real, z.imag))
+    np.testing.assert_array_equal(becomes_quick(f, z), (z.real, z.imag))
+    assert not is_quick(f, np.array([z, z]))
+    captured = irad.compile((lambda k: lambda x: x * k.imag)(z))
+    np.testing.assert_array_equal(becomes_quick(captured, 2.0), 2.0 * z.imag)
+
+
+def test_dicts() -> None:
+    f = irad.compile(lambda p: [2.0 * v for v in p.values()])
+    ones: list[Any] = [{"a": 1.0, "b": 2.0}, {"b": 2.0, "a": 1.0}, {"a": 1.0}, {1: 5.0, "a": 2.0}, {}]
+    for _ in range(2):
+        for p in ones:
+            assert becomes_quick(f, p) == [2.0 * v for v in p.values()]
+    changing = {"a": 1.0, "b": 2.0, "c": 3.0}
+    del changing["c"]
+    assert is_quick(f, changing)
+    del changing["a"]
+    changing["a"] = 7.0  # now the last
+    assert f(changing) == [4.0, 14.0]
+    nested = irad.compile(lambda p: p["w"] @ p["layer"]["x"] + p["layer"]["b"][0])
+    value = {"w": np.arange(3.0), "layer": {"x": np.ones(3), "b": (0.5, 1)}}
+    assert becomes_quick(nested, value) == 3.5
+    g = irad.grad(lambda p: p["a"] * p["b"])
+    assert becomes_quick(g, {"a": 2.0, "b": 3.0}) == {"a": 3.0, "b": 2.0}
+
+
+def test_a_captured_dict_is_read_at_each_call() -> None:
+    k = {"a": 2.0}
+    f = irad.compile(lambda x: x * k["a"])
+    assert becomes_quick(f, 1.0) == 2.0
+    k["a"] = 5.0
+    assert is_quick(f, 1.0)
+    assert f(1.0) == 5.0
+    k["b"] = 1.0
+    assert f(1.0) == 5.0
+
+
+def test_default_arrays_and_captured_tuples_of_arrays() -> None:
+    weights = np.arange(3.0)
+
+    def f(x: float, w: Any = weights) -> Any:
+        return x * w[1]
+
+    pair = (np.ones(2), weights)
+    g = irad.compile(lambda x: x * pair[1][2])
+    c = irad.compile(f)
+    assert (becomes_quick(c, 2.0), becomes_quick(g, 2.0)) == (2.0, 4.0)
+    weights[:] = 10.0
+    assert (c(2.0), g(2.0)) == (20.0, 20.0)
+    f.__defaults__ = (np.full(3, 7.0),)
+    assert c(2.0) == 14.0

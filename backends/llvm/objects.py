@@ -27,6 +27,7 @@ CPYTHON = """\
 declare ptr @PyBytes_FromStringAndSize(ptr, i64)
 declare ptr @PyCapsule_GetPointer(ptr, ptr)
 declare ptr @PyCapsule_New(ptr, ptr, ptr)
+declare ptr @PyComplex_FromDoubles(double, double)
 declare ptr @PyDict_GetItemWithError(ptr, ptr)
 declare i32 @PyDict_Next(ptr, ptr, ptr, ptr)
 declare i32 @PyErr_CheckSignals()

@@ -150,6 +150,8 @@ def readable(t: Type) -> bool:
 
 def buildable(t: Type) -> bool:
     """Whether stubs make objects of this type without `rebuild`."""
+    if complex_class(t) is not None:
+        return True
     return not isinstance(t, Struct) or (struct_class(t) in (tuple, list) and all(map(buildable, t.items)))
 
 
@@ -619,6 +621,8 @@ class _Stubs:
         t = self.program.result
         if isinstance(t, Static):
             f.do(f"ret ptr {self.shared(f, t)}")
+        elif complex_class(t) is not None:
+            f.do(f"ret ptr {self.new_complex(f, deque(self.fields))}")
         elif isinstance(t, Struct):
             self.build(f, t if buildable(t) else Tuple(leaves(t)))
             self.free_blocks(f)
@@ -657,6 +661,16 @@ class _Stubs:
         taken = f"ptr {data}, ptr {block}, i32 {dtype.num}, i32 {len(t.shape)}, ptr {dims}, i64 {dtype.itemsize}"
         return f.emit(f"call ptr @stub.array({taken})")
 
+    @staticmethod
+    def new_complex(f: Lines, fields: deque[Field]) -> str:
+        """A new complex number of the next two values in %out, or null."""
+        parts = []
+        for _ in range(2):
+            field = fields.popleft()
+            part = f.load(field.type, "%out", field.offset)
+            parts.append(part if field.type == "double" else f.emit(f"fpext {field.type} {part} to double"))
+        return f.emit(f"call ptr @PyComplex_FromDoubles(double {parts[0]}, double {parts[1]})")
+
     def rebuilt(self, f: Lines) -> str:
         """What `rebuild` makes of %root."""
         if self.plan.rebuild is None:
@@ -690,6 +704,10 @@ class _Stubs:
             item, place, count = t.items[i], f.at(items, 8 * i), 1
             if isinstance(item, Static):
                 f.do(f"store ptr {self.shared(f, item)}, ptr {place}")
+            elif complex_class(item) is not None:
+                made = self.new_complex(f, fields)
+                f.do(f"store ptr {made}, ptr {place}")
+                f.need(f.emit(f"icmp ne ptr {made}, null"), "drop")
             elif isinstance(item, Struct):
                 inner = f.emit(self.new_container(item))
                 f.do(f"store ptr {inner}, ptr {place}")

@@ -317,6 +317,13 @@ def test_names_of_keywords_are_compared_by_value() -> None:
 def test_complex_numbers(z: Any) -> None:
     f = irad.compile(lambda z: (z.real, z.imag))
     np.testing.assert_array_equal(becomes_quick(f, z), (z.real, z.imag))
+    same = irad.compile(lambda z, x: (z, [x, z, {"z": z}]))
+    plain, (_, listed, named) = becomes_quick(same, z, 1.0)
+    for made in (becomes_quick(irad.compile(lambda z: z), z), plain, listed, named["z"]):
+        assert type(made) is complex
+        np.testing.assert_array_equal(made, complex(z))
+    numbers = irad.compile(lambda z, x: (z, [x, z]))
+    assert type(numbers(z, 1.0)[1][1]) is complex
     assert not is_quick(f, np.array([z, z]))
     captured = irad.compile((lambda k: lambda x: x * k.imag)(z))
     np.testing.assert_array_equal(becomes_quick(captured, 2.0), 2.0 * z.imag)

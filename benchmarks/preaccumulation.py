@@ -48,7 +48,7 @@ def neuron(v, w, current, n):
         rest = 0.5 * (1.0 + math.tanh((v - 0.1) / 0.145))
         rate = math.cosh((v - 0.1) / 0.29)
         dv = current - 2.0 * w * (v + 0.7) - 1.1 * m * (v - 1.0) - 0.5 * (v + 0.5)
-        v, w = v + 0.05 * dv, w + 0.0165 * rate * (rest - w)
+        v, w = v + 0.0001 * dv, w + 0.00003 * rate * (rest - w)
     return v * w
 
 
@@ -85,7 +85,7 @@ def runge_kutta(x, y, mu, n):
 
 
 def pendulum(q, p, g, n):
-    """The leapfrog: two functions in either form, and no long chain."""
+    """The leapfrog: two functions in either form, which the forward loop has time for."""
     for _ in range(n):
         p = p - 0.0005 * g * math.sin(q)
         q = q + 0.001 * p
@@ -93,7 +93,19 @@ def pendulum(q, p, g, n):
     return q * p
 
 
-LOOPS: tuple[Callable[..., Any], ...] = (functions, neuron, chain, logistic, runge_kutta, pendulum)
+def trajectory(k, x, y, n):
+    """Two states, a sum over the way, and a parameter."""
+    s = 0.0
+    for _ in range(n):
+        u = math.sin(k * x) * math.exp(-y * y)
+        v = math.cos(y) / (1.0 + k * x * x)
+        x = x + 0.001 * (u * v - x)
+        y = y + 0.001 * (u - v * y)
+        s = s + (x - 1.0) * (x - 1.0) + math.sqrt(1.0 + y * y)
+    return s
+
+
+LOOPS: tuple[Callable[..., Any], ...] = (functions, neuron, chain, logistic, pendulum, runge_kutta, trajectory)
 
 
 def measured(f: Callable[..., Any], trips: int, rounds: int) -> dict[str, Any]:

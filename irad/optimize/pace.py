@@ -19,6 +19,7 @@ from irad.types import Scalar
 __all__ = ["operations", "waiting"]
 
 ARITHMETIC = 0.5  # several are done at once
+FUNCTION = 0.4  # of the cost of a function: the next call begins before the last one ends
 LATENCY = 3.0  # from an operand to a result
 DIVISION, DIVISION_LATENCY = 3.0, 10.0  # the same of divisions and square roots
 FREE = frozenset({"getitem", "make_tuple", "push", "pop"})
@@ -31,7 +32,8 @@ def operations(nodes: Iterable[Node]) -> float:
 
 
 def _work(node: Apply) -> float:
-    return ARITHMETIC if node.fn.cost <= 2 else DIVISION if node.fn.cost <= 5 else node.fn.cost
+    cost = node.fn.cost
+    return ARITHMETIC if cost <= 2 else DIVISION if cost <= 5 else FUNCTION * cost
 
 
 def _latency(node: Apply) -> float:

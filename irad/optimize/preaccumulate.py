@@ -88,17 +88,18 @@ def _chosen(before: Stacks, after: Module, rewriting: _Preaccumulate, always: bo
         fast, slow = _cost(new[push]), _cost(old[p.push])
         if always or (less <= more and fast < slow):
             taken.append(p)
-            remark = f"reversed by the Jacobian of a trip: {_instead(less, more)} bytes"
+            remark = f"reversed by the Jacobian of a trip: {_instead(less, more, 'bytes')}"
         elif less > more:
-            remark = f"not reversed by the Jacobian of a trip: {_instead(less, more)} bytes"
+            remark = f"not reversed by the Jacobian of a trip: {_instead(less, more, 'bytes')}"
         else:
-            remark = f"not reversed by the Jacobian of a trip: {_instead(fast, slow)} operations"
+            remark = f"not reversed by the Jacobian of a trip: {_instead(fast, slow, 'operations')}"
         remarks[p] = remark
     return taken, remarks
 
 
-def _instead(new: float, old: float) -> str:
-    return f"{new:.0f} instead of {old:.0f}" if f"{new:.0f}" != f"{old:.0f}" else f"{new:.0f} as before,"
+def _instead(new: float, old: float, what: str) -> str:
+    same = f"{new:.0f}" == f"{old:.0f}"
+    return f"{new:.0f} {what} as before" if same else f"{new:.0f} instead of {old:.0f} {what}"
 
 
 def _nbytes(p: Kept) -> int:

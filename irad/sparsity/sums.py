@@ -14,9 +14,9 @@ FEW = 4  # values of an entry that are added one after the other
 
 @dataclass(frozen=True, slots=True)
 class Sums:
-    """Rows and columns of a matrix, and where its values are. `taken`: the first value of each entry, None where the values are
-    the data as they are; `more`: entries that have another, and it. Where some have many, `starts` says where those of each
-    entry begin in `taken`. Nobody may write to the index arrays: all matrices of a kind share them."""
+    """Rows and columns of a matrix, and where its values are. `taken`: the first value of each entry, None where the first
+    values are the data as they are; `more`: entries that have another, and it. Where some have many, `starts` says where those
+    of each entry begin in `taken`. Nobody may write to the index arrays: all matrices of a kind share them."""
 
     shape: tuple[int, int]
     indptr: Any
@@ -28,7 +28,7 @@ class Sums:
     def data(self, values: Any) -> Any:
         """The matrix's data, from the values in one line."""
         if self.taken is None:
-            return values
+            return values[: len(self.indices)]  # the rest is in no entry
         data = np.take(values, self.taken)
         for entries, others in self.more:
             data[entries] += np.take(values, others)

@@ -84,10 +84,22 @@ WRITES = {
 }
 
 
+STARTS = {(N,): ["np.exp(y[:N])", "x[k] * s", "y[2:] - y[:-2]"], (N, 2): ["z[j][:, 1:] * s", "np.stack((y[:N], y[p]), 1)"]}
+
+
 def generated(seed):
-    """A loop that makes numbers of what it reads, and writes some of them."""
+    """One loop, or two, that make numbers of what they read, and write some of them over what was there."""
     rng = random.Random(seed)
     shape = rng.choice(list(WRITES))
+    text = "def program(x, y, z, s, k, j, p):\n"
+    text += f"    out = {rng.choice(STARTS[shape]) if rng.random() < 0.4 else f'np.zeros({shape}, y.dtype)'}\n"
+    for _ in range(rng.choice((1, 1, 2))):
+        text += f"    for i in range(N):\n{''.join(f'        {line}{chr(10)}' for line in trip(rng, shape))}"
+    return loaded(f"{text}    return out\n", f"blocks {seed}")
+
+
+def trip(rng, shape):
+    """The lines of a loop's body."""
     lines, names = [], []
     for read in (*rng.sample(READS, rng.randint(1, 5)), *rng.sample(BLOCKS, rng.randint(0, 1))):
         names.append(f"v{len(names)}")
@@ -96,10 +108,7 @@ def generated(seed):
         operation = rng.choice(rng.choice((ONE, TWO)))
         lines.append(f"v{len(names)} = {operation.format(*rng.choices(names, k=2))}")
         names.append(f"v{len(names)}")
-    lines += [write.format(rng.choice(names[-4:])) for write in rng.sample(WRITES[shape], rng.randint(1, 2))]
-    body = "".join(f"        {line}\n" for line in lines)
-    head = f"def program(x, y, z, s, k, j, p):\n    out = np.zeros({shape}, y.dtype)\n    for i in range(N):\n"
-    return loaded(f"{head}{body}    return out\n", f"blocks {seed}")
+    return lines + [write.format(rng.choice(names[-4:])) for write in rng.sample(WRITES[shape], rng.randint(1, 2))]
 
 
 def loaded(text, name):

@@ -180,11 +180,16 @@ def _lean(problem: Problem) -> Problem:
 
 
 def _program(module: Module, options: Options) -> Callable[[Leaves], Any]:
-    """What runs a module on arguments that are always of its types."""
+    """What runs a module on arguments that are always of its types; it is compiled at the first call."""
     compiled = Compiled(module, options, own=True)
     types = [p.type for p in module.entry.params]
-    with LOCK:
-        return compiled.compile(types, ()).call
+
+    @functools.cache
+    def loaded() -> Callable[[Leaves], Any]:
+        with LOCK:
+            return compiled.compile(types, ()).call
+
+    return lambda leaves: loaded()(leaves)
 
 
 def _same(a: Any, b: Any) -> bool:

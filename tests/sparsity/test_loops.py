@@ -96,7 +96,7 @@ def changed(f, x, p, q):
 @pytest.mark.parametrize("part", range(2))
 def test_no_number_is_missing(part):
     entries = needed = 0
-    for seed in range(30 * part, 30 * part + 30):
+    for seed in range(40 * part, 40 * part + 40):
         text = Draw(seed).function()
         f = loaded(text, f"loops {seed}")["f"]
         rng = np.random.default_rng(seed)

@@ -38,8 +38,8 @@ __all__ = [
 ]
 
 MOST_ELEMENTS = 16  # of an array that may live in registers: a matrix of 4 by 4
-MOST_IN_LANES = 36  # of one in a loop of which several trips run at once: 6 by 6
-EIGHT = 8  # sums side by side
+MOST_IN_LANES = 100  # of one in a loop of which several trips run at once: 10 by 10
+EIGHT = 8  # sums side by side: NumPy's, of up to 128 numbers
 
 Elements = Any  # an array of nodes (dtype object)
 Operand = Any  # a node, or Elements

@@ -3,7 +3,8 @@
     for i in range(n): total += np.sum(f(x[i]) * w)     w: f64[3,6]     18 products and 17 sums, of 8 points at once
 
 In lanes an operation costs the same whatever the array was that it is an element of, so that arrays there may be larger than
-elsewhere, and no vector instruction does better on one of them. The backend looks again, at what has become of the loop.
+elsewhere, and no vector instruction does better on one of them. The backend looks again, at what has become of the loop: those
+that only move large arrays do not run in lanes, and keep them.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ from __future__ import annotations
 from irad.graph.nodes import Apply, Constant, Graph, Module, Node
 from irad.graph.walk import all_graphs, nested_graphs
 from irad.nests.trips import arrays_apart, is_number, is_test
-from irad.optimize.elements import MOST_IN_LANES, has_elements, small, work
+from irad.optimize.elements import MOST_ELEMENTS, MOST_IN_LANES, has_elements, size, small, work
+from irad.primitives.products import PRODUCTS
 from irad.primitives.table import CHECKED
 from irad.types import Array, Scalar
 
 __all__ = ["lane_loops"]
 
 LEAST_TRIPS = 8
-GROWTH = 4_000  # operations on elements that the body of one loop may get
+FAR = 2  # operations that make up for an element that is apart from the next trip's
+GROWTH = 2_000  # operations on elements that the body of one loop may get
 PLAIN = frozenset({"getitem", "make_tuple", "make_record", "push", "pop", "empty_stack", "index", "index_update", "index_add"})
 BLOCKS = frozenset({"slice", "slice_update", "slice_add"})
+COMPUTE = frozenset({"sum", "prod", "max", "min", "any", "all", *PRODUCTS})
 ADDS = frozenset({"add", "index_add", "slice_add"})
 
 
@@ -47,11 +51,35 @@ def _may_run_in_lanes(loop: Apply) -> bool:
     arrays = [n for n in nodes if _works_on_an_array(n)]
     if not arrays or not all(map(_is_plain, nodes)) or sum(work(n) for n in arrays if n.fn.name not in BLOCKS) > GROWTH:
         return False
+    if not all(_is_small(n, MOST_ELEMENTS) for n in arrays) and not _pays(nodes):
+        return False
     users: dict[Node, list[Apply]] = {}
     for n in nodes:
         for a in n.args:
             users.setdefault(a, []).append(n)
     return all(_is_shared_well(loop, k, users) for k in range(len(body.params) - 1))
+
+
+def _is_small(node: Apply, most: int) -> bool:
+    """Whether what an operation makes, or puts into another array, has so few elements."""
+    t = node.args[1].type if node.fn.name in ("slice_update", "slice_add") else node.type
+    return not isinstance(t, Array) or small(t, most)
+
+
+def _pays(nodes: list[Apply]) -> bool:
+    """Whether a trip does enough for what it reads and writes apart from the next trip's, so that it would run in lanes; what
+    loops inside do is not counted, but enough. Vectors along a large array are better than its elements one by one."""
+    done = far = 0
+    for n in nodes:
+        if n.fn.name == "for_loop":
+            return True
+        if n.fn.name in BLOCKS:
+            far += size(n.type if n.fn.name == "slice" else n.args[1].type)
+        elif n.fn.name in PLAIN:
+            far += n.fn.name.startswith("index") and n.args[0].type.rank > 1  # type: ignore[attr-defined]
+        elif n.fn.elementwise or n.fn.name in COMPUTE:
+            done += work(n) * max(n.fn.cost, 1) if _works_on_an_array(n) else max(n.fn.cost, 1)
+    return done >= FAR * far
 
 
 def _works_on_an_array(node: Apply) -> bool:
@@ -66,7 +94,7 @@ def _is_plain(node: Apply) -> bool:
     if node.graphs:
         return name in ("for_loop", "cond") and all(g.parent is node.graph for g in node.graphs)
     if name in BLOCKS:
-        return small(node.type if name == "slice" else node.args[1].type, MOST_IN_LANES)
+        return _is_small(node, MOST_IN_LANES)
     if not any(isinstance(x.type, Array) for x in (node, *node.args)):
         return is_number(node)
     fails = node.fn.elementwise and node.fn.order == CHECKED and node.type.dtype.kind != "f"  # type: ignore[attr-defined]

@@ -96,15 +96,16 @@ def test_their_gradients(f):
     agree(irad.compile(batch)(ROWS), np.array([one(x) for x in ROWS]), 1e-12)
 
 
-@pytest.mark.parametrize("shape", [(7,), (8,), (9,), (16,), (18,), (36,), (3, 6), (3, 3, 4)], ids=str)
+@pytest.mark.parametrize("shape", [(7,), (8,), (9,), (16,), (18,), (36,), (100,), (3, 6), (9, 9), (3, 3, 4)], ids=str)
 def test_sums_have_the_order_of_numpy(shape):
     size, axes = int(np.prod(shape)), range(len(shape))
     rows = np.random.default_rng(size).normal(size=(40, size))
     for over in ((*axes,), *itertools.combinations(axes, 1), *([(1, 2), (0, 1)] if len(shape) == 3 else [])):
 
         def body(x, over=over):
-            return np.sum(np.reshape(x * 1.5, shape), axis=over)
+            return np.sum(np.reshape(np.sqrt(x * x + 1.5) / (9.0 + x), shape), axis=over)
 
+        assert IN_LANES in shown(irad.vmap(body), rows)
         np.testing.assert_array_equal(irad.compile(irad.vmap(body))(rows), np.array([body(x) for x in rows]))
 
 
@@ -146,7 +147,7 @@ def test_trips_that_follow_one_another_keep_their_vectors(f):
 
 
 def wide(x):
-    return np.sum(np.exp(np.outer(x, x)))
+    return np.sum(np.exp(np.outer(np.concatenate((x, x)), x)))
 
 
 def test_arrays_that_are_too_large_stay_arrays():

@@ -60,7 +60,7 @@ def solved(f: Form, g: Form, size: int) -> Substitution | None:
             found = _digits(one, other)
             if found is not None:
                 return found
-    return _common_parts(f, g, size)
+    return _common_parts(f, g)
 
 
 def _at(form: Form, place: int) -> Substitution | None:
@@ -147,17 +147,19 @@ def _digits(f: Form, g: Form) -> Substitution | None:
         return None
 
 
-def _common_parts(f: Form, g: Form, size: int) -> Substitution:
-    """Labels that both go round with, where one goes through all of an axis and the other through a block of it."""
+def _common_parts(f: Form, g: Form) -> Substitution:
+    """Labels that both go round with, where one goes through a block of an axis and the other through a block of that."""
     found: Substitution = {}
-    whole, part = (f, g) if _block(f) == (0, size) else (g, f)
-    inner = _block(part)
-    if _block(whole) != (0, size) or inner is None:
+    outer, inner = _block(f), _block(g)
+    if outer is None or inner is None:
         raise Incompatible
-    start, end = inner
-    if inner != (0, size):  # the outermost label of the other has fewer places
+    whole, part = f, g
+    if not (outer[0] <= inner[0] and inner[1] <= outer[1]):
+        whole, part, outer, inner = g, f, inner, outer
+    start, end = inner[0] - outer[0], inner[1] - outer[0]
+    if inner != outer:  # the outermost label of the other has fewer places
         label, stride = _sorted(whole)[0]
-        if start % stride or end % stride or len(whole.strides) < 2:
+        if start < 0 or end > outer[1] - outer[0] or start % stride or end % stride or len(whole.strides) < 2:
             raise Incompatible
         fewer = (end - start) // stride
         found[label] = Form(start // stride, ((Label(fewer), 1),) if fewer > 1 else ())
@@ -205,19 +207,21 @@ def axis_parts(form: Form, size: int) -> list[Part]:
     if len(form.strides) == 1:
         ((label, step),) = form.strides
         return [Part(size, form.start, step, label)]
-    parts, rest, above = [], form.start, size
-    items = _sorted(form)
+    backwards = {label for label, stride in form.strides if stride < 0}  # counted from their ends, these go forwards
+    parts, above = [], size
+    rest = form.start + sum(stride * (label.size - 1) for label, stride in form.strides if stride < 0)
+    items = [(label, abs(stride)) for label, stride in _sorted(form)]
     for k, (label, stride) in enumerate(items):
-        if stride <= 0 or above % stride:
+        if above % stride:
             raise Incompatible
-        last = k == len(items) - 1
-        if last:
-            parts.append(Part(above, rest, stride, label))
+        if k == len(items) - 1:
+            part = Part(above, rest, stride, label)
         else:
-            parts.append(Part(above // stride, rest // stride, 1, label))
+            part = Part(above // stride, rest // stride, 1, label)
             rest, above = rest % stride, stride
-        p = parts[-1]
-        if not 0 <= p.start + p.step * (label.size - 1) < p.size:
+        last = part.start + part.step * (label.size - 1)
+        if not 0 <= last < part.size:
             raise Incompatible
+        parts.append(part if label not in backwards else part._replace(start=last, step=-part.step))
     assert math.prod(p.size for p in parts) == size
     return parts

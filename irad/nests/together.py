@@ -368,7 +368,7 @@ class _Analysis:
 def outputs(loop: Apply) -> tuple[Node, ...]:
     """What a loop's trip hands on to the next."""
     (body,) = loop.graphs
-    return _made(body, len(body.params) > 2)
+    return _made(body, len(body.params) > 2) if len(body.params) > 1 else ()
 
 
 def are_alike(tests: list[Apply]) -> bool:

@@ -336,3 +336,22 @@ def test_the_gradient_of_a_loop_over_points():
         ends = [scored(*(a + s * v if k == argnum else a for k, a in enumerate(args))) for s in (1e-6, -1e-6)]
         slope = np.sum(irad.grad(scored, argnum)(*args) * v)
         assert math.isclose(slope, (ends[0] - ends[1]) / 2e-6, rel_tol=1e-6, abs_tol=1e-6)
+
+
+def test_a_loop_inside_may_carry_nothing():
+    """It only checks."""
+
+    def f(x, at):
+        out = np.zeros(len(x))
+        for k in range(len(x)):
+            for i in range(17):
+                if at[i] >= 5:
+                    raise IndexError("there is no such place")
+            for i in range(17):
+                out[k] += np.sin(x[k] * at[i])
+        return out
+
+    at = np.arange(17) % 5
+    alike(f, np.linspace(0.0, 1.0, 64), at)
+    with pytest.raises(IndexError, match="no such place"):
+        irad.compile(f)(np.ones(64), at + 1)

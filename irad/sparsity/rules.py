@@ -277,8 +277,8 @@ def _contract(p: Any, node: Apply, args: list[Value]) -> Value:
         )
     n, rows, columns = len(axes.batch[0]), len(axes.rows), len(axes.columns)
     parts = []
-    for v, batch, own, before, after in ((x, axes.batch[0], axes.rows, 0, columns), (y, axes.batch[1], axes.columns, rows, 0)):
-        v = _ordered(reduced(v, axes.over[0] if v is x else axes.over[1]), batch, own)
+    for k, (v, own, before, after) in enumerate(((x, axes.rows, 0, columns), (y, axes.columns, rows, 0))):
+        v = _ordered(reduced(v, axes.over[k]), axes.batch[k], own)
         wide = v.shape[:n] + (1,) * before + v.shape[n:] + (1,) * after
         parts.append(moved(v, tuple(shape), np.broadcast_to(_numbers(v.shape).reshape(wide), shape).ravel()).rows)
     return Value(frame, tuple(shape), None, joined(*parts))

@@ -160,6 +160,11 @@ def of_triangle():
     return want
 
 
+def of_square():
+    """Row i and column j: [[0, 1], [2, 3]] @ [[0, 1], [2, 3]]."""
+    return of_columns([0, 1, 2], [0, 1, 3], [2, 3, 0], [2, 3, 1])
+
+
 EXACT = {
     "stencil": (stencil, (X,), of_stencil()),
     "histogram": (histogram, (X, np.arange(N) % 3), of_columns([0, 3, 6], [1, 4, 7], [2, 5, 8])),
@@ -176,6 +181,7 @@ EXACT = {
     "an integer argument": (known_places, (X, 3), of_columns([3, 6], [4, 6])),
     "a sum over an axis": (lambda x: x.reshape(3, 3).sum(axis=0), (X,), of_columns([0, 3, 6], [1, 4, 7], [2, 5, 8])),
     "a product of matrices": (lambda x: x[:6].reshape(2, 3) @ x[6:], (X,), of_columns([0, 1, 2, 6, 7, 8], [3, 4, 5, 6, 7, 8])),
+    "a product of a matrix with itself": (lambda x: x[:4].reshape(2, 2) @ x[:4].reshape(2, 2), (X,), of_square()),
     "what has no derivative": (lambda x: np.floor(x) + np.round(x) + irad.stop_gradient(x), (X,), np.zeros((N, N), bool)),
     "a sorted array": (lambda x: np.sort(x), (X,), np.ones((N, N), bool)),
     "a solved system": (lambda x: np.linalg.solve(x[:4].reshape(2, 2), x[4:6]), (X,), of_columns(*[[0, 1, 2, 3, 4, 5]] * 2)),

@@ -335,7 +335,9 @@ class Compiled:
 
         place = (key, *map(id, kind.statics))
         self.stubs.pop(place, None)
-        self.stubs = {place: (program, program.stub.bound(program.guards.bound(kind))), **self.stubs}
+        bound = program.guards.bound(kind)
+        if bound is not None:
+            self.stubs = {place: (program, program.stub.bound(bound)), **self.stubs}
         while len(self.stubs) > MAX_STUBS:
             self.stubs.popitem()
         tried = sorted(self.stubs.values(), key=lambda s: s[0].general)  # those for exact sizes first

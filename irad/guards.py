@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from types import CellType, ModuleType
+from types import CellType, MethodType, ModuleType
 from typing import Any
+
+import numpy as np
 
 from irad import log
 from irad.specialize.captures import MISSING, Path
@@ -49,6 +51,7 @@ class Guards:
         for i, (o, _, _) in enumerate(parts):
             places.setdefault(id(o), []).append(i)
         self.names = entry.guards
+        self.count = 0  # of the guards that machine code looks at
         self.parts: list[int] = []  # those that the key does not let differ, by number
         self.moving: list[tuple[int, str, Any]] = []  # other attributes of functions that stand elsewhere in each
         self.fixed: list[tuple[Any, str, Any]] = []  # attributes of objects that are the same for all
@@ -77,7 +80,7 @@ class Guards:
                 return f"the global `{name}` {log.turned(value, now, MISSING)}"
         for o, name, value in [*self.fixed, *((parts[i][0], name, value) for i, name, value in self.moving)]:
             now = _attribute(o, name)
-            if now is not value:
+            if not _same(now, value):
                 return f"{log.named(o, name)} {log.turned(value, now, MISSING)}"
         return ""
 
@@ -93,9 +96,13 @@ class Guards:
         for scope, name, value in [*self.names, *modules]:
             known = names.setdefault(id(scope), llvm.Names(scope, {}))
             known.expected[name] = llvm.ABSENT if value is MISSING else value
-        objects = self._objects()
-        if self.moving or any(llvm.attribute_guard(*g) is None for g in objects):
+        looked_at = [llvm.attribute_guards(*g) for g in self._objects()]
+        if self.moving or None in looked_at:
             return None
+        for found in looked_at:
+            for more in found[1] if found is not None else ():
+                known = names.setdefault(id(more.namespace), llvm.Names(more.namespace, {}))
+                known.expected.update(more.expected)
         sources: list[int | tuple[dict[str, Any], str]] = []
         cells = 0
         for h, p in self.hidden:
@@ -109,19 +116,36 @@ class Guards:
             else:
                 sources.append(cells)
                 cells += 1
-        return list(names.values()), sources, len(self.parts) + len(objects)
+        self.count = len(self.parts) + sum(len(found[0]) for found in looked_at if found is not None)
+        return list(names.values()), sources, self.count
 
     def _objects(self) -> list[tuple[Any, str, Any]]:
         return [g for g in self.fixed if not isinstance(g[0], ModuleType)]
 
     def bound(self, kind: Kind) -> Any:
-        """What the stub reads for calls like one with the same key."""
+        """What the stub reads for calls like one with the same key; None where objects have changed since it was made."""
         from irad.backends.llvm import run as llvm
 
-        looked_at = [*(kind.parts[i] for i in self.parts), *self._objects()]
+        parts = [kind.parts[i] for i in self.parts]
+        guards = [g for g in itertools.starmap(llvm.attribute_guard, parts) if g is not None]
+        for o, name, value in self._objects():
+            found = llvm.attribute_guards(o, name, value)
+            guards += found[0] if found is not None and _same(_attribute(o, name), value) else []
+        if len(guards) != self.count:
+            return None
         cells = [_cell(h.path, kind.fn, kind.given) for h, _ in self.hidden if h.path[-1][0] != "global"]
-        guards = [g for g in itertools.starmap(llvm.attribute_guard, looked_at) if g is not None]
-        return llvm.Bound(kind.statics, cells, guards, looked_at)
+        return llvm.Bound(kind.statics, cells, guards, [parts, [(type(o), o, value) for o, _, value in self.fixed]])
+
+
+def _same(now: Any, value: Any) -> bool:
+    """Whether an attribute is what it was. Methods, and numbers that properties compute, are new objects each time."""
+    if now is value:
+        return True
+    if type(now) is not type(value):
+        return False
+    if isinstance(now, MethodType):
+        return now.__func__ is value.__func__ and now.__self__ is value.__self__
+    return isinstance(now, (bool, int, float, complex, str, np.generic)) and bool(Keys().of(now) == Keys().of(value))
 
 
 def _cell(path: Path, fn: Any, arguments: Sequence[Any]) -> CellType:

@@ -8,16 +8,14 @@
 
 from __future__ import annotations
 
-import ctypes
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import CellType, FunctionType
+from types import CellType
 from typing import Any, NamedTuple
 
 from irad.types import Type
 
-__all__ = ["ABSENT", "Argument", "Bound", "CallPlan", "Dynamic", "Guard", "Hidden", "Identical", "Names", "attribute_guard"]
+__all__ = ["ABSENT", "Argument", "Bound", "CallPlan", "Dynamic", "Guard", "Hidden", "Identical", "Names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,28 +94,3 @@ class CallPlan:
     printer: Any = None
     threads: int = 0
     keywords: Sequence[str] = ()  # the names of the last arguments, which are given by name, in this order
-
-
-def attribute_guard(o: Any, name: str, value: Any) -> Guard | None:
-    """The guard that an attribute is still `value`, where machine code can look at it."""
-    offset = _offset(o.__class__, name)
-    if offset is None:
-        return None
-    absent = value is None and type(o) is FunctionType  # a null then
-    return Guard(id(o) + offset, 0 if absent else id(value))
-
-
-@functools.cache
-def _offset(kind: Any, name: str) -> int | None:
-    """Where in objects of this class the pointer to an attribute stands: found by looking."""
-    if kind is CellType:
-        sample: Any = CellType(object())
-    elif kind is FunctionType:
-
-        def sample(a: int = 12345, *, b: int = 54321) -> None: ...
-    else:
-        return None
-    words = kind.__basicsize__ // 8
-    memory = (ctypes.c_size_t * words).from_address(id(sample))
-    found = [8 * i for i in range(words) if memory[i] == id(getattr(sample, name))]
-    return found[0] if len(found) == 1 else None

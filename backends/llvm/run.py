@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from irad.backends.llvm.attributes import attribute_guard, attribute_guards
 from irad.backends.llvm.emit import Program, Site, emit_module
 from irad.backends.llvm.native import Stub, flat_function
 from irad.backends.llvm.objects import DTYPES
-from irad.backends.llvm.plan import ABSENT, Argument, Bound, CallPlan, Dynamic, Guard, Hidden, Identical, Names, attribute_guard
+from irad.backends.llvm.plan import ABSENT, Argument, Bound, CallPlan, Dynamic, Guard, Hidden, Identical, Names
+from irad.backends.llvm.reading import dtype_of, readable
 from irad.backends.llvm.runtime import FROM_END
-from irad.backends.llvm.stub import compile_stub, dtype_of, readable
+from irad.backends.llvm.stub import compile_stub
 from irad.backends.llvm.threads import threads_told
 
 from irad.errors import exception_class, located
@@ -32,6 +34,7 @@ __all__ = [
     "Loaded",
     "Names",
     "attribute_guard",
+    "attribute_guards",
     "load",
     "readable",
 ]

@@ -373,3 +373,107 @@ def test_default_arrays_and_captured_tuples_of_arrays() -> None:
     assert (c(2.0), g(2.0)) == (20.0, 20.0)
     f.__defaults__ = (np.full(3, 7.0),)
     assert c(2.0) == 14.0
+
+
+# -- attributes --------------------------------------------------------------------------------------------------------
+
+
+class Scale:
+    unit = 7.0
+
+    def __init__(self, k: float) -> None:
+        self.k = k
+
+    def apply(self, x: float) -> float:
+        return self.k * x + self.unit
+
+    def twice(self, x: float) -> float:
+        return 2.0 * self.apply(x)
+
+    @irad.compile
+    def decorated(self, x: float) -> float:
+        return self.twice(x) + 1.0
+
+    @property
+    def half(self) -> float:
+        return self.k / 2.0
+
+    @classmethod
+    def doubled(cls, x: float) -> float:
+        return 2.0 * x + cls.unit
+
+
+def check_changes(f: Any, wanted: Callable[[], float], changes: list[Callable[[], Any]], *args: Any) -> None:
+    """Machine code runs f, and sees each of the changes."""
+    assert becomes_quick(f, *args) == wanted()
+    for change in changes:
+        change()
+        assert f(*args) == wanted()
+        assert becomes_quick(f, *args) == wanted()
+
+
+def test_attributes_of_objects_and_classes() -> None:
+    class Base:
+        z = 1.0
+
+    class Config(Base):
+        pass
+
+    config, shadowed = Config(), Scale(2.0)
+    changes: list[Callable[[], Any]] = [
+        lambda: setattr(Base, "z", 2.0),
+        lambda: setattr(Config, "z", 3.0),
+        lambda: delattr(Config, "z"),
+        lambda: setattr(Config, "__bases__", (type("Other", (), {"z": 9.0}),)),
+    ]
+    check_changes(irad.compile(lambda x: x * Config.z), lambda: Config.z, changes, 1.0)
+    changes = [
+        lambda: setattr(Config, "z", 4.0),
+        lambda: setattr(config, "z", 5.0),
+        lambda: setattr(config, "other", 0.0),
+        lambda: setattr(config, "__dict__", {"z": 6.0}),
+        lambda: setattr(config, "__class__", Scale),
+        lambda: delattr(config, "z") or setattr(config, "__dict__", {"z": 8.0}),
+    ]
+    check_changes(irad.compile(lambda x: x * config.z), lambda: config.z, changes, 1.0)  # type: ignore[attr-defined]
+    changes = [lambda: setattr(shadowed, "unit", 1.0), lambda: delattr(shadowed, "unit")]
+    check_changes(irad.compile(lambda x: x * shadowed.unit), lambda: shadowed.unit, changes, 1.0)
+
+
+def test_attributes_that_become_computed() -> None:
+    class Box:
+        def __init__(self) -> None:
+            self.k = 2.0
+
+    box = Box()
+    f = irad.compile(lambda x: x * box.k)
+    assert becomes_quick(f, 1.0) == 2.0
+    Box.k = property(lambda self: 3.0)  # type: ignore[assignment]
+    assert f(1.0) == 3.0
+    del Box.k
+    assert f(1.0) == 2.0
+    Box.__getattribute__ = lambda self, name: 5.0  # type: ignore[assignment, method-assign]
+    assert f(1.0) == 5.0
+
+
+def test_methods_that_call_methods_are_compiled_once() -> None:
+    scale = Scale(3.0)
+    changes: list[Callable[[], Any]] = [lambda: setattr(scale, "k", 4.0), lambda: setattr(scale, "apply", square)]
+    for f in (irad.compile(lambda x: scale.twice(x)), irad.compile(scale.twice)):
+        check_changes(f, lambda: scale.twice(5.0), changes, 5.0)
+        del scale.apply
+    before = Scale.decorated.cache_info().misses
+    assert [scale.decorated(1.0) for _ in range(5)] == [2.0 * 11.0 + 1.0] * 5
+    assert Scale.decorated.cache_info().misses == before + 1
+    g = irad.compile(lambda x: Scale.doubled(x))
+    assert becomes_quick(g, 1.0) == 9.0
+    assert g.cache_info().misses == 1
+
+
+def test_what_properties_compute_is_compared() -> None:
+    scale = Scale(3.0)
+    f = irad.compile(lambda x: x * scale.half)
+    assert [f(2.0) for _ in range(4)] == [3.0] * 4
+    assert f.cache_info().misses == 1
+    scale.k = 8.0
+    assert f(2.0) == 8.0

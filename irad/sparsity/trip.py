@@ -19,6 +19,7 @@ from irad.graph.walk import Task, run
 from irad.nests.trips import is_number
 from irad.optimize.demand import state_of
 from irad.optimize.elements import elements_of
+from irad.primitives import REGISTRY
 from irad.sparsity.elements import SAME_ORDER, Elements, Where, shape_of
 from irad.transforms.elimination import Linearised, NotStraightLine
 from irad.types import Array, Type
@@ -141,6 +142,7 @@ class Trip(Linearised):
         self.firsts: dict[Node, int] = {}  # integers, numbered as they are met
         self.elements = Elements(outside.b, self._given, self._number_outside)
         self.guarded = False  # whether what is written out is computed though it may not be taken
+        self._own: dict[Node, Node] = {}  # inputs that stand outside, as nodes of the trip
         self._noted = 0
         if isinstance(site.count, Constant):
             self.elements.ranges[trip] = 0, max(site.count.value, 1)
@@ -269,6 +271,10 @@ class Trip(Linearised):
         return None if x in out.active else self._there(x)
 
     def _taken(self, x: Node, k: int, where: Where, shape: tuple[int, ...]) -> Node:
+        if x.graph is not self.b.graph:  # what is computed of it must not be shared with what is computed outside
+            if x not in self._own:
+                self._own[x] = self.b._make(REGISTRY["stop_gradient"], (x,), (), ())
+            x = self._own[x]
         if x not in self.number:
             v = self.number[x] = len(self._vertices)
             self._vertices.append(Vertex(f"in.{v}"))

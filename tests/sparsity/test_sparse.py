@@ -157,6 +157,22 @@ def test_blocks_whose_sizes_the_program_computes():
     np.testing.assert_allclose(irad.jacobian(f, sparse=True)(X).toarray(), np.diag(2.0 * X)[:8], rtol=1e-15)
 
 
+def test_what_trips_and_the_rest_compute_alike():
+    """An operation of a trip on an input is none outside, which has been computed before and does not vary there."""
+
+    def f(x, s):
+        weights = np.full(3, 1.0) * (s * s) * (x[0] * x[0])
+        r = np.zeros(5)
+        for i in range(5):
+            r[i] = s * s * x[i] + x[0] * x[0]
+        return weights, r
+
+    got = irad.jacobian(f, argnums=(0, 1), sparse=True)(X, 2.0)
+    for row, dense in zip(got, irad.jacfwd(f, argnums=(0, 1))(X, 2.0), strict=True):
+        for s, d in zip(row, dense, strict=True):
+            np.testing.assert_allclose(s.toarray(), d.reshape(s.shape), rtol=1e-14)
+
+
 def test_numbers_are_matrices_of_one():
     assert irad.jacobian(lambda x: x * x, sparse=True)(3.0).toarray() == [[6.0]]
     assert irad.hessian(lambda x: x**3, sparse=True)(3.0).toarray() == [[18.0]]

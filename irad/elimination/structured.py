@@ -69,10 +69,13 @@ class Structured:
                 products = [_composed(self.work, p, q, inner.out, shapes) for p in inner.terms for q in outer.terms]
                 break
             except Incompatible:  # of what is dense, places are compatible with any
-                if math.prod(inner.into) <= math.prod(outer.out):
-                    inner = self.dense(inner)
-                else:
-                    outer = self.dense(outer)
+                first = math.prod(inner.into) <= math.prod(outer.out)
+                before = inner, outer
+                inner, outer = (self.dense(inner), outer) if first else (inner, self.dense(outer))
+                if (inner, outer) == before:
+                    inner, outer = self.dense(inner), self.dense(outer)
+                if (inner, outer) == before:
+                    raise
         for p in products:
             if p is not None:
                 terms = self._added(terms, p, shapes)

@@ -16,6 +16,11 @@ def test_random_orders_give_the_jacobian(kind, backend):
         assert not examined(seed, kind, backend, Counter())
 
 
+def test_places_without_a_form_end():
+    """Of two Jacobians the larger is the one that must be made dense."""
+    assert not examined(20360, "large", "interpreter", Counter())
+
+
 def test_a_wrong_partial_is_found(monkeypatch):
     right = elimination.local_partial
 

@@ -44,13 +44,15 @@ class NotStraightLine(Exception):
     def __init__(self, message: str, node: Apply | None) -> None:
         super().__init__(message)
         self.node = node
+        self.call: Span | None = None  # of the function whose body the node is in
 
     def refusal(self, span: Span | None) -> CompileError:
         """For the user, with the operation's place, or the one given."""
+        found = self.node.span if self.node is not None else None
         return refuse(
             "not-straight-line",
             f"the vertices of a function that is no straight-line code: {self}",
-            (self.node.span if self.node is not None else None) or span,
+            found.called_from(self.call).users() if found is not None else span,
             help='of what has branches and loops take the Jacobian without an order, or with order="forward" or "reverse"',
         )
 
@@ -77,7 +79,12 @@ class Linearised:
         names = _names(graph)
         for k, (p, new) in enumerate(zip(graph.params, params, strict=True)):
             self._env[p] = self._input(new, names[k]) if k in wrt else new
-        run(self._write_out(graph))
+        self._call: Span | None = None  # whose body is being written out
+        try:
+            run(self._write_out(graph))
+        except NotStraightLine as e:
+            e.call = self._call
+            raise
         for node in list(b.graph.body):  # now, so that no operation of the function is taken for a part of a partial
             self._linearise(node)
         self.outputs, self.results = self._outputs()
@@ -132,9 +139,11 @@ class Linearised:
         name, args = node.fn.name, [self._get(a) for a in node.args]
         if name == "call":
             (called,) = node.graphs
+            before, span = self._call, node.span
+            self._call = span.called_from(before) if span is not None else before
             self._env.update(zip(called.params, args, strict=True))
             yield self._write_out(called)
-            self._env[node] = self._get(called.output)
+            self._env[node], self._call = self._get(called.output), before
         elif name == "cond" and is_constant(args[0]):
             taken = node.graphs[0 if args[0].value else 1]
             yield self._write_out(taken)

@@ -169,6 +169,14 @@ def test_auto_takes_what_a_search_found(capsys):
     agree(irad.jacobian(f)(X), irad.jacfwd(f)(X))
 
 
+def test_what_is_no_straight_line_code_is_shown_where_the_user_wrote_it():
+    def f(x):
+        return np.cumprod(x) * x  # irad's own Python has the loop
+
+    with pytest.raises(irad.CompileError, match=r"has a `for_loop`(?s:.*)return np.cumprod"):
+        region(f, np.linspace(0.5, 1.5, 30))
+
+
 def test_a_search_is_explained_and_drawn(capsys, tmp_path):
     pytest.importorskip("matplotlib", reason="drawings need the extra `plot`")
 

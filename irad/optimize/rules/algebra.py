@@ -140,7 +140,7 @@ def _is_int(node: Node) -> bool:
 
 @rewrites("pow-constant", "pow")
 def pow_constant(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Node | None:
-    """pow(?x, n) => 1, ?x, ?x*?x, 1/?x for n = 0, 1, 2, -1"""
+    """pow(?x, n) => 1, ?x, ?x*?x, 1/?x for n = 0, 1, 2, -1; of a derivative value a product for n up to 9"""
     x, n = args
     value = constant_value(n)
     if value == 0:
@@ -151,7 +151,18 @@ def pow_constant(b: Any, args: tuple[Node, ...], static: tuple[Any, ...]) -> Nod
         return b.mul(x, x)  # type: ignore[no-any-return]
     if value == -1:
         return b.div(b.like(1.0, x), x)  # type: ignore[no-any-return]
-    return None
+    return _by_squares(b, x, int(value)) if b.adjoint and value in SMALL_POWERS else None
+
+
+SMALL_POWERS = range(3, 10)
+
+
+def _by_squares(b: Any, x: Node, n: int) -> Node:
+    if n == 1:
+        return x
+    half = _by_squares(b, x, n // 2)
+    square: Node = b.mul(half, half)
+    return b.mul(square, x) if n % 2 else square
 
 
 @rewrites("ipow-constant", "ipow")

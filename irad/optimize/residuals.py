@@ -325,6 +325,7 @@ class Repacked(Rebuild):
 
     def plain(self, node: Apply) -> None:
         b = self.b
+        b.adjoint = node.adjoint
         if node in self.by_push:
             p = self.by_push[node]
             stack = self.get(node.args[0])

@@ -157,7 +157,7 @@ def _residuals() -> None:
     from irad.graph.build import literal
     from irad.optimize import residuals
 
-    right = residuals._Rewrite.pop
+    right = residuals.Repacked.pop
 
     def wrong(self: Any, node: Any) -> None:
         trips = self.by_pop[node].reverse.args[0]
@@ -167,7 +167,7 @@ def _residuals() -> None:
         finally:
             del self.get
 
-    residuals._Rewrite.pop = wrong  # type: ignore[method-assign]
+    residuals.Repacked.pop = wrong  # type: ignore[method-assign]
 
 
 # -- what values and first derivatives do not show -----------------------------------------------------------------------------

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any
 
-import pytest
-
 from tests.fuzz.__main__ import parsed, planned, summarized, told
 from tests.fuzz.pool import run_seeds
 from tests.generator import arrays
@@ -16,20 +14,14 @@ PROGRAMS = int(os.environ.get("IRAD_FUZZ_ARRAYS", "60"))
 SEED = int(os.environ.get("IRAD_FUZZ_SEED", "0"))
 
 
-@pytest.fixture(scope="module")
-def results() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+def test_generated_programs() -> None:
+    """One test, so that one process of a session runs them."""
+    results: list[dict[str, Any]] = []
     options = ["--arrays", "--programs", str(PROGRAMS), "--second", str(PROGRAMS // 6), "--seed", str(SEED)]
-    run_seeds(planned(parsed(options)), 1, found.append)
-    return sorted(found, key=lambda r: r["seed"])
-
-
-def test_agree(results: list[dict[str, Any]]) -> None:
+    run_seeds(planned(parsed(options)), 1, results.append)
+    results.sort(key=lambda r: r["seed"])
     wrong = [told(r, f) for r in results for f in [f for f in r["failures"] if f["kind"] != "refused"][:1]]
     assert not wrong, f"{len(wrong)} of {PROGRAMS} programs:\n" + "\n".join(wrong)
-
-
-def test_few_are_refused(results: list[dict[str, Any]]) -> None:
     summary = summarized(results, 0.0, SEED, True)
     assert summary["refused"] <= max(0.05 * PROGRAMS, 3), summary["reasons"]
 

@@ -49,9 +49,14 @@ class _Frame:
         raise InternalError(f"{node!r} has no value")
 
 
+def _undefined(t: Type) -> Any:
+    """A field of what is undefined may be handed on."""
+    return tuple(map(_undefined, t.items)) if isinstance(t, Struct) else None
+
+
 def _constant(node: Constant) -> Any:
     if node.value is UNDEF:
-        return None
+        return _undefined(node.type)
     return node.type.dtype.type(node.value) if isinstance(node.type, Scalar) else node.value
 
 

@@ -1,4 +1,4 @@
-"""The tangents of what a branch that was not taken stores are undefined; one of their parts, handed on, failed in the interpreter."""
+"""Tangents of what a branch that was not taken stores are undefined; a part of them, handed on, failed in the interpreter."""
 
 import numpy as np
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from irad.graph.build import is_constant
 from irad.graph.nodes import Node
 from irad.nests.statements import Read, Statement
 
@@ -94,6 +95,20 @@ def _read_again(s: Statement, r: Read) -> frozenset[Any]:
     return frozenset(p.axis for p in r.places)
 
 
+def _cut(s: Statement, r: Read, q: int) -> frozenset[Node]:
+    """The slices through which a statement may read the beginning of axis q of an array, where their sizes are known at run
+    time only: two of them may differ though their types are one (a function that was called twice, or a trip done twice)."""
+    shape = r.source.type.shape  # type: ignore[attr-defined]
+    found = []
+    for v in s.views:
+        if v.fn.name != "slice" or all(isinstance(d, int) for d in v.type.shape):  # type: ignore[attr-defined]
+            continue
+        if v.args[0] is not r.source or len(v.args) <= 1 + q or is_constant(v.args[1 + q], 0):
+            if v.args[0] is r.source or v.args[0] in s.views or len(shape) != v.type.rank:  # type: ignore[attr-defined]
+                found.append(v)
+    return frozenset(found)
+
+
 def classify(statements: Sequence[Statement]) -> None:
     """Note the class of each axis of each statement. Statements with many axes are joined to what they read first."""
     classes = Classes(statements)
@@ -105,7 +120,7 @@ def classify(statements: Sequence[Statement]) -> None:
             if source is not None:
                 summed = _read_again(s, r)
                 for q, p in enumerate(r.places):
-                    if p.is_axis and p.axis not in summed:
+                    if p.is_axis and p.axis not in summed and not _cut(s, r, q):
                         classes.join((source, source.value[q]), (s, p.axis))  # type: ignore[arg-type]
     readers: dict[Node, tuple[Statement, tuple[Any, ...]]] = {}
     for s in by_rank:  # of one array from outside
@@ -113,8 +128,9 @@ def classify(statements: Sequence[Statement]) -> None:
             if r.source not in made and r.places and all(p.is_axis for p in r.places):
                 t, places = readers.setdefault(r.source, (s, r.places))
                 if t is not s:
-                    for p, q in zip(r.places, places, strict=True):
-                        classes.join((s, p.axis), (t, q.axis))  # type: ignore[arg-type]
+                    for i, (p, q) in enumerate(zip(r.places, places, strict=True)):
+                        if _cut(s, r, i) == _cut(t, r, i):
+                            classes.join((s, p.axis), (t, q.axis))  # type: ignore[arg-type]
     for s in statements:
         s.classes = [classes.find(s, i) for i in range(len(s.domain))]
 

@@ -7,24 +7,11 @@ import numpy as np
 import pytest
 
 import irad
+from benchmarks.preaccumulation import functions, trajectory
 from tests.derivatives.oracles import agree
 from tests.generator import duals
 from tests.generator.program import load, on_duals
 from tests.loops.bodies import generate
-
-
-def functions(x, y, a, n):
-    """Two states, 30 operations, among them seven functions: what they give is stored, or the four derivatives."""
-    for _ in range(n):
-        u = math.sin(x) * math.exp(-y * y)
-        v = math.cos(y) / (1.0 + x * x)
-        w = math.tanh(a * u + v)
-        z = math.sqrt(1.0 + w * w) * math.log(2.0 + v * v)
-        p = u * v - 0.5 * z + 0.1 * w * x
-        q = z * w + 0.3 * y - u * u
-        x = x + 0.01 * p
-        y = y + 0.01 * q
-    return x * y
 
 
 def oscillator(x, y, mu, n):
@@ -37,18 +24,6 @@ def oscillator(x, y, mu, n):
         p3 = mu * (1.0 - x * x) * y - x
         x, y = x + 0.005 * y, y + 0.005 * p3
     return x * y
-
-
-def trajectory(k, x, y, n):
-    """Derivatives of two states and of a sum in a parameter too: most of it would be computed twice."""
-    s = 0.0
-    for _ in range(n):
-        u = math.sin(k * x) * math.exp(-y * y)
-        v = math.cos(y) / (1.0 + k * x * x)
-        x = x + 0.01 * (u * v - x)
-        y = y + 0.01 * (u - v * y)
-        s = s + (x - 1.0) * (x - 1.0) + math.sqrt(1.0 + y * y)
-    return s
 
 
 def chain(x, n):
